@@ -38,6 +38,7 @@ for each row execute function public.set_updated_at();
 create table if not exists public.crawl_jobs (
   id uuid primary key default gen_random_uuid(),
   page_id uuid not null references public.pages (id) on delete cascade,
+  job_id uuid,
   url text not null,
   status text not null default 'pending'
     constraint crawl_jobs_status_check check (status in ('pending', 'processing', 'completed', 'failed')),
@@ -46,6 +47,7 @@ create table if not exists public.crawl_jobs (
   render boolean not null default false,
   attempt_count integer not null default 0,
   max_attempts integer not null default 3,
+  queued_at timestamptz not null default now(),
   available_at timestamptz not null default now(),
   lease_expires_at timestamptz,
   html text,
@@ -66,6 +68,7 @@ create table if not exists public.crawl_jobs (
   constraint crawl_jobs_processing_has_lease check (status <> 'processing' or lease_expires_at is not null)
 );
 comment on table public.crawl_jobs is 'One crawl of one URL with its own retries; run by the crawl-cron function';
+comment on column public.crawl_jobs.job_id is 'The PagePerfect job that waits for this crawl, if any';
 comment on column public.crawl_jobs.attempt_count is 'Attempts started; also the fencing token of the running one';
 comment on column public.crawl_jobs.html_length is 'Characters of the decoded HTML';
 

@@ -1,0 +1,506 @@
+-- The pageperfect pipeline on the engine: its tables and queue, job creation, what each stage reads and what each
+-- stage commits. A commit is one transaction: lease checked, output rows replaced, stage finished, next message sent.
+
+do $$ begin perform pipeline.add_pipeline('pageperfect', 'pageperfect'); end $$;
+
+-- Creates a job from a checked request (see crates/policy, intake): finds or makes the page, upserts the keywords that
+-- came along, queues the first stage. The same idempotency key gives the same job.
+create or replace function public.create_pageperfect_job(
+  p_request jsonb, p_user_id uuid default null, p_traceparent text default null
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_url text := p_request ->> 'url';
+  v_page_id uuid;
+  v_priority integer := coalesce((p_request ->> 'priority')::integer, 0);
+  v_key text := nullif(p_request ->> 'idempotency_key', '');
+  v_keyword_count integer := 0;
+  v_job pipeline.jobs;
+  v_payload jsonb;
+begin
+  -- A caller's key never meets another caller's.
+  v_key := coalesce(p_user_id::text, 'service') || ':' || v_key;
+  if v_key is not null then
+    select * into v_job from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.idempotency_key = v_key;
+    if found then
+      return jsonb_build_object('job_id', v_job.id, 'page_id', v_job.page_id, 'status', v_job.status, 'created', false);
+    end if;
+  end if;
+
+  if p_request ->> 'page_id' is not null then
+    select p.id, p.url into v_page_id, v_url from public.pages as p where p.id = (p_request ->> 'page_id')::uuid;
+    if not found then
+      raise exception 'there is no page %', p_request ->> 'page_id' using errcode = 'P0002';
+    end if;
+  elsif v_url is null then
+    raise exception 'a job needs url or page_id' using errcode = '22023';
+  else
+    insert into public.pages (url) values (v_url)
+    on conflict (url) do update set updated_at = now()
+    returning id into v_page_id;
+  end if;
+
+  v_payload := jsonb_build_object(
+    'url', v_url, 'page_id', v_page_id,
+    'premium', coalesce((p_request ->> 'premium')::boolean, false),
+    'ultra_premium', coalesce((p_request ->> 'ultra_premium')::boolean, false),
+    'render', coalesce((p_request ->> 'render')::boolean, false),
+    'generate_draft', coalesce((p_request ->> 'generate_draft')::boolean, true),
+    'parameters', coalesce(p_request -> 'parameters', '{}'::jsonb));
+
+  insert into pipeline.jobs (pipeline, url, page_id, user_id, stage, priority, payload, idempotency_key, traceparent)
+  values ('pageperfect', v_url, v_page_id, p_user_id, 'submit_crawl', v_priority, v_payload, v_key, p_traceparent)
+  on conflict (pipeline, idempotency_key) do nothing
+  returning * into v_job;
+  if not found then -- the same key, this very moment
+    select * into v_job from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.idempotency_key = v_key;
+    return jsonb_build_object('job_id', v_job.id, 'page_id', v_job.page_id, 'status', v_job.status, 'created', false);
+  end if;
+
+  if jsonb_array_length(coalesce(nullif(p_request -> 'keywords', 'null'), '[]')) > 0 then
+    v_keyword_count := pipeline.put_keywords(v_page_id, p_request -> 'keywords');
+  end if;
+  perform pipeline.log_event('pageperfect', v_job.id, null, 'created', 'job created',
+    jsonb_build_object('url', v_url, 'priority', v_priority, 'keyword_count', v_keyword_count));
+  perform pipeline.queue_stage('pageperfect', v_job.id, 'submit_crawl', v_payload, v_priority);
+  return jsonb_build_object('job_id', v_job.id, 'page_id', v_page_id, 'status', 'queued', 'created', true);
+end;
+$$;
+
+-- Upserts undated keyword totals of a page. They are a snapshot of one export: queries of an earlier snapshot that
+-- this one does not name are dropped, dated rows are untouched. Returns how many keywords there are now.
+create or replace function pipeline.put_keywords(p_page_id uuid, p_keywords jsonb)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  perform 1 from public.pages as p where p.id = p_page_id for update;
+  delete from public.gsc_page_query as g
+  where g.page_id = p_page_id and g.date is null
+    and g.query not in (select k ->> 'query' from jsonb_array_elements(p_keywords) as k);
+  insert into public.gsc_page_query as g (page_id, query, date, impressions, clicks, position)
+  select p_page_id, k.query, null, sum(k.impressions), sum(k.clicks),
+    sum(k.position * greatest(k.impressions, 1)) / nullif(sum(greatest(k.impressions, 1)) filter (where k.position is not null), 0)
+  from jsonb_to_recordset(p_keywords) as k (query text, impressions numeric, clicks numeric, position double precision)
+  group by k.query
+  on conflict on constraint gsc_page_query_key do update
+  set impressions = excluded.impressions, clicks = excluded.clicks, position = excluded.position;
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+
+-- A page's queries over all their rows: dated rows summed where there are any, else the undated total.
+create or replace function pipeline.page_keywords(p_page_id uuid)
+returns table (query text, impressions bigint, clicks bigint, "position" double precision)
+language sql
+stable
+set search_path = ''
+as $$
+  with ranked as (
+    select g.*, bool_or(g.date is not null) over (partition by g.query) as is_dated
+    from public.gsc_page_query as g
+    where g.page_id = p_page_id
+  )
+  select r.query, sum(r.impressions)::bigint, sum(r.clicks)::bigint,
+    sum(r.position * greatest(r.impressions, 1)) / nullif(sum(greatest(r.impressions, 1)) filter (where r.position is not null), 0)
+  from ranked as r
+  where (r.date is not null) = r.is_dated
+  group by r.query
+  order by 2 desc, 1;
+$$;
+
+-- What a stage needs to begin its work (shapes: docs/architecture.md).
+create or replace function public.get_stage_input(p_job_id uuid, p_stage text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs;
+  v_parameters jsonb;
+  v_crawl public.crawl_jobs;
+  v_recommendation public.rewrite_recommendations;
+  v_model text;
+  v_dimensions integer;
+begin
+  select * into v_job from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id;
+  if not found then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  v_parameters := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
+  select * into v_crawl from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1;
+
+  case p_stage
+  when 'submit_crawl' then
+    return jsonb_build_object('page_id', v_job.page_id) || (
+      select jsonb_object_agg(e.key, e.value) from jsonb_each(v_job.payload) as e
+      where e.key in ('url', 'premium', 'ultra_premium', 'render'));
+  when 'wait_crawl' then
+    return jsonb_build_object(
+      'crawl', jsonb_build_object('id', v_crawl.id, 'status', v_crawl.status, 'error', v_crawl.error,
+        'html_length', v_crawl.html_length, 'processing_time_ms', v_crawl.processing_time_ms,
+        'created_at', v_crawl.created_at),
+      'waited_seconds', greatest(extract(epoch from pipeline.now() - v_crawl.queued_at), 0));
+  when 'segment_embed' then
+    return jsonb_build_object('url', coalesce(v_crawl.final_url, v_job.url), 'page_id', v_job.page_id, 'html', v_crawl.html);
+  when 'keyword_clustering' then
+    return jsonb_build_object(
+      'page_id', v_job.page_id,
+      'eps', coalesce((v_parameters ->> 'eps')::double precision, 0.3),
+      'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
+      'keywords', (select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb) from pipeline.page_keywords(v_job.page_id) as k));
+  when 'gap_analysis' then
+    select k.model, k.dimensions into v_model, v_dimensions
+    from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
+    return jsonb_build_object(
+      'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
+      'top', coalesce((v_parameters ->> 'top')::integer, 10),
+      'model', v_model, 'dimensions', v_dimensions)
+    -- Only vectors of one model are ever compared.
+    || (select jsonb_build_object(
+          'segments', coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind) order by e.position), '[]'::jsonb),
+          'segment_vectors', coalesce(encode(string_agg(extensions.vector_send(e.embedding), ''::bytea order by e.position), 'base64'), ''))
+        from public.page_embeddings as e
+        where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions)
+    || (select jsonb_build_object(
+          'clusters', coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'is_noise', k.is_noise,
+            'impressions', k.impressions, 'avg_position', k.avg_position) order by k.id), '[]'::jsonb),
+          'cluster_vectors', coalesce(encode(string_agg(extensions.vector_send(k.centroid), ''::bytea order by k.id), 'base64'), ''))
+        from public.keyword_clusters as k where k.page_id = v_job.page_id);
+  when 'rewrite_draft' then
+    select * into v_recommendation from public.rewrite_recommendations as r
+    where r.page_id = v_job.page_id order by r.rank limit 1;
+    return jsonb_build_object(
+      'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
+      'recommendation_id', v_recommendation.id,
+      'prompt_input', case when v_recommendation.id is not null then jsonb_build_object(
+        'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language, 'headings', (
+                   select coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb) from public.page_embeddings as e
+                   where e.page_id = p.id and e.kind = 'heading'))
+                 from public.pages as p where p.id = v_job.page_id),
+        'recommendation', (select jsonb_build_object(
+                   'label', v_recommendation.label, 'queries', to_jsonb(k.queries), 'impressions', v_recommendation.impressions,
+                   'best_similarity', v_recommendation.best_similarity,
+                   'best_heading_path', coalesce(to_jsonb(e.heading_path), '[]'::jsonb), 'best_text', coalesce(e.text, ''))
+                 from public.keyword_clusters as k
+                 left join public.page_embeddings as e on e.id = v_recommendation.best_segment_id
+                 where k.id = v_recommendation.cluster_id)) end);
+  else
+    raise exception 'there is no stage %', p_stage using errcode = '22023';
+  end case;
+end;
+$$;
+
+-- The running usage of a job with this stage's added, as a fact for the payload.
+create or replace function pipeline.usage_fact(p_lease pipeline.lease, p_output jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when jsonb_typeof(p_output -> 'usage') = 'object' then jsonb_build_object(
+    'usage', coalesce(p_lease.message -> 'payload' -> 'usage', '{}'::jsonb)
+      || jsonb_build_object(p_lease.stage, p_output -> 'usage')) else '{}'::jsonb end;
+$$;
+
+-- The lease of a commit, refused when it is some other stage's. Locks the page, so that two jobs on one page
+-- replace its rows one after the other.
+create or replace function pipeline.lock_commit(p_stage text, p_msg_id bigint, p_read_ct integer)
+returns pipeline.lease
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_lease('pageperfect', p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' and v_lease.stage <> p_stage then
+    raise exception 'message % is of stage %, not %', p_msg_id, v_lease.stage, p_stage using errcode = '22023';
+  end if;
+  if v_lease.status = 'held' then
+    perform 1 from public.pages as p where p.id = v_lease.page_id for update;
+    if not found then
+      raise exception 'the page of job % is gone', v_lease.job_id using errcode = 'P0002';
+    end if;
+  end if;
+  return v_lease;
+end;
+$$;
+
+create or replace function public.commit_submit_crawl(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('submit_crawl', p_msg_id, p_read_ct);
+  v_crawl_job_id uuid;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  insert into public.crawl_jobs (page_id, job_id, url, premium, ultra_premium, render, queued_at, available_at)
+  values (v_lease.page_id, v_lease.job_id, p_output ->> 'url',
+    coalesce((p_output ->> 'premium')::boolean, false),
+    coalesce((p_output ->> 'ultra_premium')::boolean, false),
+    coalesce((p_output ->> 'render')::boolean, false), pipeline.now(), pipeline.now())
+  returning id into v_crawl_job_id;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('crawl_job_id', v_crawl_job_id));
+end;
+$$;
+
+create or replace function public.commit_wait_crawl(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('wait_crawl', p_msg_id, p_read_ct);
+  v_crawl public.crawl_jobs;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  select * into v_crawl from public.crawl_jobs as c
+  where c.job_id = v_lease.job_id and c.status = 'completed' order by c.created_at desc limit 1;
+  if not found then
+    raise exception 'the crawl of job % is not completed', v_lease.job_id using errcode = '55000';
+  end if;
+  return pipeline.finish_stage(v_lease, jsonb_build_object(
+    'crawl_job_id', v_crawl.id, 'html_length', v_crawl.html_length, 'crawl_processing_time_ms', v_crawl.processing_time_ms));
+end;
+$$;
+
+create or replace function public.commit_segment_embed(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('segment_embed', p_msg_id, p_read_ct);
+  v_count integer;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  update public.pages
+  set title = p_output -> 'page' ->> 'title', description = p_output -> 'page' ->> 'description',
+      language = p_output -> 'page' ->> 'language', canonical_url = p_output -> 'page' ->> 'canonical_url',
+      published_at = p_output -> 'page' ->> 'published_at'
+  where id = v_lease.page_id;
+
+  delete from public.page_embeddings where page_id = v_lease.page_id;
+  insert into public.page_embeddings (
+    page_id, job_id, position, kind, heading_path, text, char_start, char_end, css_path, token_count, model, dimensions, embedding)
+  select v_lease.page_id, v_lease.job_id, s.position, s.kind, coalesce(s.heading_path, '{}'), s.text,
+    s.char_start, s.char_end, s.css_path, s.token_count,
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, s.embedding::extensions.vector
+  from jsonb_to_recordset(p_output -> 'segments') as s (
+    position integer, kind text, heading_path text[], text text, char_start integer, char_end integer,
+    css_path text, token_count integer, embedding text);
+  get diagnostics v_count = row_count;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('paragraph_count', v_count) || pipeline.usage_fact(v_lease, p_output));
+end;
+$$;
+
+create or replace function public.commit_keyword_clustering(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('keyword_clustering', p_msg_id, p_read_ct);
+  v_count integer;
+  v_noise_count integer;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  delete from public.keyword_clusters where page_id = v_lease.page_id;
+  insert into public.keyword_clusters (
+    page_id, job_id, cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion,
+    impressions, clicks, avg_position, model, dimensions, centroid)
+  select v_lease.page_id, v_lease.job_id, c.cluster_index, c.is_noise, c.label, c.medoid_query, coalesce(c.terms, '{}'), c.queries,
+    c.size, c.cohesion, c.impressions::bigint, c.clicks::bigint, c.avg_position,
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, c.centroid::extensions.vector
+  from jsonb_to_recordset(p_output -> 'clusters') as c (
+    cluster_index integer, is_noise boolean, label text, medoid_query text, terms text[], queries text[], size integer,
+    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text);
+  select count(*) filter (where not k.is_noise), count(*) filter (where k.is_noise) into v_count, v_noise_count
+  from public.keyword_clusters as k where k.page_id = v_lease.page_id;
+  return pipeline.finish_stage(v_lease,
+    jsonb_build_object('cluster_count', v_count, 'noise_count', v_noise_count,
+      'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points')
+    || pipeline.usage_fact(v_lease, p_output));
+end;
+$$;
+
+create or replace function public.commit_gap_analysis(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('gap_analysis', p_msg_id, p_read_ct);
+  v_count integer;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  update public.keyword_clusters as k
+  set best_segment_id = m.best_segment_id, best_similarity = m.best_similarity,
+      second_segment_id = m.second_segment_id, second_similarity = m.second_similarity,
+      is_gap = m.is_gap, opportunity = m.opportunity
+  from jsonb_to_recordset(p_output -> 'coverage') as m (
+    cluster_id bigint, best_segment_id bigint, best_similarity double precision, second_segment_id bigint,
+    second_similarity double precision, is_gap boolean, opportunity double precision)
+  where k.id = m.cluster_id and k.page_id = v_lease.page_id;
+
+  delete from public.rewrite_recommendations where page_id = v_lease.page_id;
+  insert into public.rewrite_recommendations (
+    page_id, job_id, cluster_id, rank, label, opportunity, impressions, clicks, avg_position, threshold,
+    best_segment_id, best_similarity, second_similarity)
+  select v_lease.page_id, v_lease.job_id, k.id, m.rank, k.label, m.opportunity, k.impressions, k.clicks, k.avg_position,
+    (p_output ->> 'threshold')::double precision, m.best_segment_id, m.best_similarity, m.second_similarity
+  from jsonb_to_recordset(p_output -> 'recommendations') as m (
+    cluster_id bigint, rank integer, opportunity double precision, best_segment_id bigint,
+    best_similarity double precision, second_similarity double precision)
+  join public.keyword_clusters as k on k.id = m.cluster_id and k.page_id = v_lease.page_id;
+  get diagnostics v_count = row_count;
+  if v_count <> jsonb_array_length(p_output -> 'recommendations') then
+    -- Another job replaced the clusters meanwhile; the retry scores the new ones.
+    raise exception 'the clusters of page % were replaced while they were scored', v_lease.page_id using errcode = '40001';
+  end if;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('gap_count', v_count, 'threshold', p_output -> 'threshold', 'top', p_output -> 'top'));
+end;
+$$;
+
+create or replace function public.commit_rewrite_draft(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('rewrite_draft', p_msg_id, p_read_ct);
+  v_facts jsonb;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  if coalesce((p_output ->> 'skipped')::boolean, false) then
+    v_facts := jsonb_build_object('draft_skipped', p_output ->> 'reason');
+  else
+    insert into public.rewrite_drafts (
+      page_id, job_id, recommendation_id, label, provider, model, draft, prompt_tokens, completion_tokens)
+    select v_lease.page_id, v_lease.job_id, r.id, r.label, p_output ->> 'provider', p_output ->> 'model', p_output -> 'draft',
+      (p_output ->> 'prompt_tokens')::integer, (p_output ->> 'completion_tokens')::integer
+    from public.rewrite_recommendations as r
+    where r.id = (p_output ->> 'recommendation_id')::bigint
+    on conflict (job_id) do update
+    set recommendation_id = excluded.recommendation_id, label = excluded.label, provider = excluded.provider,
+        model = excluded.model, draft = excluded.draft, prompt_tokens = excluded.prompt_tokens,
+        completion_tokens = excluded.completion_tokens;
+    if not found then
+      raise exception 'recommendation % was replaced while its draft was written', p_output ->> 'recommendation_id'
+        using errcode = '40001';
+    end if;
+    v_facts := jsonb_build_object('draft_model', p_output ->> 'model') || pipeline.usage_fact(v_lease, jsonb_build_object(
+      'usage', jsonb_build_object('prompt_tokens', p_output -> 'prompt_tokens', 'completion_tokens', p_output -> 'completion_tokens')));
+  end if;
+  return pipeline.finish_stage(v_lease, v_facts,
+    pipeline.pageperfect_analysis(v_lease.job_id, v_lease.page_id,
+      coalesce(v_lease.message -> 'payload', '{}'::jsonb) || v_facts));
+end;
+$$;
+
+-- Everything an analysis found, as one value: the job's result, and the body of the report while it still runs.
+create or replace function pipeline.pageperfect_analysis(p_job_id uuid, p_page_id uuid, p_payload jsonb)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'page', (select jsonb_build_object('id', p.id, 'url', p.url, 'title', p.title, 'description', p.description,
+        'language', p.language, 'canonical_url', p.canonical_url, 'published_at', p.published_at)
+      from public.pages as p where p.id = p_page_id),
+    'crawl', (select jsonb_build_object('html_length', c.html_length, 'http_status', c.http_status,
+        'processing_time_ms', c.processing_time_ms, 'provider', c.provider, 'final_url', c.final_url)
+      from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1),
+    'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'position', e.position, 'kind', e.kind,
+        'heading_path', e.heading_path, 'text', left(e.text, 400), 'char_start', e.char_start, 'char_end', e.char_end,
+        'css_path', e.css_path) order by e.position), '[]'::jsonb)
+      from public.page_embeddings as e where e.page_id = p_page_id),
+    'clusters', (select coalesce(jsonb_agg(
+        to_jsonb(k) - 'centroid' - 'page_id' - 'job_id' - 'created_at' - 'model' - 'dimensions'
+        order by k.is_noise, k.impressions desc, k.id), '[]'::jsonb)
+      from public.keyword_clusters as k where k.page_id = p_page_id),
+    'recommendations', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rank', r.rank, 'cluster_id', r.cluster_id,
+        'label', r.label, 'queries', k.queries, 'opportunity', r.opportunity, 'impressions', r.impressions, 'clicks', r.clicks,
+        'avg_position', r.avg_position, 'best_similarity', r.best_similarity, 'second_similarity', r.second_similarity,
+        'best_heading_path', e.heading_path, 'best_kind', e.kind, 'best_text', left(e.text, 400), 'best_css_path', e.css_path,
+        'best_char_start', e.char_start, 'best_char_end', e.char_end) order by r.rank), '[]'::jsonb)
+      from public.rewrite_recommendations as r
+      join public.keyword_clusters as k on k.id = r.cluster_id
+      left join public.page_embeddings as e on e.id = r.best_segment_id
+      where r.page_id = p_page_id),
+    'draft', (select d.draft || jsonb_build_object('recommendation_id', d.recommendation_id, 'label', d.label,
+        'provider', d.provider, 'model', d.model)
+      from public.rewrite_drafts as d where d.job_id = p_job_id),
+    'parameters', jsonb_build_object(
+      'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points',
+      'similarity_threshold', p_payload -> 'threshold', 'top', p_payload -> 'top',
+      'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
+      'dimensions', (select e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1)),
+    'draft_skipped', p_payload -> 'draft_skipped',
+    'usage', coalesce(p_payload -> 'usage', '{}'::jsonb));
+$$;
+
+-- The report of a job at any moment of its life.
+create or replace function public.get_pageperfect_report(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs;
+begin
+  select * into v_job from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id;
+  if not found then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  return coalesce(v_job.result, pipeline.pageperfect_analysis(p_job_id, v_job.page_id,
+      v_job.payload || coalesce(pipeline.latest_payload('pageperfect', p_job_id), '{}'::jsonb)))
+    || jsonb_build_object(
+      'job', jsonb_build_object('id', v_job.id, 'url', v_job.url, 'status', v_job.status, 'stage', v_job.stage,
+        'priority', v_job.priority, 'error', v_job.error, 'created_at', v_job.created_at, 'completed_at', v_job.completed_at,
+        'parameters', v_job.payload -> 'parameters'),
+      'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', c.stage, 'status', coalesce(s.status, 'pending'),
+          'attempt_count', coalesce(s.attempt_count, 0), 'max_attempts', s.max_attempts, 'started_at', s.started_at,
+          'finished_at', s.finished_at, 'next_retry_at', s.next_retry_at, 'last_error', s.last_error,
+          'duration_ms', round(extract(epoch from s.finished_at - s.started_at) * 1000)) order by c.position), '[]'::jsonb)
+        from pipeline.stage_config as c
+        left join pipeline.job_stages as s on s.pipeline = c.pipeline and s.job_id = p_job_id and s.stage = c.stage
+        where c.pipeline = 'pageperfect'),
+      'dead_letters', (select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'stage', d.stage, 'reason', d.failure_reason,
+          'error_details', d.error_details, 'routed_at', d.routed_at, 'replayed_at', d.replayed_at) order by d.id), '[]'::jsonb)
+        from pipeline.dead_letters as d where d.pipeline = 'pageperfect' and d.job_id = p_job_id));
+end;
+$$;

@@ -1,0 +1,134 @@
+-- Crawls: a small queue of their own on crawl_jobs, worked by crawl-cron. attempt_count is the fencing token: a crawl
+-- that was taken over changes nothing. A finished crawl wakes the stage that waits for it in the same transaction.
+
+-- Due crawls, now leased to the caller; crawls whose runner went silent are taken over, or failed when their attempts
+-- are used up.
+create or replace function public.claim_crawl_jobs(p_limit integer default 5, p_lease_seconds integer default 120)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_dead record;
+  v_claimed jsonb;
+begin
+  for v_dead in
+    update public.crawl_jobs as c
+    set status = 'failed', lease_expires_at = null, finished_at = v_now,
+        error = jsonb_build_object('code', 'crawler_died', 'retryable', true,
+          'message', 'the crawl ended without a report ' || c.attempt_count || ' times')
+    where c.status = 'processing' and c.lease_expires_at <= v_now and c.attempt_count >= c.max_attempts
+    returning c.job_id
+  loop
+    perform pipeline.wake_stage('pageperfect', v_dead.job_id, 'wait_crawl');
+  end loop;
+
+  with due as (
+    select c.id from public.crawl_jobs as c
+    where (c.status = 'pending' and c.available_at <= v_now)
+      or (c.status = 'processing' and c.lease_expires_at <= v_now and c.attempt_count < c.max_attempts)
+    order by c.available_at
+    limit p_limit
+    for update skip locked
+  ),
+  claimed as (
+    update public.crawl_jobs as c
+    set status = 'processing', attempt_count = c.attempt_count + 1,
+        lease_expires_at = v_now + make_interval(secs => p_lease_seconds)
+    from due where c.id = due.id
+    returning c.*
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'id', c.id, 'job_id', c.job_id, 'url', c.url, 'premium', c.premium, 'ultra_premium', c.ultra_premium, 'render', c.render,
+    'attempt_count', c.attempt_count, 'max_attempts', c.max_attempts, 'etag', c.etag, 'last_modified', c.last_modified)
+    order by c.available_at), '[]'::jsonb)
+  into v_claimed from claimed as c;
+  return v_claimed;
+end;
+$$;
+
+create or replace function public.complete_crawl(p_crawl_job_id uuid, p_attempt_count integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_crawl public.crawl_jobs;
+  v_woken boolean;
+begin
+  update public.crawl_jobs as c
+  set status = 'completed', lease_expires_at = null, error = null, finished_at = pipeline.now(),
+      html = p_output ->> 'html', html_length = length(p_output ->> 'html'),
+      http_status = (p_output ->> 'http_status')::integer, final_url = p_output ->> 'final_url',
+      content_type = p_output ->> 'content_type', etag = p_output ->> 'etag', last_modified = p_output ->> 'last_modified',
+      provider = p_output ->> 'provider', processing_time_ms = (p_output ->> 'processing_time_ms')::numeric::integer
+  where c.id = p_crawl_job_id and c.attempt_count = p_attempt_count and c.status = 'processing'
+  returning * into v_crawl;
+  if not found then
+    return jsonb_build_object('status', 'lease_lost', 'woken_count', 0);
+  end if;
+  update public.pages set last_crawled_at = pipeline.now() where id = v_crawl.page_id;
+  v_woken := pipeline.wake_stage('pageperfect', v_crawl.job_id, 'wait_crawl');
+  return jsonb_build_object('status', 'completed', 'woken_count', v_woken::integer);
+end;
+$$;
+
+-- Applies what Rust decided about a failed crawl attempt. p_error.retryable says whether a later resubmission may help.
+create or replace function public.fail_crawl(
+  p_crawl_job_id uuid, p_attempt_count integer, p_error jsonb, p_action text, p_delay_seconds numeric default 0
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_delay interval := make_interval(secs => greatest(coalesce(p_delay_seconds, 0), 0)::double precision);
+  v_crawl public.crawl_jobs;
+begin
+  update public.crawl_jobs as c
+  set status = case when p_action = 'retry' and c.attempt_count < c.max_attempts then 'pending' else 'failed' end,
+      lease_expires_at = null, error = p_error, available_at = v_now + v_delay,
+      http_status = (p_error ->> 'http_status')::integer,
+      finished_at = case when p_action = 'retry' and c.attempt_count < c.max_attempts then null else v_now end
+  where c.id = p_crawl_job_id and c.attempt_count = p_attempt_count and c.status = 'processing'
+  returning * into v_crawl;
+  if not found then
+    return jsonb_build_object('status', 'lease_lost');
+  elsif v_crawl.status = 'pending' then
+    return jsonb_build_object('status', 'retry_scheduled', 'available_at', v_crawl.available_at);
+  end if;
+  perform pipeline.wake_stage('pageperfect', v_crawl.job_id, 'wait_crawl');
+  return jsonb_build_object('status', 'failed');
+end;
+$$;
+
+-- The retry hook of wait_crawl: a crawl that failed is submitted again with new attempts. The count goes on, since it
+-- is the fencing token.
+create or replace function pipeline.resubmit_crawl(p_job_id uuid, p_delay interval)
+returns void
+language sql
+set search_path = ''
+as $$
+  update public.crawl_jobs as c
+  set status = 'pending', max_attempts = c.attempt_count + 3, error = null, finished_at = null,
+      queued_at = pipeline.now() + p_delay, available_at = pipeline.now() + p_delay
+  where c.job_id = p_job_id and c.status = 'failed';
+$$;
+
+-- Crawls that are due now: whether crawl-cron has work.
+create or replace function public.pending_crawl_count()
+returns integer
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select count(*)::integer from public.crawl_jobs as c
+  where (c.status = 'pending' and c.available_at <= pipeline.now())
+    or (c.status = 'processing' and c.lease_expires_at <= pipeline.now());
+$$;

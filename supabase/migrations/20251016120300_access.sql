@@ -1,0 +1,70 @@
+-- Who may do what. Nothing is reachable by anon. A signed-in user reads their own jobs and those jobs' results.
+-- Everything else belongs to service_role. Right under both of Supabase's default-privilege regimes: all is revoked
+-- first, then granted by name.
+
+do $$
+declare
+  v record;
+begin
+  for v in
+    select p.oid::regprocedure as signature, n.nspname
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where (n.nspname = 'pipeline' or (n.nspname = 'public' and p.proname in (
+      'claim_stage', 'extend_lease', 'defer_stage', 'fail_stage', 'insert_event',
+      'reap_expired_leases', 'dispatch_plan', 'cancel_job', 'replay_dead_letter', 'replay_dead_letters', 'prune',
+      'pipeline_metrics', 'check_invariants',
+      'enqueue_stage', 'dequeue_stage', 'ack_message', 'extend_message_visibility', 'requeue_stage',
+      'dead_letter_message', 'start_stage', 'complete_stage', 'record_stage_failure', 'create_content_job',
+      'create_pageperfect_job', 'get_stage_input', 'get_pageperfect_report',
+      'commit_submit_crawl', 'commit_wait_crawl', 'commit_segment_embed', 'commit_keyword_clustering',
+      'commit_gap_analysis', 'commit_rewrite_draft',
+      'claim_crawl_jobs', 'complete_crawl', 'fail_crawl', 'pending_crawl_count')))
+  loop
+    execute format('revoke execute on function %s from public, anon, authenticated', v.signature);
+    if v.nspname = 'public' then
+      execute format('grant execute on function %s to service_role', v.signature);
+    end if;
+  end loop;
+  -- Read by the metrics view with the reader's rights.
+  grant execute on function pipeline.now() to service_role;
+  grant select on pipeline.stage_metrics to service_role;
+  -- The knobs of a running system; the graph itself changes by migration only.
+  revoke insert, update, delete on pipeline.stage_config from service_role;
+  grant update (max_concurrency, trigger_batch_size, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
+    visibility_seconds, enabled) on pipeline.stage_config to service_role;
+end;
+$$;
+
+do $$
+declare
+  v_view text;
+begin
+  foreach v_view in array array['v_pageperfect_job_status', 'v_pageperfect_backlog', 'v_pageperfect_in_flight',
+    'v_pageperfect_failures', 'v_pageperfect_throughput'] loop
+    execute format('revoke all on public.%I from public, anon, authenticated', v_view);
+    execute format('grant select on public.%I to service_role', v_view);
+  end loop;
+  grant select on public.v_pageperfect_job_status to authenticated;
+end;
+$$;
+
+do $$
+declare
+  v_table text;
+begin
+  drop policy if exists "Users read their own jobs" on public.pageperfect_jobs;
+  create policy "Users read their own jobs" on public.pageperfect_jobs
+    for select to authenticated using (user_id = (select auth.uid()));
+  grant select on public.pageperfect_jobs to authenticated;
+
+  foreach v_table in array array['pageperfect_job_stages', 'pageperfect_job_events', 'rewrite_recommendations', 'rewrite_drafts'] loop
+    execute format('drop policy if exists "Users read what belongs to their own jobs" on public.%I', v_table);
+    execute format(
+      'create policy "Users read what belongs to their own jobs" on public.%I for select to authenticated
+         using (exists (select 1 from public.pageperfect_jobs as j where j.id = %I.job_id and j.user_id = (select auth.uid())))',
+      v_table, v_table);
+    execute format('grant select on public.%I to authenticated', v_table);
+  end loop;
+end;
+$$;
