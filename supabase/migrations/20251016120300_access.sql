@@ -11,7 +11,7 @@ begin
     from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
     where (n.nspname = 'pipeline' or (n.nspname = 'public' and p.proname in (
-      'claim_stage', 'extend_lease', 'defer_stage', 'fail_stage', 'insert_event',
+      'claim_stage', 'commit_stage', 'extend_lease', 'defer_stage', 'fail_stage', 'insert_event',
       'reap_expired_leases', 'dispatch_plan', 'cancel_job', 'replay_dead_letter', 'replay_dead_letters', 'prune',
       'pipeline_metrics', 'check_invariants',
       'enqueue_stage', 'dequeue_stage', 'ack_message', 'extend_message_visibility', 'requeue_stage',
