@@ -6,7 +6,7 @@
 //! | base64 of `vector_send` rows | Postgres, `encode(vector_send(v), 'base64')` | [`base64_vector_send`] |
 //! | text `[0.1,-0.2]` | Postgres, `v::text` | [`parse_text`], written by [`write_text`] |
 
-use crate::VectorError;
+use crate::{VectorError, kernel};
 
 /// Values of base64 digits by ASCII code; [`SPACE`] and [`INVALID`] for the rest.
 const DIGITS: [u8; 256] = {
@@ -193,6 +193,26 @@ pub fn base64_vector_send(text: &str, dimensions: usize) -> Result<Vec<f32>, Vec
         );
     }
     Ok(values)
+}
+
+/// Checks rows on end: whole ones, every component finite. `first` is the index of the first row.
+///
+/// # Errors
+/// [`VectorError::Ragged`] or [`VectorError::NotFinite`].
+pub fn check_rows(rows: &[f32], dimensions: usize, first: usize) -> Result<(), VectorError> {
+    if !rows.len().is_multiple_of(dimensions) {
+        return Err(VectorError::Ragged { values: rows.len(), dimensions });
+    }
+    for (row, values) in rows.chunks_exact(dimensions).enumerate() {
+        // The square of the length is finite unless a value is not, or is huge: one fast pass.
+        if kernel::dot(values, values).is_finite() {
+            continue;
+        }
+        if let Some(component) = values.iter().position(|x| !x.is_finite()) {
+            return Err(VectorError::NotFinite { row: first + row, component });
+        }
+    }
+    Ok(())
 }
 
 /// pgvector's text form, `[0.1,-0.2]`, with as few digits as give the same f32 back.
