@@ -1,0 +1,1 @@
+await import(Deno.args[0]);

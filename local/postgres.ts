@@ -1,0 +1,308 @@
+// The embedded Postgres: a cluster made once per set of migrations, kept as a snapshot in the cache
+// and copied for every new stack, so that a stack starts in about a second.
+
+import postgres from "npm:postgres@3.4.9";
+import {
+  cacheDir,
+  exists,
+  filesUnder,
+  isRoot,
+  postgresHome,
+  root,
+  sha256,
+  tool,
+  toolsDir,
+} from "./paths.ts";
+import { type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
+
+/** Name of the cluster's superuser; `postgres` is an ordinary role, as on hosted Supabase. */
+export const superuser = "supabase_admin";
+
+export interface RunningPostgres {
+  port: number;
+  /** As the role that owns the migrations' objects; what a user's psql wants. */
+  url: string;
+  adminUrl: string;
+  /** As PostgREST would connect: may only become anon, authenticated or service_role. */
+  authenticatorUrl: string;
+  process: ProcessId;
+  /** Fast shutdown with a checkpoint, or an immediate one when the data are thrown away. */
+  stop(keepData: boolean): Promise<void>;
+}
+
+/** The user that initdb and postgres run as: ourselves, or an unprivileged one when we are root. */
+const serverUser = await (async (): Promise<{ uid: number; gid: number } | undefined> => {
+  if (!isRoot) return undefined;
+  for (const name of ["postgres", "nobody"]) {
+    const id = async (flag: string) => {
+      const { code, stdout } = await new Deno.Command("id", { args: [flag, name], stderr: "null" })
+        .output();
+      return code === 0 ? Number(new TextDecoder().decode(stdout)) : undefined;
+    };
+    const uid = await id("-u"), gid = await id("-g");
+    if (uid && gid) return { uid, gid };
+  }
+  throw new Error("as root, Postgres must run as user postgres or nobody, and neither exists");
+})();
+
+async function run(
+  command: string,
+  args: string[],
+  options: Omit<Deno.CommandOptions, "args" | "stdin"> = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(command, {
+    stdout: "piped",
+    stderr: "piped",
+    ...options,
+    args,
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  if (code !== 0) {
+    throw new Error(
+      `${command.split("/").pop()} ${args[0]} failed (exit ${code}):\n${text.trim()}`,
+    );
+  }
+  return text;
+}
+
+async function givePostgres(path: string) {
+  if (serverUser) await Deno.chown(path, serverUser.uid, serverUser.gid);
+}
+
+/** A free TCP port on loopback. Another process may take it first: callers retry. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}
+
+/** Throws an error that names the port and what to do, when something listens on it. */
+export function checkPortFree(port: number, what: string, how: string) {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(`port ${port} (${what}) is taken by another program: stop it, or ${how}`);
+  }
+}
+
+/**
+ * Starts the cluster in `home` (`home/data`, `home/password`) and waits until it answers.
+ * `durable` is fsync: off for tests, whose data are thrown away.
+ */
+export async function startPostgres(options: {
+  home: string;
+  port: number;
+  durable: boolean;
+  logFile: string;
+  processes: ProcessTable;
+}): Promise<RunningPostgres> {
+  const { home, port, processes } = options;
+  const settings = {
+    port,
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    max_connections: 80,
+    // Our stand-ins for pg_cron, pg_net and Vault, beside the ones that Postgres ships.
+    extension_control_path: `$system:${await extensionsDir()}`,
+    ...(options.durable
+      ? {}
+      : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+  };
+  const log = await Deno.open(options.logFile, { create: true, append: true });
+  const child = new Deno.Command(`${postgresHome()}/bin/postgres`, {
+    args: [
+      "-D",
+      `${home}/data`,
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    cwd: `${home}/data`,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...serverUser,
+  }).spawn();
+  child.stderr.pipeTo(log.writable).catch(() => {});
+  const process = processes.add(child.pid, "postgres");
+  let exit: Deno.CommandStatus | undefined;
+  child.status.then((status) => exit = status);
+
+  const password = (await Deno.readTextFile(`${home}/password`)).trim();
+  const url = (role: string) => `postgresql://${role}:${password}@127.0.0.1:${port}/postgres`;
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    if (exit) {
+      throw new Error(
+        `Postgres ended while starting (exit ${exit.code}), see ${options.logFile}:\n` +
+          (await Deno.readTextFile(options.logFile)).trim().split("\n").slice(-5).join("\n"),
+      );
+    }
+    const probe = postgres(url(superuser), { max: 1, connect_timeout: 5, onnotice: () => {} });
+    try {
+      await probe`select 1`;
+      break;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    } finally {
+      await probe.end({ timeout: 1 });
+    }
+  }
+  return {
+    port,
+    url: url("postgres"),
+    adminUrl: url(superuser),
+    authenticatorUrl: url("authenticator"),
+    process,
+    async stop(keepData) {
+      await stopProcesses([process], keepData ? "SIGINT" : "SIGQUIT", 30_000);
+      await child.status;
+      processes.remove(process);
+    },
+  };
+}
+
+/** The stand-in extensions, copied where Postgres's user can read them. */
+async function extensionsDir(): Promise<string> {
+  const files = await filesUnder(`${root}/local/postgres/extension`);
+  const contents = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const dir = `${cacheDir}/extensions-${sha256(...files, ...contents).slice(0, 12)}`;
+  await fillOnce(dir, async (temporary) => {
+    await Deno.mkdir(`${temporary}/extension`);
+    for (const [index, file] of files.entries()) {
+      await Deno.writeTextFile(`${temporary}/extension/${file.split("/").pop()}`, contents[index]);
+    }
+  });
+  return dir;
+}
+
+/** Makes folder `dir` by `fill`, whole or not at all, also when two processes do so at once. */
+async function fillOnce(dir: string, fill: (temporary: string) => Promise<void>) {
+  if (await exists(dir)) return;
+  await Deno.mkdir(cacheDir, { recursive: true });
+  const temporary = await Deno.makeTempDir({ dir: cacheDir, prefix: ".new-" });
+  try {
+    await Deno.chmod(temporary, 0o755);
+    await fill(temporary);
+    await Deno.rename(temporary, dir);
+  } catch (error) {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+    if (!await exists(dir)) throw error;
+  }
+}
+
+/** What decides how a new cluster looks; a change makes another snapshot. */
+export interface Schema {
+  /** Folder that holds supabase/migrations. */
+  projectDir: string;
+  /**
+   * Whether new tables and functions in `public` are granted to anon, authenticated and
+   * service_role by default: projects from before June 2026. Migrations must be right under both.
+   */
+  autoExpose: boolean;
+}
+
+/** Identifies the migrations and everything under them. */
+export async function schemaKey(schema: Schema): Promise<string> {
+  const files = [
+    `${root}/local/postgres/bootstrap.sql`,
+    ...await filesUnder(`${root}/local/postgres/extension`),
+    ...await filesUnder(`${schema.projectDir}/supabase/migrations`, ".sql"),
+  ];
+  const parts = [toolsDir(), String(schema.autoExpose)];
+  for (const file of files) parts.push("\0", file, "\0", await Deno.readTextFile(file));
+  return sha256(...parts).slice(0, 16);
+}
+
+/** Copies the migrated snapshot to `home/data` and `home/password`, making it first if need be. */
+export async function createCluster(
+  home: string,
+  schema: Schema,
+  report: (line: string) => void,
+): Promise<void> {
+  const snapshot = `${cacheDir}/snapshot-${await schemaKey(schema)}`;
+  await fillOnce(snapshot, async (temporary) => {
+    report("making a database cluster and applying the migrations (once per change of them)");
+    await initCluster(temporary);
+    const processes = new ProcessTable(`${temporary}/pids.json`);
+    const server = await startPostgres({
+      home: temporary,
+      port: freePort(),
+      durable: false,
+      logFile: `${temporary}/postgres.log`,
+      processes,
+    });
+    try {
+      await bootstrap(server.adminUrl, schema.autoExpose);
+      await migrate(server.url, schema.projectDir);
+    } finally {
+      await server.stop(true);
+    }
+    await Deno.remove(processes.path);
+  });
+  await run("cp", ["-Rp", `${snapshot}/data`, `${snapshot}/password`, home]);
+  await removeOldSnapshots(snapshot);
+}
+
+async function initCluster(home: string) {
+  const password = crypto.randomUUID().replaceAll("-", "");
+  await Deno.writeTextFile(`${home}/password`, password, { mode: 0o600 });
+  await Deno.mkdir(`${home}/data`, { mode: 0o700 });
+  await givePostgres(`${home}/data`);
+  const passwordFile = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(passwordFile, password);
+    await givePostgres(passwordFile);
+    const args = ["-D", `${home}/data`, "-U", superuser, "--pwfile", passwordFile];
+    args.push("-A", "scram-sha-256", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync");
+    await run(`${postgresHome()}/bin/initdb`, args, { cwd: "/", ...serverUser });
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound) {
+      throw new Error(
+        `user ${serverUser?.uid ?? "?"} cannot run Postgres in ${postgresHome()}: every folder ` +
+          "above it must be open to others (chmod o+x), or set PAGEPERFECT_CACHE to another place",
+        { cause: error },
+      );
+    }
+    throw error;
+  } finally {
+    await Deno.remove(passwordFile);
+  }
+}
+
+/** Shapes a plain cluster like a Supabase project: roles, schemas, auth functions, grants. */
+async function bootstrap(adminUrl: string, autoExpose: boolean) {
+  const sql = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    const password = new URL(adminUrl).password;
+    await sql`select set_config('bootstrap.password', ${password}, false),
+      set_config('bootstrap.auto_expose', ${String(autoExpose)}, false)`;
+    await sql.unsafe(await Deno.readTextFile(`${root}/local/postgres/bootstrap.sql`)).simple();
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Applies `projectDir/supabase/migrations` with the real Supabase CLI; what is applied is skipped. */
+export async function migrate(url: string, projectDir: string): Promise<void> {
+  if ((await filesUnder(`${projectDir}/supabase/migrations`, ".sql")).length === 0) return;
+  await run(tool("supabase"), ["db", "push", `--remote=${url}?sslmode=disable`, "--yes"], {
+    cwd: projectDir,
+    env: { DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", NO_COLOR: "1" },
+  });
+}
+
+/** Keeps the newest few: every edit of a migration makes a snapshot of about 60 MB. */
+async function removeOldSnapshots(current: string, keep = 6) {
+  const found: { path: string; mtime: number }[] = [];
+  for await (const entry of Deno.readDir(cacheDir)) {
+    const path = `${cacheDir}/${entry.name}`;
+    if (!entry.name.startsWith("snapshot-") || path === current) continue;
+    found.push({ path, mtime: (await Deno.stat(path)).mtime?.getTime() ?? 0 });
+  }
+  for (const { path } of found.sort((a, b) => b.mtime - a.mtime).slice(keep - 1)) {
+    await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,19 @@
+// Runs a function on Deno 2.1, which has no DENO_SERVE_ADDRESS: Deno.serve is told its address here.
+
+const serve = Deno.serve as unknown as (
+  options: Record<string, unknown>,
+  handler: unknown,
+) => unknown;
+
+Deno.serve = ((...args: unknown[]) => {
+  const handler = args.find((arg) => typeof arg === "function");
+  const options = args.find((arg) => typeof arg === "object") as
+    | Record<string, unknown>
+    | undefined;
+  return serve(
+    { ...options, hostname: "127.0.0.1", port: 0 },
+    handler ?? (options as { handler: unknown }).handler,
+  );
+}) as typeof Deno.serve;
+
+await import(`file://${Deno.args[0]}`);
