@@ -67,6 +67,15 @@ impl FixedRows {
         self.residuals.push(residual.sqrt() / SCALE);
     }
 
+    /// A number that other rows, or the same in another order, hardly share.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hash = 0x811c_9dc5u32;
+        for residual in &self.residuals {
+            hash = (hash ^ residual.to_bits()).wrapping_mul(0x0100_0193).rotate_left(5);
+        }
+        hash
+    }
+
     /// The fixed-point components of a row, padded with zeros; divide by 2^15 for the value.
     pub fn row(&self, index: usize) -> &[i16] {
         &self.values[index * self.stride..(index + 1) * self.stride]

@@ -1,0 +1,174 @@
+//! JavaScript boundary of `pageperfect-cluster`. Vectors cross packed, never as objects.
+
+use pageperfect_cluster::{Dbscan, Keyword, Keywords, summarize};
+use pageperfect_vector::codec;
+use pageperfect_wasm_panic as _;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A search query of a page and how it did. `position` 1 is the top. */
+export interface Keyword {
+  query: string;
+  impressions: number;
+  clicks: number;
+  position: number;
+}
+
+/** A keyword cluster, or one noise point. */
+export interface ClusterSummary {
+  /** The label that `cluster` gave; -1 for a noise point. */
+  cluster_index: number;
+  is_noise: boolean;
+  /** The medoid's query, with the telling terms that it lacks. */
+  label: string;
+  /** The query nearest to the centroid. */
+  medoid_query: string;
+  /** Words that set the cluster apart, most telling first. */
+  terms: string[];
+  /** Most impressions first. */
+  queries: string[];
+  size: number;
+  /** Mean cosine of the members with the centroid. */
+  cohesion: number;
+  impressions: number;
+  clicks: number;
+  /** Weighted by impressions. */
+  avg_position: number;
+  /** Of length 1, in pgvector's text form. */
+  centroid: string;
+}
+"#;
+
+/// DBSCAN over the embeddings of a page's keywords, by cosine distance.
+///
+/// Push the vectors in chunks of any size, then `cluster`, then `summarize`, then `free`. With a
+/// CPU budget: `start`, `step` until it returns 1, `labels`; `checkpoint` and `restore` carry the
+/// state (not the vectors) to another isolate.
+#[wasm_bindgen]
+pub struct KeywordClustering {
+    keywords: Keywords,
+    dbscan: Option<Dbscan>,
+}
+
+#[wasm_bindgen]
+impl KeywordClustering {
+    /// `dimensions`: of every vector.
+    #[wasm_bindgen(constructor)]
+    pub fn new(dimensions: usize) -> Result<Self, JsError> {
+        Ok(Self {
+            keywords: Keywords::new(dimensions)?,
+            dbscan: None,
+        })
+    }
+
+    /// Adds vectors: base64 of little-endian f32, one or many on end, white space tolerated.
+    pub fn push_base64(&mut self, packed: &str) -> Result<(), JsError> {
+        let rows = codec::base64_f32(packed)?;
+        self.push_f32(&rows)
+    }
+
+    /// Adds vectors on end.
+    pub fn push_f32(&mut self, rows: &[f32]) -> Result<(), JsError> {
+        self.keywords.push(rows)?;
+        self.dbscan = None;
+        Ok(())
+    }
+
+    /// How many vectors were pushed.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.keywords.len()
+    }
+
+    /// One label a vector: the cluster's number from 0, or -1 for noise.
+    /// `eps`: cosine distance in (0, 2]; `min_points`: at least 1, the point itself included.
+    pub fn cluster(&mut self, eps: f64, min_points: u32) -> Result<Vec<i32>, JsError> {
+        self.start(eps, min_points, None)?;
+        while self.step(u32::MAX)? < 1.0 {}
+        self.labels()
+    }
+
+    /// Begins a run to be done in steps. `exact` compares every pair, also above 2,047 keywords,
+    /// where random sketches otherwise pick the candidates (a neighbour is missed with a
+    /// probability below 1e-8).
+    pub fn start(&mut self, eps: f64, min_points: u32, exact: Option<bool>) -> Result<(), JsError> {
+        let new = if exact == Some(true) {
+            Dbscan::exact
+        } else {
+            Dbscan::new
+        };
+        self.dbscan = Some(new(&self.keywords, eps, min_points)?);
+        Ok(())
+    }
+
+    /// Does up to `blocks` blocks of 65,536 pairs; returns what share of all is done, 1 at the end.
+    pub fn step(&mut self, blocks: u32) -> Result<f64, JsError> {
+        let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
+        for _ in 0..blocks {
+            if dbscan.advance(&self.keywords) {
+                break;
+            }
+        }
+        Ok(dbscan.progress())
+    }
+
+    /// One label a vector, once `step` has returned 1.
+    pub fn labels(&self) -> Result<Vec<i32>, JsError> {
+        let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
+        if dbscan.progress() < 1.0 {
+            return Err(JsError::new(
+                "the clustering is not done: call step() until it returns 1",
+            ));
+        }
+        Ok(dbscan.labels(&self.keywords))
+    }
+
+    /// State of the run, for `restore`.
+    pub fn checkpoint(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self
+            .dbscan
+            .as_ref()
+            .ok_or_else(not_started)?
+            .checkpoint(&self.keywords))
+    }
+
+    /// Goes on from a checkpoint, after the same vectors were pushed and `start` called alike.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
+        let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
+        Ok(dbscan.restore(&self.keywords, checkpoint)?)
+    }
+
+    /// Indexes of vectors needed again for certainty about pairs at the very boundary. Always empty
+    /// up to 64 MB of vectors, since their f32 form is kept; above, the labels stand on 16-bit
+    /// fixed point for these pairs. `supply` them and ask for `labels` again.
+    pub fn undecided(&self) -> Result<Vec<u32>, JsError> {
+        Ok(self
+            .dbscan
+            .as_ref()
+            .ok_or_else(not_started)?
+            .undecided(&self.keywords))
+    }
+
+    /// Gives the vector of `index` again: base64 of little-endian f32.
+    pub fn supply(&mut self, index: usize, packed: &str) -> Result<(), JsError> {
+        Ok(self.keywords.supply(index, &codec::base64_f32(packed)?)?)
+    }
+
+    /// Describes clusters, by impressions, then noise points, by impressions. `keywords` in the
+    /// order of the vectors.
+    #[wasm_bindgen(unchecked_return_type = "ClusterSummary[]")]
+    pub fn summarize(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Keyword[]")] keywords: JsValue,
+    ) -> Result<JsValue, JsError> {
+        let keywords: Vec<Keyword> = serde_wasm_bindgen::from_value(keywords)?;
+        let summaries = summarize(&self.keywords, &self.labels()?, &keywords)?;
+        Ok(summaries.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+    }
+}
+
+fn not_started() -> JsError {
+    JsError::new("call cluster() or start() after the last vector was pushed")
+}

@@ -1,0 +1,129 @@
+use pageperfect_vector::{FixedRows, VectorError, codec, kernel};
+use std::collections::HashMap;
+
+/// Exact rows are kept while all of them fit into this many bytes (10,922 rows of 1,536).
+const EXACT_BYTES: usize = 64 << 20;
+
+/// Embeddings of a page's keywords, pushed in chunks of any size.
+///
+/// All rows are kept in 16-bit fixed point, which decides nearly every pair. The f32 rows, which
+/// decide the rest, are kept as long as all of them fit 64 MB; of a larger set only those given
+/// again with [`supply`](Self::supply) are.
+#[derive(Debug, Clone)]
+pub struct Keywords {
+    fixed: FixedRows,
+    exact: Exact,
+}
+
+#[derive(Debug, Clone)]
+enum Exact {
+    All(Vec<Box<[f32]>>),
+    Some(HashMap<usize, Box<[f32]>>),
+}
+
+impl Keywords {
+    /// # Errors
+    /// [`VectorError::NoDimensions`].
+    pub fn new(dimensions: usize) -> Result<Self, VectorError> {
+        if dimensions == 0 {
+            return Err(VectorError::NoDimensions);
+        }
+        Ok(Self {
+            fixed: FixedRows::new(dimensions),
+            exact: Exact::All(Vec::new()),
+        })
+    }
+
+    pub fn dimensions(&self) -> usize {
+        self.fixed.dimensions()
+    }
+
+    pub fn len(&self) -> usize {
+        self.fixed.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fixed.is_empty()
+    }
+
+    /// Adds whole vectors on end, of any length; a zero vector has similarity 0 to all.
+    ///
+    /// # Errors
+    /// Ragged or not finite rows; nothing is added then.
+    pub fn push(&mut self, rows: &[f32]) -> Result<(), VectorError> {
+        let dimensions = self.dimensions();
+        codec::check_rows(rows, dimensions, self.len())?;
+        for row in rows.chunks_exact(dimensions) {
+            self.fixed.push(row);
+            if let Exact::All(kept) = &mut self.exact {
+                kept.push(row.into());
+                if kept.len() * dimensions * size_of::<f32>() > EXACT_BYTES {
+                    self.exact = Exact::Some(HashMap::new());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the f32 vector of row `index` again, for [`Dbscan::undecided`](crate::Dbscan::undecided).
+    ///
+    /// # Errors
+    /// A row of another length, or not finite. An index that was never pushed is ignored.
+    pub fn supply(&mut self, index: usize, row: &[f32]) -> Result<(), VectorError> {
+        let (found, expected) = (row.len(), self.dimensions());
+        if found != expected {
+            return Err(VectorError::Dimensions {
+                row: index,
+                found,
+                expected,
+            });
+        }
+        codec::check_rows(row, expected, index)?;
+        if let Exact::Some(kept) = &mut self.exact
+            && index < self.fixed.len()
+        {
+            kept.insert(index, row.into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fixed(&self) -> &FixedRows {
+        &self.fixed
+    }
+
+    fn exact(&self, index: usize) -> Option<&[f32]> {
+        match &self.exact {
+            Exact::All(rows) => rows.get(index).map(|row| &**row),
+            Exact::Some(rows) => rows.get(&index).map(|row| &**row),
+        }
+    }
+
+    /// Row `index` scaled to length 1: of the f32 row where that is kept, else of fixed point.
+    pub fn unit_row(&self, index: usize) -> Vec<f32> {
+        let mut row: Vec<f32> = match self.exact(index) {
+            Some(row) => row.to_vec(),
+            None => self.fixed.row_f32(index).collect(),
+        };
+        kernel::normalize(&mut row);
+        row
+    }
+
+    /// Whether `1 - cosine <= eps`, decided in f64 on the f32 rows; `None` when fixed point cannot
+    /// tell and an f32 row is not kept.
+    pub(crate) fn within(&self, a: usize, b: usize, eps: f64) -> Option<bool> {
+        let distance = 1.0 - self.fixed.dot(a, &self.fixed, b);
+        let error = self.fixed.error(a, &self.fixed, b);
+        if distance + error <= eps {
+            return Some(true);
+        }
+        if distance - error > eps {
+            return Some(false);
+        }
+        Some(1.0 - kernel::cosine(self.exact(a)?, self.exact(b)?) <= eps)
+    }
+
+    /// The best guess where [`within`](Self::within) has no verdict.
+    pub(crate) fn probably_within(&self, a: usize, b: usize, eps: f64) -> bool {
+        1.0 - self.fixed.dot(a, &self.fixed, b) <= eps
+    }
+}

@@ -1,0 +1,21 @@
+//! Keyword clusters: exact DBSCAN over cosine distance, and a summary of each cluster.
+//!
+//! ```
+//! use pageperfect_cluster::{Dbscan, Keywords, NOISE};
+//! let mut keywords = Keywords::new(2)?;
+//! keywords.push(&[1.0, 0.0, 0.9, 0.1, 0.0, 1.0])?;
+//! let mut dbscan = Dbscan::new(&keywords, 0.3, 2)?;
+//! dbscan.run(&keywords);
+//! assert_eq!(dbscan.labels(&keywords), [0, 0, NOISE]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod dbscan;
+mod keywords;
+mod scan;
+mod sketch;
+mod summary;
+
+pub use dbscan::{Dbscan, DbscanError, NOISE};
+pub use keywords::Keywords;
+pub use summary::{ClusterSummary, Keyword, SummaryError, summarize};

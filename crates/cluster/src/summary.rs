@@ -1,0 +1,298 @@
+use crate::{Keywords, NOISE};
+use pageperfect_vector::{codec, kernel};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+/// Terms given for a cluster at most.
+const TERM_COUNT: usize = 5;
+/// Terms that a label adds to the medoid's query at most.
+const LABEL_TERM_COUNT: usize = 2;
+
+/// A search query of a page and how it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Keyword {
+    pub query: String,
+    pub impressions: f64,
+    pub clicks: f64,
+    /// Average position in the results, 1 is the top.
+    pub position: f64,
+}
+
+/// A keyword cluster, or one noise point.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClusterSummary {
+    /// The cluster's label; -1 for a noise point.
+    pub cluster_index: i32,
+    pub is_noise: bool,
+    /// The medoid's query, with the terms that it lacks: `trail shoes (women, waterproof)`.
+    pub label: String,
+    /// The query nearest to the centroid.
+    pub medoid_query: String,
+    /// Words that set the cluster apart from the page's other queries, most telling first.
+    pub terms: Vec<String>,
+    /// Most impressions first.
+    pub queries: Vec<String>,
+    pub size: usize,
+    /// Mean cosine of the members with the centroid; 1 when all are alike.
+    pub cohesion: f64,
+    pub impressions: f64,
+    pub clicks: f64,
+    /// Mean position weighted by impressions.
+    pub avg_position: f64,
+    /// Mean of the members' unit vectors, of length 1, in pgvector's text form.
+    pub centroid: String,
+}
+
+/// The keywords described are not those that were pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryError {
+    pub described: usize,
+    pub pushed: usize,
+}
+
+impl fmt::Display for SummaryError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { described, pushed } = self;
+        write!(
+            f,
+            "{described} keywords are described but {pushed} have vectors and labels"
+        )
+    }
+}
+
+impl std::error::Error for SummaryError {}
+
+/// Describes what [`Dbscan::labels`](crate::Dbscan::labels) found: clusters by impressions, most
+/// first, then the noise points by impressions, each on its own.
+///
+/// # Errors
+/// [`SummaryError`] unless there is one keyword and one label a vector.
+pub fn summarize(
+    vectors: &Keywords,
+    labels: &[i32],
+    keywords: &[Keyword],
+) -> Result<Vec<ClusterSummary>, SummaryError> {
+    let pushed = vectors.len().min(labels.len());
+    if keywords.len() != vectors.len() || labels.len() != vectors.len() {
+        return Err(SummaryError {
+            described: keywords.len(),
+            pushed,
+        });
+    }
+    let cluster_count = labels.iter().map(|&label| label + 1).max().unwrap_or(0) as usize;
+    let mut groups = vec![Vec::new(); cluster_count];
+    for (index, &label) in labels.iter().enumerate() {
+        match usize::try_from(label) {
+            Ok(cluster) => groups[cluster].push(index),
+            Err(_) => groups.push(vec![index]),
+        }
+    }
+    let vocabulary = Vocabulary::new(keywords);
+    let mut summaries: Vec<ClusterSummary> = (groups.into_iter().filter(|group| !group.is_empty()))
+        .map(|group| describe(vectors, labels, keywords, &vocabulary, group))
+        .collect();
+    summaries.sort_by(|a, b| {
+        a.is_noise
+            .cmp(&b.is_noise)
+            .then(b.impressions.total_cmp(&a.impressions))
+    });
+    Ok(summaries)
+}
+
+fn describe(
+    vectors: &Keywords,
+    labels: &[i32],
+    keywords: &[Keyword],
+    vocabulary: &Vocabulary,
+    mut members: Vec<usize>,
+) -> ClusterSummary {
+    members.sort_by(|&a, &b| keywords[b].impressions.total_cmp(&keywords[a].impressions));
+    let mut centroid = vec![0f32; vectors.dimensions()];
+    for &member in &members {
+        for (sum, x) in centroid.iter_mut().zip(vectors.unit_row(member)) {
+            *sum += x;
+        }
+    }
+    kernel::normalize(&mut centroid);
+    let similarities: Vec<f64> = (members.iter())
+        .map(|&member| kernel::cosine(&centroid, &vectors.unit_row(member)))
+        .collect();
+    // Members come by impressions and the first of equals counts; two of a pair are equally near
+    // but for rounding.
+    let nearness = |index: &usize| (similarities[*index] * 1e6).round() as i64;
+    let medoid = (0..members.len()).rev().max_by_key(nearness);
+    let medoid_query = medoid.map_or(String::new(), |index| {
+        keywords[members[index]].query.clone()
+    });
+
+    let sum =
+        |value: fn(&Keyword) -> f64| members.iter().map(|&m| value(&keywords[m])).sum::<f64>();
+    let impressions = sum(|keyword| keyword.impressions);
+    let avg_position = if impressions > 0.0 {
+        sum(|keyword| keyword.position * keyword.impressions) / impressions
+    } else {
+        sum(|keyword| keyword.position) / members.len() as f64
+    };
+    let terms = vocabulary.terms(&members);
+    let known: HashSet<String> = words(&medoid_query).collect();
+    let added: Vec<&str> = (terms.iter().filter(|term| !known.contains(*term)))
+        .take(LABEL_TERM_COUNT)
+        .map(String::as_str)
+        .collect();
+    let label = if added.is_empty() {
+        medoid_query.clone()
+    } else {
+        format!("{medoid_query} ({})", added.join(", "))
+    };
+    ClusterSummary {
+        cluster_index: labels[members[0]],
+        is_noise: labels[members[0]] == NOISE,
+        label,
+        medoid_query,
+        terms,
+        queries: members
+            .iter()
+            .map(|&member| keywords[member].query.clone())
+            .collect(),
+        size: members.len(),
+        cohesion: similarities.iter().sum::<f64>() / similarities.len() as f64,
+        impressions,
+        clicks: sum(|keyword| keyword.clicks),
+        avg_position,
+        centroid: codec::write_text(&centroid),
+    }
+}
+
+/// The words of all queries, to tell the words of one cluster from.
+struct Vocabulary {
+    /// Words of each query, without repetition.
+    queries: Vec<Vec<String>>,
+    /// In how many queries a word stands.
+    frequency: HashMap<String, usize>,
+}
+
+impl Vocabulary {
+    fn new(keywords: &[Keyword]) -> Self {
+        let queries: Vec<Vec<String>> = (keywords.iter())
+            .map(|keyword| {
+                let mut seen = HashSet::new();
+                words(&keyword.query)
+                    .filter(|word| seen.insert(word.clone()))
+                    .collect()
+            })
+            .collect();
+        let mut frequency = HashMap::new();
+        for word in queries.iter().flatten() {
+            *frequency.entry(word.clone()).or_insert(0) += 1;
+        }
+        Self { queries, frequency }
+    }
+
+    /// Words that stand in more of the members than in queries at large, by how much more.
+    fn terms(&self, members: &[usize]) -> Vec<String> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for word in members.iter().flat_map(|&member| &self.queries[member]) {
+            *counts.entry(word).or_insert(0) += 1;
+        }
+        let (inside, all) = (members.len() as f64, self.queries.len() as f64);
+        let mut scored: Vec<(f64, &str)> = (counts.into_iter())
+            // A word of one member says something about that member, not about a cluster.
+            .filter(|&(_, count)| count > 1 || members.len() == 1)
+            .map(|(word, count)| {
+                let share = count as f64 / inside;
+                let elsewhere = self.frequency[word] as f64 / all;
+                (share * (share / elsewhere).ln(), word)
+            })
+            .filter(|(score, _)| *score > 0.0)
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        scored
+            .into_iter()
+            .take(TERM_COUNT)
+            .map(|(_, word)| word.to_owned())
+            .collect()
+    }
+}
+
+/// Words in lower case; numbers count, single Latin letters do not.
+fn words(query: &str) -> impl Iterator<Item = String> + '_ {
+    query
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.len() > 1)
+        .map(str::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyword(query: &str, impressions: f64, clicks: f64, position: f64) -> Keyword {
+        Keyword {
+            query: query.into(),
+            impressions,
+            clicks,
+            position,
+        }
+    }
+
+    #[test]
+    fn clusters_come_before_noise_and_both_by_impressions() {
+        let mut vectors = Keywords::new(3).unwrap();
+        vectors
+            .push(&[
+                1.0, 0.0, 0.0, 2.0, 0.2, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.1, 0.0,
+                -1.0, 0.0,
+            ])
+            .unwrap();
+        let keywords = [
+            keyword("trail shoes", 10.0, 1.0, 4.0),
+            keyword("trail shoes women", 30.0, 2.0, 8.0),
+            keyword("sock size", 5.0, 0.0, 20.0),
+            keyword("shoe care", 400.0, 3.0, 2.0),
+            keyword("shoe care tips", 100.0, 3.0, 7.0),
+            keyword("laces", 6.0, 0.0, 9.0),
+        ];
+        let summaries = summarize(&vectors, &[0, 0, -1, 1, 1, -1], &keywords).unwrap();
+        let indexes: Vec<i32> = summaries
+            .iter()
+            .map(|summary| summary.cluster_index)
+            .collect();
+        assert_eq!(indexes, [1, 0, -1, -1]);
+        assert_eq!(summaries[2].queries, ["laces"]);
+        assert_eq!(summaries[2].cohesion, 1.0);
+        assert_eq!(summaries[2].centroid, "[0,-1,0]");
+        let care = &summaries[0];
+        assert_eq!(care.queries, ["shoe care", "shoe care tips"]);
+        assert_eq!(
+            (care.impressions, care.clicks, care.avg_position),
+            (500.0, 6.0, 3.0)
+        );
+        assert_eq!(care.terms, ["care", "shoe"]);
+        assert_eq!(care.label, "shoe care");
+        let trail = &summaries[1];
+        assert_eq!(trail.avg_position, 7.0);
+        assert!(trail.cohesion > 0.99 && trail.cohesion < 1.0);
+        assert_eq!(trail.terms, ["shoes", "trail"]);
+    }
+
+    #[test]
+    fn no_impressions_still_give_a_position() {
+        let mut vectors = Keywords::new(1).unwrap();
+        vectors.push(&[1.0, 1.0]).unwrap();
+        let keywords = [keyword("a", 0.0, 0.0, 4.0), keyword("b", 0.0, 0.0, 8.0)];
+        let summaries = summarize(&vectors, &[0, 0], &keywords).unwrap();
+        assert_eq!(summaries[0].avg_position, 6.0);
+        assert_eq!(summaries[0].medoid_query, "a");
+    }
+
+    #[test]
+    fn other_keywords_are_refused() {
+        let vectors = Keywords::new(1).unwrap();
+        let keywords = [keyword("a", 0.0, 0.0, 4.0)];
+        assert!(summarize(&vectors, &[], &keywords).is_err());
+        assert_eq!(summarize(&vectors, &[], &[]), Ok(vec![]));
+    }
+}

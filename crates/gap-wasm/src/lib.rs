@@ -1,0 +1,138 @@
+//! JavaScript boundary of `pageperfect-gap`. Vectors cross packed, never as objects.
+
+use pageperfect_gap::{Cluster, GapError, GapScorer as Scorer, Hit, Match as Scored};
+use pageperfect_vector::codec;
+use pageperfect_wasm_panic as _;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A cluster whose vector was pushed, in the same order. */
+export interface GapCluster<Id = unknown> {
+  id: Id;
+  is_noise: boolean;
+  impressions: number;
+  avg_position: number;
+}
+
+/** How well the page answers one cluster; similarities are cosines in [-1, 1]. */
+export interface Match<ClusterId = unknown, SegmentId = unknown> {
+  cluster_id: ClusterId;
+  is_noise: boolean;
+  /** null, with similarity 0, when the page has no segments. */
+  best_segment_id: SegmentId | null;
+  best_similarity: number;
+  second_segment_id: SegmentId | null;
+  second_similarity: number | null;
+  is_gap: boolean;
+  /** impressions * (1 - similarity) */
+  opportunity: number;
+  /** From 1; null unless recommended. */
+  rank: number | null;
+}
+
+export interface Gaps<ClusterId = unknown, SegmentId = unknown> {
+  /** Gaps of clusters that are no noise, by opportunity, then better position, then input order. */
+  recommendations: Match<ClusterId, SegmentId>[];
+  /** Every cluster and noise point, in input order. */
+  coverage: Match<ClusterId, SegmentId>[];
+}
+"#;
+
+#[derive(Deserialize)]
+struct Id {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    id: JsValue,
+}
+
+#[derive(Serialize)]
+struct Match {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    cluster_id: JsValue,
+    is_noise: bool,
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    best_segment_id: JsValue,
+    best_similarity: f64,
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    second_segment_id: JsValue,
+    second_similarity: Option<f64>,
+    is_gap: bool,
+    opportunity: f64,
+    rank: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Gaps {
+    recommendations: Vec<Match>,
+    coverage: Vec<Match>,
+}
+
+/// Compares keyword clusters with the segments of a page.
+///
+/// Push all segments, then the clusters (both in chunks of any size), then `score`, then `free`.
+#[wasm_bindgen]
+pub struct GapScorer(Scorer);
+
+#[wasm_bindgen]
+impl GapScorer {
+    /// `dimensions`: of every vector.
+    #[wasm_bindgen(constructor)]
+    pub fn new(dimensions: usize) -> Result<Self, JsError> {
+        Ok(Self(Scorer::new(dimensions)?))
+    }
+
+    /// Adds segments: base64 of Postgres' binary vectors (`vector_send`), one or many on end.
+    pub fn push_segments(&mut self, packed: &str) -> Result<(), JsError> {
+        let rows = codec::base64_vector_send(packed, self.0.dimensions())?;
+        Ok(self.0.push_segments(&rows)?)
+    }
+
+    /// Adds clusters, packed likewise, after the last segment.
+    pub fn push_clusters(&mut self, packed: &str) -> Result<(), JsError> {
+        let rows = codec::base64_vector_send(packed, self.0.dimensions())?;
+        Ok(self.0.push_clusters(&rows)?)
+    }
+
+    /// Ranks the gaps. `clusters` and `segments` in the order of their vectors; a cluster whose
+    /// best similarity is below `threshold` is a gap; at most `top` are recommended.
+    #[wasm_bindgen(unchecked_return_type = "Gaps<any, any>")]
+    pub fn score(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "GapCluster[]")] clusters: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "{ id: unknown }[]")] segments: JsValue,
+        threshold: f64,
+        top: usize,
+    ) -> Result<JsValue, JsError> {
+        let cluster_ids: Vec<Id> = serde_wasm_bindgen::from_value(clusters.clone())?;
+        let clusters: Vec<Cluster> = serde_wasm_bindgen::from_value(clusters)?;
+        let segment_ids: Vec<Id> = serde_wasm_bindgen::from_value(segments)?;
+        if segment_ids.len() != self.0.segment_count() {
+            return Err(GapError::Count {
+                what: "segments",
+                described: segment_ids.len(),
+                pushed: self.0.segment_count(),
+            }
+            .into());
+        }
+        let gaps = self.0.score(&clusters, threshold, top)?;
+        let segment_id =
+            |hit: Option<Hit>| hit.map_or(JsValue::NULL, |hit| segment_ids[hit.segment].id.clone());
+        let name = |found: &Scored| Match {
+            cluster_id: cluster_ids[found.cluster].id.clone(),
+            is_noise: clusters[found.cluster].is_noise,
+            best_segment_id: segment_id(found.best),
+            best_similarity: found.best.map_or(0.0, |hit| hit.similarity),
+            second_segment_id: segment_id(found.second),
+            second_similarity: found.second.map(|hit| hit.similarity),
+            is_gap: found.is_gap,
+            opportunity: found.opportunity,
+            rank: found.rank,
+        };
+        let gaps = Gaps {
+            recommendations: gaps.recommendations.iter().map(name).collect(),
+            coverage: gaps.coverage.iter().map(name).collect(),
+        };
+        Ok(gaps.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+    }
+}
