@@ -1,0 +1,60 @@
+// The service-role client, and calls through it.
+import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import { readEnv } from "./env.ts";
+import { Failure } from "./failure.ts";
+
+let client: SupabaseClient | undefined;
+
+/**
+ * The project's client with the secret key: passes by row level security, so never hand it a user's input as a
+ * table or function name. Made at first use, so that importing this module needs no environment.
+ */
+export const supabaseAdmin: SupabaseClient = new Proxy({} as SupabaseClient, {
+  get(_target, name) {
+    if (client === undefined) {
+      const env = readEnv();
+      client = createClient(env.supabaseUrl, env.serviceKey, {
+        auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+      });
+    }
+    const value = Reflect.get(client, name);
+    return typeof value === "function" ? value.bind(client) : value;
+  },
+});
+
+export type Rpc = <T>(name: string, args?: Record<string, unknown>) => Promise<T>;
+
+/**
+ * Calls a database function.
+ *
+ * @throws Failure with the SQLSTATE as code, or code `database_unreachable`
+ */
+export const rpc: Rpc = async <T>(name: string, args: Record<string, unknown> = {}) => {
+  const { data, error, status } = await supabaseAdmin.rpc(name, args);
+  if (error) {
+    throw new Failure(`${name}: ${error.message}`, {
+      code: error.code || "database_unreachable",
+      httpStatus: status || undefined,
+    });
+  }
+  return data as T;
+};
+
+/** Writes an event of a job; `stage` may be left out for one about the whole job. */
+export async function insertEventForPipeline(
+  pipeline: string,
+  jobId: string,
+  status: string,
+  message: string,
+  metadata: Record<string, unknown> = {},
+  stage?: string,
+): Promise<void> {
+  await rpc("insert_event", {
+    p_pipeline: pipeline,
+    p_job_id: jobId,
+    p_stage: stage ?? null,
+    p_status: status,
+    p_message: message,
+    p_metadata: metadata,
+  });
+}

@@ -1,0 +1,135 @@
+// The only place that reads the environment. One error names everything a function lacks, so that a
+// deployment is put right in one go.
+
+/** What a function needs besides its Supabase project. */
+export type Need = "embeddings" | "draft";
+
+export interface Env {
+  supabaseUrl: string;
+  /** The key this function calls Supabase and the other functions with. */
+  serviceKey: string;
+  /** Keys that open workers, dispatcher and cron; empty: they stay closed. */
+  secretKeys: string[];
+  /** Visibility timeout of a claimed message, seconds. */
+  visibilitySeconds: number;
+  embedding: { apiKey: string; baseUrl?: string; model: string; dimensions: number };
+  draft: { provider: "openai" | "anthropic"; apiKey: string; baseUrl?: string; model: string };
+  /** ScraperAPI; without a key pages are fetched directly. */
+  scraper: { apiKey?: string; baseUrl: string };
+  /** host:port pairs the crawler may reach although they are private. */
+  allowedHosts: string[];
+}
+
+/** The environment is incomplete or wrong; the message says what to set. */
+export class EnvError extends Error {
+  override name = "EnvError";
+  constructor(readonly problems: string[]) {
+    super(`Fix the function's secrets: ${problems.join("; ")}`);
+  }
+}
+
+type Get = (name: string) => string | undefined;
+
+const fromDeno: Get = (name) => Deno.env.get(name);
+
+/** Keys that open the internal functions. Reads nothing else, so that it can guard a broken deployment. */
+export function readSecretKeys(get: Get = fromDeno): string[] {
+  const keys: unknown[] = [get("SUPABASE_SERVICE_ROLE_KEY")];
+  try {
+    keys.unshift(...Object.values(JSON.parse(get("SUPABASE_SECRET_KEYS") || "{}")));
+  } catch {
+    // readEnv reports it.
+  }
+  return keys.filter((key): key is string => typeof key === "string" && key !== "");
+}
+
+/**
+ * Reads and checks the environment.
+ *
+ * @param needs what this function uses beyond its Supabase project; only that is demanded
+ * @throws EnvError naming every setting that is missing or wrong
+ */
+export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
+  const problems: string[] = [];
+  const text = (name: string) => get(name)?.trim() || undefined;
+  const required = (name: string, what: string) => {
+    const value = text(name);
+    if (!value) problems.push(`${name} is missing (${what})`);
+    return value ?? "";
+  };
+  const count = (name: string, fallback: number, least: number) => {
+    const value = text(name);
+    const number = value === undefined ? fallback : Number(value);
+    if (!Number.isInteger(number) || number < least) {
+      problems.push(`${name} must be a whole number from ${least}, not "${value}"`);
+    }
+    return number;
+  };
+
+  try {
+    JSON.parse(text("SUPABASE_SECRET_KEYS") ?? "{}");
+  } catch {
+    problems.push('SUPABASE_SECRET_KEYS must be JSON such as {"default":"sb_secret_…"}');
+  }
+  const secretKeys = readSecretKeys(get);
+  if (secretKeys.length === 0) {
+    problems.push(
+      "SUPABASE_SECRET_KEYS is missing (the project's secret keys; SUPABASE_SERVICE_ROLE_KEY serves too)",
+    );
+  }
+  const openaiKey = text("OPENAI_API_KEY") ?? "";
+  const anthropicKey = text("ANTHROPIC_API_KEY") ?? "";
+  const provider = text("DRAFT_PROVIDER") ?? (anthropicKey && !openaiKey ? "anthropic" : "openai");
+
+  if (needs.includes("embeddings") || (needs.includes("draft") && provider === "openai")) {
+    required("OPENAI_API_KEY", "key of the embedding and draft API at OPENAI_BASE_URL");
+  }
+  if (needs.includes("draft") && provider === "anthropic") {
+    required("ANTHROPIC_API_KEY", "DRAFT_PROVIDER is anthropic");
+  }
+  if (provider !== "openai" && provider !== "anthropic") {
+    problems.push(`DRAFT_PROVIDER must be openai or anthropic, not "${provider}"`);
+  }
+
+  const env: Env = {
+    supabaseUrl: required("SUPABASE_URL", "https://<project>.supabase.co").replace(/\/+$/, ""),
+    serviceKey: secretKeys[0] ?? "",
+    secretKeys,
+    visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 600, 5),
+    embedding: {
+      apiKey: openaiKey,
+      baseUrl: text("OPENAI_BASE_URL"),
+      model: text("OPENAI_EMBEDDING_MODEL") ?? "text-embedding-3-small",
+      dimensions: count("OPENAI_EMBEDDING_DIMENSIONS", 1536, 1),
+    },
+    draft: provider === "anthropic"
+      ? {
+        provider,
+        apiKey: anthropicKey,
+        baseUrl: text("ANTHROPIC_BASE_URL"),
+        model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-4-5",
+      }
+      : {
+        provider: "openai",
+        apiKey: openaiKey,
+        baseUrl: text("OPENAI_BASE_URL"),
+        model: text("OPENAI_DRAFT_MODEL") ?? "gpt-4.1-mini",
+      },
+    scraper: {
+      apiKey: text("SCRAPER_API_KEY"),
+      baseUrl: text("SCRAPER_API_BASE_URL") ?? "https://api.scraperapi.com",
+    },
+    allowedHosts: (text("PAGEPERFECT_ALLOWED_HOSTS") ?? "").split(",").map((host) => host.trim())
+      .filter(Boolean),
+  };
+  if (problems.length > 0) throw new EnvError(problems);
+  return env;
+}
+
+/** Every secret value in the environment, for redaction. */
+export function secretValues(get: Get = fromDeno): string[] {
+  return [
+    ...readSecretKeys(get),
+    ...["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SCRAPER_API_KEY"].map((name) => get(name)),
+  ].filter((value): value is string => value !== undefined && value.length >= 6);
+}

@@ -1,0 +1,123 @@
+// Errors on their way to the retry policy. TypeScript only gathers the facts (HTTP status, code, Retry-After);
+// what they mean is decided in Rust.
+import * as policy from "./wasm/policy.ts";
+import { errorText } from "./log.ts";
+
+export type ErrorKind = "transient" | "permanent";
+
+export interface FailureFacts {
+  /** A stable word for the cause, e.g. `not_html`; the dead letter's reason when it is permanent. */
+  code?: string;
+  httpStatus?: number;
+  /** The Retry-After header as it came. */
+  retryAfter?: string;
+  /** Set when the cause was classified before, e.g. by the crawl. */
+  kind?: ErrorKind;
+  details?: Record<string, unknown>;
+}
+
+/** An error with the facts that the retry policy asks for. */
+export class Failure extends Error {
+  override name = "Failure";
+  constructor(message: string, readonly facts: FailureFacts = {}) {
+    super(message);
+  }
+}
+
+/** What `fail_stage` and `fail_crawl` store about an error. */
+export interface ErrorRecord {
+  message: string;
+  code?: string;
+  http_status?: number;
+  retryable: boolean;
+  details?: Record<string, unknown>;
+}
+
+export interface Attempt {
+  attempt_count: number;
+  max_attempts: number;
+  retry_delay_seconds: number;
+  max_retry_delay_seconds: number;
+}
+
+export interface Verdict {
+  error: ErrorRecord;
+  action: "retry" | "dead_letter";
+  delaySeconds: number;
+  /** Why, for the dead letter or the event. */
+  reason: string;
+}
+
+// The errors of the openai and @anthropic-ai/sdk clients carry status, code and headers; their connection
+// errors and fetch's carry none of them.
+interface ApiErrorShape {
+  status?: unknown;
+  code?: unknown;
+  type?: unknown;
+  headers?: unknown;
+}
+
+function factsOf(error: unknown): FailureFacts {
+  if (error instanceof Failure) return error.facts;
+  if (error instanceof DOMException && error.name === "TimeoutError") return { code: "timeout" };
+  const { status, code, type, headers } = (error ?? {}) as ApiErrorShape;
+  if (typeof status === "number") {
+    const header = headers instanceof Headers ? headers : new Headers();
+    const milliseconds = header.get("retry-after-ms");
+    return {
+      httpStatus: status,
+      code: [code, type].find((word): word is string => typeof word === "string"),
+      retryAfter: header.get("retry-after") ??
+        (milliseconds ? String(Math.ceil(Number(milliseconds) / 1000)) : undefined),
+    };
+  }
+  const isConnection = error instanceof TypeError ||
+    (error instanceof Error && /^APIConnection/.test(error.constructor.name));
+  return { code: isConnection ? "connection_failed" : "unexpected_error" };
+}
+
+interface Decision {
+  action: Verdict["action"];
+  delay_seconds: number;
+  reason: string;
+}
+
+/** What is to become of a failed attempt, as Rust decides it. */
+export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdict {
+  const facts = factsOf(error);
+  const kind = facts.kind ??
+    (policy.classify_error(facts.httpStatus, facts.code) as ErrorKind);
+  const decision = policy.retry_decision(
+    attempt.attempt_count,
+    attempt.max_attempts,
+    attempt.retry_delay_seconds,
+    attempt.max_retry_delay_seconds,
+    kind,
+    policy.retry_after_seconds(facts.retryAfter, now),
+  ) as Decision;
+  return {
+    error: {
+      message: errorText(error),
+      code: facts.code,
+      http_status: facts.httpStatus,
+      retryable: kind === "transient",
+      details: facts.details,
+    },
+    action: decision.action,
+    delaySeconds: decision.delay_seconds,
+    reason: kind === "permanent" && facts.code ? facts.code : decision.reason,
+  };
+}
+
+/** Seconds until the attempt after `attempt`, exponential in the attempts made; for a caller that will retry. */
+export function retryDelaySeconds(attempt: Attempt): number {
+  const decision = policy.retry_decision(
+    attempt.attempt_count,
+    attempt.attempt_count + 1,
+    attempt.retry_delay_seconds,
+    attempt.max_retry_delay_seconds,
+    "transient",
+    undefined,
+  ) as Decision;
+  return decision.delay_seconds;
+}

@@ -1,0 +1,68 @@
+// POST: takes back what dead workers held and rings the workers that have something to do, on every pipeline.
+// GET: the pipelines' figures, as JSON or, with ?format=prometheus or Accept: text/plain, for Prometheus.
+import { rpc } from "../_shared/client.ts";
+import { crawler, createDoorbell } from "../_shared/doorbell.ts";
+import { corsHeaders, guard, json, readJson } from "../_shared/http.ts";
+import { createLog, errorText } from "../_shared/log.ts";
+import { type PipelineMetrics, toPrometheus } from "./prometheus.ts";
+
+interface PlannedWorker {
+  pipeline: string;
+  stage: string;
+  queue: string;
+  worker: string;
+  trigger_count: number;
+}
+
+const log = createLog({ function: "content-queue-dispatcher" });
+
+async function dispatch(request: Request): Promise<Response> {
+  const { pipeline } = await readJson<{ pipeline?: string }>(request, {});
+  const traceparent = request.headers.get("traceparent") ?? undefined;
+  const ring = createDoorbell(log);
+  let reaped: unknown, plan: PlannedWorker[], pendingCrawlCount: number;
+  try {
+    // Reaping first: what it frees belongs into the plan.
+    reaped = await rpc("reap_expired_leases");
+    [plan, pendingCrawlCount] = await Promise.all([
+      rpc<PlannedWorker[]>("dispatch_plan", { p_pipeline: pipeline ?? null }),
+      rpc<number>("pending_crawl_count"),
+    ]);
+  } catch (error) {
+    log.error("dispatch_failed", { message: errorText(error) });
+    return json(500, { error: "dispatch_failed" });
+  }
+
+  // A worker answers as soon as it has claimed, so waiting for all of them takes no longer than a cold start.
+  const calls = plan.flatMap(({ pipeline, stage, worker, trigger_count }) =>
+    Array.from({ length: trigger_count }, async () => ({
+      worker,
+      stage,
+      http_status: await ring(worker, { pipeline, stage }, traceparent),
+    }))
+  );
+  if (pendingCrawlCount > 0) {
+    calls.push((async () => ({
+      worker: crawler,
+      stage: "crawl",
+      http_status: await ring(crawler, {}, traceparent),
+    }))());
+  }
+  return json(200, { reaped, invoked: await Promise.all(calls) });
+}
+
+async function metrics(request: Request): Promise<Response> {
+  const figures = await rpc<PipelineMetrics>("pipeline_metrics");
+  const asText = new URL(request.url).searchParams.get("format") === "prometheus" ||
+    /^text\/plain/.test(request.headers.get("accept") ?? "");
+  if (!asText) return json(200, figures);
+  return new Response(toPrometheus(figures), {
+    headers: { ...corsHeaders, "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+  });
+}
+
+Deno.serve(
+  guard((request) => request.method === "GET" ? metrics(request) : dispatch(request), {
+    methods: ["GET", "POST"],
+  }),
+);

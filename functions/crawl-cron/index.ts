@@ -1,0 +1,91 @@
+// Runs pending crawls, several at once. Answers as soon as it has claimed; a crawl that ends wakes the stage that waits.
+import { rpc } from "../_shared/client.ts";
+import { crawl, type CrawlRequest } from "../_shared/crawl.ts";
+import { crawler, createDoorbell, dispatcher } from "../_shared/doorbell.ts";
+import { type Env, readEnv } from "../_shared/env.ts";
+import { judge } from "../_shared/failure.ts";
+import { guard, json, noContent } from "../_shared/http.ts";
+import { createLog, errorText } from "../_shared/log.ts";
+import { runBackground } from "../_shared/runtime.ts";
+
+interface CrawlJob extends CrawlRequest {
+  id: string;
+  job_id: string;
+  attempt_count: number;
+  max_attempts: number;
+}
+
+/** Crawls at once; their pages share the isolate's memory. */
+const parallelCrawls = 5;
+/** Longer than the slowest crawl may take. */
+const leaseSeconds = 120;
+/** Age of an invocation up to which it claims more crawls. */
+const claimMs = 30_000;
+/** Delay of a crawl's first retry and the longest one, seconds. */
+const retryDelays = { retry_delay_seconds: 5, max_retry_delay_seconds: 120 };
+
+const log = createLog({ function: "crawl-cron" });
+const ring = createDoorbell(log);
+
+const claimCrawls = () =>
+  rpc<CrawlJob[]>("claim_crawl_jobs", { p_limit: parallelCrawls, p_lease_seconds: leaseSeconds });
+
+async function run(job: CrawlJob, env: Env): Promise<void> {
+  const crawlLog = log.with({
+    crawl_job_id: job.id,
+    job_id: job.job_id,
+    attempt: job.attempt_count,
+  });
+  const lease = { p_crawl_job_id: job.id, p_attempt_count: job.attempt_count };
+  try {
+    const page = await crawl(job, env);
+    const { status } = await rpc<{ status: string }>("complete_crawl", {
+      ...lease,
+      p_output: page,
+    });
+    const { html, ...facts } = page;
+    crawlLog.info(`crawl_${status}`, { ...facts, html_length: html.length });
+  } catch (error) {
+    const verdict = judge(error, { ...job, ...retryDelays });
+    const { status } = await rpc<{ status: string }>("fail_crawl", {
+      ...lease,
+      p_error: verdict.error,
+      p_action: verdict.action,
+      p_delay_seconds: verdict.delaySeconds,
+    });
+    crawlLog.warn(`crawl_${status}`, { ...verdict.error, delay_seconds: verdict.delaySeconds });
+  }
+}
+
+async function drain(first: CrawlJob[], env: Env): Promise<void> {
+  const startedAt = performance.now();
+  let jobs = first;
+  while (jobs.length > 0) {
+    await Promise.all(jobs.map(async (job) => {
+      // Not recorded: the lease ends by itself, and the crawl is taken over.
+      await run(job, env).catch((error) =>
+        log.error("crawl_not_recorded", { crawl_job_id: job.id, message: errorText(error) })
+      );
+      runBackground(ring(dispatcher, { pipeline: "pageperfect", stage: "wait_crawl" }));
+    }));
+    if (performance.now() - startedAt > claimMs) {
+      if (await rpc<number>("pending_crawl_count") > 0) await ring(crawler);
+      return;
+    }
+    jobs = await claimCrawls();
+  }
+}
+
+Deno.serve(guard(async () => {
+  const env = readEnv();
+  let jobs: CrawlJob[];
+  try {
+    jobs = await claimCrawls();
+  } catch (error) {
+    log.error("queue_pop_failed", { message: errorText(error) });
+    return json(500, { error: "queue_pop_failed" });
+  }
+  if (jobs.length === 0) return noContent();
+  runBackground(drain(jobs, env));
+  return json(202, { message: "crawling", claimed_count: jobs.length });
+}));

@@ -1,0 +1,37 @@
+// Stage 6: an LLM drafts the section that answers the top recommendation, if the job wants a draft.
+import { askForDraft } from "../_shared/drafts.ts";
+import { Failure } from "../_shared/failure.ts";
+import { errorText } from "../_shared/log.ts";
+import { serveStage } from "../_shared/serve_stage.ts";
+import * as rust from "../_shared/wasm/draft.ts";
+
+interface Input {
+  generate_draft: boolean;
+  recommendation_id: number | null;
+  prompt_input: unknown;
+}
+
+serveStage({
+  stage: "rewrite_draft",
+  needs: ["draft"],
+  async run(_job, { env, input, signal }) {
+    const { generate_draft, recommendation_id, prompt_input } = await input<Input>();
+    if (!generate_draft) return { output: { skipped: true, reason: "not_requested" } };
+    if (recommendation_id === null) return { output: { skipped: true, reason: "no_gaps" } };
+
+    const { text, ...answer } = await askForDraft(
+      rust.build_prompt(prompt_input),
+      env.draft,
+      signal,
+    );
+    let draft: unknown;
+    try {
+      draft = rust.validate_answer(text, prompt_input);
+    } catch (error) {
+      throw new Failure(`the draft breaks the rules: ${errorText(error)}`, {
+        code: "draft_invalid",
+      });
+    }
+    return { output: { recommendation_id, draft, ...answer } };
+  },
+});

@@ -1,0 +1,47 @@
+// Stage 2: looks whether the crawl is done. If not, the message sleeps and no worker is kept; the crawl's end wakes it.
+import { Failure } from "../_shared/failure.ts";
+import { serveStage } from "../_shared/serve_stage.ts";
+import * as policy from "../_shared/wasm/policy.ts";
+
+interface Input {
+  crawl: {
+    id: string | null;
+    status: "pending" | "processing" | "completed" | "failed" | null;
+    error: { message: string; code?: string; http_status?: number; retryable?: boolean } | null;
+  };
+  waited_seconds: number;
+}
+
+serveStage({
+  stage: "wait_crawl",
+  async run({ payload }, { input }) {
+    const { crawl, waited_seconds } = await input<Input>();
+    if (crawl.status === null) {
+      throw new Failure("the job has no crawl to wait for", { code: "invalid_input" });
+    }
+    if (crawl.status === "completed") return { output: {} };
+    if (crawl.status === "failed") {
+      const { message, code, http_status, retryable } = crawl.error!;
+      throw new Failure(`the crawl failed: ${message}`, {
+        code,
+        httpStatus: http_status,
+        kind: retryable ? "transient" : "permanent",
+        details: { crawl_job_id: crawl.id },
+      });
+    }
+    if (waited_seconds >= policy.poll_deadline_seconds()) {
+      throw new Failure(`the crawl did not finish within ${Math.round(waited_seconds)} s`, {
+        code: "crawl_timeout",
+        details: { crawl_job_id: crawl.id },
+      });
+    }
+    const pollCount = Number(payload.poll_count ?? 0);
+    return {
+      defer: {
+        delaySeconds: policy.poll_delay_seconds(pollCount),
+        message: `the crawl is ${crawl.status}`,
+        payload: { poll_count: pollCount + 1 },
+      },
+    };
+  },
+});

@@ -1,0 +1,68 @@
+// Intake: POST {url | page_id, …} → 202 {job_id}. For the service (secret key) and for signed-in users, whose jobs
+// are theirs alone to see.
+import { rpc, supabaseAdmin } from "../_shared/client.ts";
+import { createDoorbell, dispatcher } from "../_shared/doorbell.ts";
+import { readEnv } from "../_shared/env.ts";
+import { Failure } from "../_shared/failure.ts";
+import { bearerToken, guard, hasSecretKey, json, readJson } from "../_shared/http.ts";
+import { createLog } from "../_shared/log.ts";
+import { runBackground } from "../_shared/runtime.ts";
+import * as policy from "../_shared/wasm/policy.ts";
+
+interface CreatedJob {
+  job_id: string;
+  page_id: string;
+  status: string;
+  created: boolean;
+}
+
+const log = createLog({ function: "pageperfect-workflow" });
+
+/** The signed-in user's id, or undefined: a publishable key or an expired token is nobody. */
+async function signedInUser(request: Request): Promise<string | undefined> {
+  const token = bearerToken(request);
+  if (!token) return undefined;
+  const { data } = await supabaseAdmin.auth.getUser(token);
+  return data.user?.id;
+}
+
+/** The caller's trace, or a new one: every log line of the job carries it. */
+function traceOf(request: Request): string {
+  const given = request.headers.get("traceparent");
+  if (given && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given)) return given;
+  const hex = crypto.randomUUID().replaceAll("-", "");
+  return `00-${hex}-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}-01`;
+}
+
+Deno.serve(guard(async (request) => {
+  const env = readEnv();
+  const isService = await hasSecretKey(request);
+  const userId = isService ? undefined : await signedInUser(request);
+  if (!isService && !userId) return json(401, { error: "unauthorized" });
+
+  const check = policy.check_intake(
+    await readJson<unknown>(request, null),
+    env.allowedHosts,
+    [new URL(env.supabaseUrl).host],
+  );
+  if (!check.ok) return json(400, { error: "invalid_request", errors: check.errors });
+
+  const traceparent = traceOf(request);
+  let job: CreatedJob;
+  try {
+    job = await rpc<CreatedJob>("create_pageperfect_job", {
+      p_request: check.request,
+      p_user_id: userId ?? null,
+      p_traceparent: traceparent,
+    });
+  } catch (error) {
+    if (error instanceof Failure && error.facts.code === "P0002") {
+      const errors = [{ field: "page_id", message: "there is no page with this id" }];
+      return json(400, { error: "invalid_request", errors });
+    }
+    throw error;
+  }
+  log.info(job.created ? "job_created" : "job_found", { job_id: job.job_id, traceparent });
+  runBackground(createDoorbell(log)(dispatcher, { pipeline: "pageperfect" }, traceparent));
+  return json(202, job);
+}, { checksCallersItself: true }));
