@@ -1,0 +1,109 @@
+//! `pageperfect-score segment | cluster`: the crates behind stdin and stdout, for scorers.
+
+use pageperfect_cluster::{Dbscan, Keywords};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::error::Error;
+use std::io::{self, BufRead, Read, Write};
+
+const USAGE: &str = "\
+usage: pageperfect-score COMMAND < INPUT > OUTPUT
+
+  cluster            JSON lines {\"vectors\": [[..]], \"eps\": 0.3, \"min_pts\": 2}
+                     to lines {\"labels\": [0, 0, -1]}, -1 for noise
+  segment            one HTML page to {\"paragraphs\": [\"..\"]}
+  segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
+";
+
+#[derive(Deserialize)]
+struct Points {
+    vectors: Vec<Vec<f32>>,
+    eps: f64,
+    min_pts: u32,
+}
+
+#[derive(Serialize)]
+struct Labels {
+    labels: Vec<i32>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    id: Value,
+    url: String,
+    html: String,
+}
+
+#[derive(Serialize)]
+struct Segments {
+    #[serde(skip_serializing_if = "Value::is_null")]
+    id: Value,
+    paragraphs: Vec<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["cluster"] => each_line(cluster),
+        ["segment", "--batch"] => each_line(|page: Page| Ok(segment(page))),
+        ["segment"] => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes)?;
+            let html = String::from_utf8_lossy(&bytes).into_owned();
+            print_line(&segment(Page {
+                id: Value::Null,
+                url: String::new(),
+                html,
+            }))
+        }
+        ["--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            std::process::exit(2)
+        }
+    }
+}
+
+fn cluster(points: Points) -> Result<Labels, Box<dyn Error>> {
+    let mut keywords = Keywords::new(points.vectors.first().map_or(1, Vec::len))?;
+    points
+        .vectors
+        .iter()
+        .try_for_each(|vector| keywords.push(vector))?;
+    let mut dbscan = Dbscan::new(&keywords, points.eps, points.min_pts)?;
+    dbscan.run(&keywords);
+    Ok(Labels {
+        labels: dbscan.labels(&keywords),
+    })
+}
+
+fn segment(page: Page) -> Segments {
+    let segments = pageperfect_segment::segment(&page.html, &page.url).segments;
+    Segments {
+        id: page.id,
+        paragraphs: segments.into_iter().map(|segment| segment.text).collect(),
+    }
+}
+
+fn each_line<Input: for<'a> Deserialize<'a>, Output: Serialize>(
+    answer: impl Fn(Input) -> Result<Output, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    for (index, line) in io::stdin().lock().lines().enumerate() {
+        let line = line?;
+        if !line.trim().is_empty() {
+            let input =
+                serde_json::from_str(&line).map_err(|e| format!("line {}: {e}", index + 1))?;
+            print_line(&answer(input)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_line(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    Ok(out.write_all(b"\n")?)
+}
