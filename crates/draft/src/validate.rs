@@ -1,0 +1,423 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::input::DraftInput;
+use crate::link::{Target, hosts_in, target};
+use crate::prompt::clean_line;
+
+pub const MIN_BODY_WORDS: usize = 60;
+pub const MAX_BODY_WORDS: usize = 1200;
+pub(crate) const MAX_HEADING_CHARS: usize = 120;
+pub(crate) const MAX_SUMMARY_CHARS: usize = 600;
+pub(crate) const MAX_FACTS: usize = 20;
+pub(crate) const MAX_FACT_CHARS: usize = 400;
+
+/// A section that is fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Draft {
+    /// One line, not among the page's headings.
+    pub heading: String,
+    pub summary: String,
+    /// Markdown without HTML, images and links to strange sites; the heading is not in it.
+    pub body_markdown: String,
+    pub placement: Placement,
+    /// As the input spells them, each once, at least one.
+    pub questions_answered: Vec<String>,
+    pub facts_to_check: Vec<String>,
+}
+
+/// Where the section goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Placement {
+    /// As the page spells it; empty for the end of the page.
+    pub after_heading: String,
+}
+
+/// Everything that is wrong with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerError {
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the draft cannot be used: {}", self.problems.join("; "))
+    }
+}
+
+impl std::error::Error for AnswerError {}
+
+/// Reads and judges a model's answer to the prompt that was built from `input`.
+///
+/// A code fence around the JSON is tolerated, and so are slips that do not matter: case and spaces
+/// in a quoted heading or query, and the section's own heading at the top of its body.
+///
+/// # Errors
+/// Every rule of the prompt that the answer breaks.
+pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, AnswerError> {
+    let fields = match serde_json::from_str(unfence(answer)) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => {
+            return Err(AnswerError {
+                problems: vec!["the answer is not a JSON object".into()],
+            });
+        }
+        Err(error) => {
+            let problem = if answer.trim().is_empty() {
+                "the answer is empty".into()
+            } else {
+                format!("the answer is not JSON: {error}")
+            };
+            return Err(AnswerError {
+                problems: vec![problem],
+            });
+        }
+    };
+    let mut judge = Judge {
+        hosts: known_hosts(input),
+        problems: Vec::new(),
+    };
+    let names = [
+        "heading",
+        "summary",
+        "body_markdown",
+        "placement",
+        "questions_answered",
+        "facts_to_check",
+    ];
+    judge.refuse_unknown(&fields, &names, "");
+
+    let heading = judge.heading(&fields, input);
+    let summary = judge.text(&fields, "summary");
+    judge.length("summary", &summary, MAX_SUMMARY_CHARS);
+    judge.markdown("summary", &summary);
+    let body_markdown = without_own_heading(judge.text(&fields, "body_markdown"), &heading);
+    judge.body(&body_markdown);
+    let placement = Placement {
+        after_heading: judge.placement(&fields, input),
+    };
+    let questions_answered = judge.questions(&fields, input);
+    let facts_to_check = judge.facts(&fields);
+
+    if judge.problems.is_empty() {
+        Ok(Draft {
+            heading,
+            summary,
+            body_markdown,
+            placement,
+            questions_answered,
+            facts_to_check,
+        })
+    } else {
+        Err(AnswerError {
+            problems: judge.problems,
+        })
+    }
+}
+
+/// The text inside a code fence around the whole answer.
+fn unfence(answer: &str) -> &str {
+    let answer = answer.trim().trim_start_matches('\u{feff}');
+    let Some(inside) = answer
+        .strip_prefix("```")
+        .and_then(|rest| rest.strip_suffix("```"))
+    else {
+        return answer;
+    };
+    let language = inside.len()
+        - inside
+            .trim_start_matches(|c: char| c.is_ascii_alphanumeric())
+            .len();
+    inside[language..].trim()
+}
+
+/// The hosts that the page itself names. Queries do not count: anyone can search for a URL until it
+/// shows up in the logs.
+fn known_hosts(input: &DraftInput) -> BTreeSet<String> {
+    let page = &input.page;
+    let gap = &input.recommendation;
+    let texts = [&page.url, &page.title, &gap.best_text].into_iter();
+    texts
+        .chain(&page.headings)
+        .chain(&page.excerpts)
+        .chain(&gap.best_heading_path)
+        .flat_map(|text| hosts_in(text))
+        .collect()
+}
+
+/// How headings and queries are compared: a model may change case and spacing.
+fn key(text: &str) -> String {
+    clean_line(text.trim_start_matches('#')).to_lowercase()
+}
+
+/// Drops a first line that only repeats the heading.
+fn without_own_heading(body: String, heading: &str) -> String {
+    let (first, rest) = body.split_once('\n').unwrap_or((&body, ""));
+    if first.starts_with('#') && key(first) == key(heading) {
+        rest.trim().to_owned()
+    } else {
+        body
+    }
+}
+
+struct Judge {
+    /// Sites that may be linked to.
+    hosts: BTreeSet<String>,
+    problems: Vec<String>,
+}
+
+impl Judge {
+    fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    fn refuse_unknown(&mut self, fields: &Map<String, Value>, known: &[&str], path: &str) {
+        for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
+            let name = clean_line(name);
+            self.problem(format!("{path}{name} is not a field of the answer"));
+        }
+    }
+
+    /// A string that is not empty, trimmed.
+    fn text(&mut self, fields: &Map<String, Value>, name: &str) -> String {
+        match fields.get(name) {
+            Some(Value::String(text)) if !text.trim().is_empty() => return text.trim().to_owned(),
+            Some(Value::String(_)) => self.problem(format!("{name} is empty")),
+            Some(_) => self.problem(format!("{name} is not a string")),
+            None => self.problem(format!("{name} is missing")),
+        }
+        String::new()
+    }
+
+    /// Strings, trimmed, without empty ones.
+    fn texts(&mut self, fields: &Map<String, Value>, name: &str) -> Vec<String> {
+        let items = match fields.get(name) {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(_) => {
+                self.problem(format!("{name} is not an array"));
+                &[]
+            }
+            None => {
+                self.problem(format!("{name} is missing"));
+                &[]
+            }
+        };
+        if items.iter().any(|item| !item.is_string()) {
+            self.problem(format!("{name} holds something other than strings"));
+        }
+        let texts = items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|text| text.trim().to_owned());
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+
+    fn length(&mut self, name: &str, text: &str, max_chars: usize) {
+        let count = text.chars().count();
+        if count > max_chars {
+            self.problem(format!(
+                "{name} has {count} characters, {max_chars} are the most"
+            ));
+        }
+    }
+
+    fn heading(&mut self, fields: &Map<String, Value>, input: &DraftInput) -> String {
+        let heading = self
+            .text(fields, "heading")
+            .trim_start_matches('#')
+            .trim()
+            .to_owned();
+        self.length("heading", &heading, MAX_HEADING_CHARS);
+        self.markdown("heading", &heading);
+        if heading.contains('\n') {
+            self.problem("heading has more than one line");
+        }
+        let same = |other: &String| !heading.is_empty() && key(other) == key(&heading);
+        if input.page.headings.iter().any(same) {
+            self.problem(format!("heading {heading:?} is on the page already"));
+        }
+        heading
+    }
+
+    fn body(&mut self, body: &str) {
+        if !body.is_empty() {
+            self.markdown("body_markdown", body);
+        }
+        let count = count_words(&prose(body));
+        if !body.is_empty() && !(MIN_BODY_WORDS..=MAX_BODY_WORDS).contains(&count) {
+            self.problem(format!(
+                "body_markdown has {count} words, not {MIN_BODY_WORDS} to {MAX_BODY_WORDS}"
+            ));
+        }
+        let top = parse(body).any(|event| {
+            matches!(
+                event,
+                Event::Start(Tag::Heading {
+                    level: HeadingLevel::H1 | HeadingLevel::H2,
+                    ..
+                })
+            )
+        });
+        if top {
+            self.problem("body_markdown has a heading above level 3");
+        }
+    }
+
+    /// Refuses HTML, images and links that lead elsewhere than the page itself does.
+    fn markdown(&mut self, name: &str, text: &str) {
+        let mut html = false;
+        let mut image = false;
+        let mut targets = Vec::new();
+        for event in parse(text) {
+            match event {
+                Event::Html(_) | Event::InlineHtml(_) => html = true,
+                Event::Start(Tag::Image { .. }) => image = true,
+                Event::Start(Tag::Link { dest_url, .. }) => targets.push(target(&dest_url)),
+                _ => {}
+            }
+        }
+        targets.extend(hosts_in(&prose(text)).into_iter().map(Target::Host));
+        if html {
+            self.problem(format!("{name} holds HTML"));
+        }
+        if image {
+            self.problem(format!("{name} holds an image"));
+        }
+        let mut seen = BTreeSet::new();
+        for target in targets {
+            let (what, known) = match &target {
+                Target::SameSite => continue,
+                Target::Host(host) => (host, self.hosts.contains(host)),
+                Target::Scheme(scheme) => (scheme, false),
+            };
+            if !known && seen.insert(what.clone()) {
+                let what = clean_line(what);
+                self.problem(match target {
+                    Target::Scheme(_) => format!("{name} has a link of the kind {what}:"),
+                    _ => format!("{name} links to {what}, which the page does not name"),
+                });
+            }
+        }
+    }
+
+    fn placement(&mut self, fields: &Map<String, Value>, input: &DraftInput) -> String {
+        let placement = match fields.get("placement") {
+            Some(Value::Object(placement)) => placement,
+            Some(_) => {
+                self.problem("placement is not an object");
+                return String::new();
+            }
+            None => {
+                self.problem("placement is missing");
+                return String::new();
+            }
+        };
+        self.refuse_unknown(placement, &["after_heading"], "placement.");
+        let after = match placement.get("after_heading") {
+            Some(Value::String(after)) => after.trim(),
+            Some(Value::Null) => "",
+            Some(_) => {
+                self.problem("placement.after_heading is not a string");
+                return String::new();
+            }
+            None => {
+                self.problem("placement.after_heading is missing");
+                return String::new();
+            }
+        };
+        let found = input
+            .page
+            .headings
+            .iter()
+            .find(|heading| key(heading) == key(after));
+        match found {
+            Some(heading) => heading.trim().to_owned(),
+            None => {
+                if !after.is_empty() {
+                    self.problem(format!(
+                        "placement.after_heading {:?} is no heading of the page",
+                        clean_line(after)
+                    ));
+                }
+                String::new()
+            }
+        }
+    }
+
+    fn questions(&mut self, fields: &Map<String, Value>, input: &DraftInput) -> Vec<String> {
+        let problems_before = self.problems.len();
+        let mut questions: Vec<String> = Vec::new();
+        for text in self.texts(fields, "questions_answered") {
+            match input
+                .recommendation
+                .queries
+                .iter()
+                .find(|query| key(query) == key(&text))
+            {
+                Some(query) if questions.contains(query) => {}
+                Some(query) => questions.push(query.clone()),
+                None => self.problem(format!(
+                    "questions_answered has {:?}, which is none of the queries",
+                    clean_line(&text)
+                )),
+            }
+        }
+        if questions.is_empty() && self.problems.len() == problems_before {
+            self.problem("questions_answered is empty");
+        }
+        questions
+    }
+
+    fn facts(&mut self, fields: &Map<String, Value>) -> Vec<String> {
+        let facts = self.texts(fields, "facts_to_check");
+        if facts.len() > MAX_FACTS {
+            self.problem(format!(
+                "facts_to_check has {} entries, {MAX_FACTS} are the most",
+                facts.len()
+            ));
+        }
+        for (index, fact) in facts.iter().enumerate() {
+            let name = format!("facts_to_check[{index}]");
+            self.length(&name, fact, MAX_FACT_CHARS);
+            self.markdown(&name, fact);
+        }
+        facts
+    }
+}
+
+fn parse(markdown: &str) -> Parser<'_> {
+    Parser::new_ext(markdown, Options::ENABLE_TABLES)
+}
+
+/// What a reader sees of Markdown. Emphasis within a word does not break it, so that it cannot
+/// hide an address; the end of a block does.
+fn prose(markdown: &str) -> String {
+    let mut text = String::new();
+    for event in parse(markdown) {
+        match event {
+            Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Words of a text. Scripts that are written without spaces count two characters as a word.
+fn count_words(text: &str) -> usize {
+    let unspaced = |c: char| {
+        matches!(c,
+            '\u{0e00}'..='\u{0eff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+    };
+    let characters = text.chars().filter(|c| unspaced(*c)).count();
+    let words = text.split(|c: char| c.is_whitespace() || unspaced(c));
+    words
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .count()
+        + characters / 2
+}

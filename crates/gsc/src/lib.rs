@@ -1,0 +1,17 @@
+//! Search queries of a page: the [`Keyword`] that every other part of PagePerfect works with, and
+//! the reader of the CSV files that Search Console (and people's spreadsheets) produce.
+//!
+//! ```
+//! let csv = b"Top queries,Clicks,Impressions,CTR,Position\ntrail shoes,12,\"1,340\",0.9%,7.2\n";
+//! let parsed = pageperfect_gsc::parse_csv(csv)?;
+//! assert_eq!(parsed.keywords[0].query, "trail shoes");
+//! assert_eq!(parsed.keywords[0].impressions, 1340.0);
+//! # Ok::<(), pageperfect_gsc::CsvError>(())
+//! ```
+
+mod keyword;
+mod number;
+mod table;
+
+pub use keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
+pub use table::{CsvError, ParsedCsv, parse_csv};

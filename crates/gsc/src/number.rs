@@ -1,0 +1,137 @@
+//! Numbers as spreadsheets write them.
+//!
+//! `1,234` is a thousand in an English export and a fraction in a German one. What decides is the
+//! file's delimiter: only where the comma is free (semicolon and tab files) may it be a decimal
+//! comma, and the full stop a thousands separator.
+
+/// A count such as `1,234`, `1 234`, `1234` or `12.0`. `None` when it is no whole number.
+pub(crate) fn parse_count(text: &str, delimiter: u8) -> Option<f64> {
+    let text = text.trim();
+    let dot_groups = delimiter != b',';
+    let grouped = ungroup(text, |c| is_group_separator(c) || (dot_groups && c == '.'));
+    let value = parse_plain(grouped.as_deref().unwrap_or(text))?;
+    (value.fract() == 0.0).then_some(value)
+}
+
+/// A position such as `7.2`, `7,2` or `1,234.5`.
+pub(crate) fn parse_decimal(text: &str, delimiter: u8) -> Option<f64> {
+    let text = text.trim();
+    let (whole, fraction) = match text.rsplit_once('.') {
+        Some(parts) => parts,
+        None => match text.rsplit_once(',') {
+            Some((whole, fraction)) if delimiter != b',' || fraction.len() != 3 => {
+                (whole, fraction)
+            }
+            _ => (text, ""),
+        },
+    };
+    let whole = ungroup(whole, is_group_separator).unwrap_or_else(|| whole.to_owned());
+    if fraction.is_empty() {
+        parse_plain(&whole)
+    } else {
+        parse_plain(&format!("{whole}.{fraction}"))
+    }
+}
+
+/// `'` is Switzerland's separator; the spaces are plain, no-break and narrow no-break.
+fn is_group_separator(c: char) -> bool {
+    matches!(c, ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}')
+}
+
+/// The digits without the thousands separators; `None` unless every group but the first has three.
+fn ungroup(text: &str, is_separator: impl Fn(char) -> bool + Copy) -> Option<String> {
+    let mut groups = text.split(is_separator);
+    let first = groups.next()?;
+    let well_formed = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
+    if first.is_empty() || first.len() > 3 || !well_formed(first) {
+        return None;
+    }
+    let mut digits = first.to_owned();
+    for group in groups {
+        if group.len() != 3 || !well_formed(group) {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    Some(digits)
+}
+
+/// Digits with an optional fraction. Stricter than `f64::from_str`, which also reads `inf` and `1e9`.
+fn parse_plain(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if plain && digits.starts_with(|c: char| c.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        for (text, delimiter, expected) in [
+            ("0", b',', Some(0.0)),
+            ("1234", b',', Some(1234.0)),
+            ("1,234", b',', Some(1234.0)),
+            ("1,234,567", b',', Some(1_234_567.0)),
+            (" 1 234 ", b',', Some(1234.0)),
+            ("1\u{202f}234", b';', Some(1234.0)),
+            ("1'234", b';', Some(1234.0)),
+            ("1.234", b';', Some(1234.0)),
+            ("1.234.567", b'\t', Some(1_234_567.0)),
+            ("12.0", b',', Some(12.0)),
+            ("12.0", b';', Some(12.0)),
+            ("-5", b',', Some(-5.0)),
+            ("1.234", b',', None),
+            ("1,23", b',', None),
+            ("12,34,567", b',', None),
+            ("1234,567", b',', None),
+            (",234", b',', None),
+            ("1e9", b',', None),
+            ("inf", b',', None),
+            ("NaN", b',', None),
+            ("", b',', None),
+            ("-", b',', None),
+            ("12%", b',', None),
+            ("twelve", b',', None),
+        ] {
+            assert_eq!(
+                parse_count(text, delimiter),
+                expected,
+                "{text:?} in a {:?} file",
+                delimiter as char
+            );
+        }
+    }
+
+    #[test]
+    fn decimals() {
+        for (text, delimiter, expected) in [
+            ("7.2", b',', Some(7.2)),
+            ("7", b',', Some(7.0)),
+            ("7,2", b',', Some(7.2)),
+            ("7,25", b';', Some(7.25)),
+            ("1,234", b',', Some(1234.0)),
+            ("1,234", b';', Some(1.234)),
+            ("1,234.5", b',', Some(1234.5)),
+            ("12.345", b',', Some(12.345)),
+            ("-1.5", b',', Some(-1.5)),
+            ("7.2.1", b',', None),
+            ("7,2,1", b',', None),
+            ("", b',', None),
+            (".", b',', None),
+            ("first", b',', None),
+        ] {
+            assert_eq!(
+                parse_decimal(text, delimiter),
+                expected,
+                "{text:?} in a {:?} file",
+                delimiter as char
+            );
+        }
+    }
+}

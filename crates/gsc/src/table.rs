@@ -1,0 +1,387 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use csv::{ByteRecord, ReaderBuilder};
+use serde::Serialize;
+
+use crate::keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
+use crate::number::{parse_count, parse_decimal};
+
+/// What a CSV file holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParsedCsv {
+    /// One a query, in the file's order; rows of the same query are merged.
+    pub keywords: Vec<Keyword>,
+    /// What was left out or merged, one sentence each. Empty for a clean export.
+    pub warnings: Vec<String>,
+}
+
+/// Why a CSV file was refused: the line (1 is the first) and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvError {
+    pub line: u64,
+    pub message: String,
+}
+
+impl fmt::Display for CsvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+impl std::error::Error for CsvError {}
+
+fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvError> {
+    Err(CsvError {
+        line,
+        message: message.into(),
+    })
+}
+
+/// Reads a CSV file of search queries.
+///
+/// The header names the columns, in any order and case: `Top queries`, `query`, `keys` …;
+/// `impressions`; `clicks`; `position` or `average position`. Other columns are ignored. The
+/// delimiter (comma, semicolon or tab) is found from the header. Takes UTF-8 with or without a
+/// byte order mark, and UTF-16 with one.
+///
+/// # Errors
+/// The first broken line: a missing column, a number that is none, a negative number, a quotation
+/// mark that is not closed, text that is not UTF-8. Rows without a query are no error: they are
+/// skipped with a warning.
+pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
+    let text = decode(bytes)?;
+    let (text, first_line, declared) = strip_separator_line(&text);
+    let delimiter = declared.unwrap_or_else(|| find_delimiter(text));
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text);
+
+    let mut record = ByteRecord::new();
+    let mut header: Option<Header> = None;
+    let mut merger = KeywordMerger::default();
+    let mut skipped = Skipped::default();
+    while reader.read_byte_record(&mut record).map_err(|e| CsvError {
+        line: first_line,
+        message: e.to_string(),
+    })? {
+        let start = record
+            .position()
+            .expect("a record that was read has a position");
+        let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
+        let Some(header) = &header else {
+            header = Some(Header::find(&record, line)?);
+            continue;
+        };
+        if let Some(keyword) = header.keyword(&record, line, delimiter, &mut skipped)? {
+            merger.push(keyword);
+        }
+    }
+    let Some(header) = header else {
+        return error(
+            1,
+            "the file is empty; export the queries from Search Console as CSV",
+        );
+    };
+
+    let mut warnings = skipped.warnings();
+    if let Some(page) = &header.page {
+        warnings.push(format!(
+            "the column {page:?} is ignored: every row is taken as one of the same page"
+        ));
+    }
+    match merger.merged_count() {
+        0 => {}
+        1 => warnings.push("1 row repeated an earlier query and was merged into it".into()),
+        n => warnings.push(format!(
+            "{n} rows repeated an earlier query and were merged into it"
+        )),
+    }
+    let keywords = merger.finish();
+    if keywords.is_empty() {
+        warnings.push("the file has no rows with a query".into());
+    }
+    Ok(ParsedCsv { keywords, warnings })
+}
+
+/// Only UTF-16, which spreadsheets write as "Unicode text", is converted. Whether the rest is UTF-8
+/// is checked field by field, so that an error can name the line.
+fn decode(bytes: &[u8]) -> Result<Cow<'_, [u8]>, CsvError> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        return error(
+            1,
+            "this is a ZIP archive or a workbook, not CSV; unpack it and use its Queries.csv",
+        );
+    }
+    let utf16 = |unit: fn([u8; 2]) -> u16| {
+        let units = bytes[2..]
+            .chunks_exact(2)
+            .map(|pair| unit([pair[0], pair[1]]));
+        let text: String = char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect();
+        Cow::Owned(text.into_bytes())
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => Ok(utf16(u16::from_le_bytes)),
+        [0xfe, 0xff, ..] => Ok(utf16(u16::from_be_bytes)),
+        [0xef, 0xbb, 0xbf, rest @ ..] => Ok(Cow::Borrowed(rest)),
+        _ if bytes.contains(&0) => error(1, "this is not a text file; export the queries as CSV"),
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+/// Excel's `sep=;` line, which only it understands. Returns the rest, its first line's number and
+/// the delimiter.
+fn strip_separator_line(text: &[u8]) -> (&[u8], u64, Option<u8>) {
+    match text {
+        [s, e, p, b'=', delimiter @ (b',' | b';' | b'\t'), rest @ ..]
+            if [*s, *e, *p].eq_ignore_ascii_case(b"sep") && rest.starts_with(b"\n") =>
+        {
+            (&rest[1..], 2, Some(*delimiter))
+        }
+        [
+            s,
+            e,
+            p,
+            b'=',
+            delimiter @ (b',' | b';' | b'\t'),
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => (rest, 2, Some(*delimiter)),
+        _ => (text, 1, None),
+    }
+}
+
+/// The most frequent candidate outside quotation marks in the first line that is not blank.
+fn find_delimiter(text: &[u8]) -> u8 {
+    let line = text
+        .split(|&b| b == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let mut quoted = false;
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    for &byte in line {
+        quoted ^= byte == b'"';
+        for (delimiter, count) in &mut counts {
+            *count += usize::from(!quoted && byte == *delimiter);
+        }
+    }
+    counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(delimiter, _)| delimiter)
+}
+
+/// The reader's position is where it began to look for the record: before any blank lines.
+fn blank_lines(text: &[u8]) -> u64 {
+    let blank = text.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    blank.filter(|&&b| b == b'\n').count() as u64
+}
+
+/// Where the columns are.
+struct Header {
+    query: usize,
+    impressions: usize,
+    clicks: usize,
+    position: usize,
+    column_count: usize,
+    /// Name of a column of page addresses, if there is one.
+    page: Option<String>,
+}
+
+impl Header {
+    fn find(record: &ByteRecord, line: u64) -> Result<Self, CsvError> {
+        let names: Vec<String> = record
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+            .collect();
+        let mut columns = [None; 4];
+        let mut page = None;
+        for (index, name) in names.iter().enumerate() {
+            let Some(column) = column_of(name) else {
+                if matches!(
+                    simple(name).as_str(),
+                    "page" | "top pages" | "url" | "landing page"
+                ) {
+                    page = Some(name.clone());
+                }
+                continue;
+            };
+            if columns[column].replace(index).is_some() {
+                return error(
+                    line,
+                    format!(
+                        "the header has more than one column for {}",
+                        COLUMNS[column]
+                    ),
+                );
+            }
+        }
+        let missing: Vec<&str> = (0..4)
+            .filter(|&c| columns[c].is_none())
+            .map(|c| COLUMNS[c])
+            .collect();
+        let [Some(query), Some(impressions), Some(clicks), Some(position)] = columns else {
+            let found: String = names.join(", ").chars().take(120).collect();
+            return error(
+                line,
+                format!(
+                    "the header lacks {}; it must name the columns query, clicks, impressions and position (found: {found})",
+                    missing.join(", "),
+                ),
+            );
+        };
+        Ok(Self {
+            query,
+            impressions,
+            clicks,
+            position,
+            column_count: names.len(),
+            page,
+        })
+    }
+
+    /// The row's keyword, or nothing when it has no query to speak of.
+    fn keyword(
+        &self,
+        record: &ByteRecord,
+        line: u64,
+        delimiter: u8,
+        skipped: &mut Skipped,
+    ) -> Result<Option<Keyword>, CsvError> {
+        let surplus = record
+            .iter()
+            .skip(self.column_count)
+            .any(|field| !field.trim_ascii().is_empty());
+        if record.len() < self.column_count || surplus {
+            let open_quote = record.iter().any(|field| field.contains(&b'\n'));
+            let hint = if open_quote {
+                "; is a quotation mark not closed?"
+            } else {
+                ""
+            };
+            let expected = self.column_count;
+            return error(
+                line,
+                format!("{expected} columns expected, {} found{hint}", record.len()),
+            );
+        }
+        let text = |column: usize| match std::str::from_utf8(&record[column]) {
+            Ok(text) => Ok(text.trim()),
+            Err(_) => error(
+                line,
+                "the text is not UTF-8; save the file as \"CSV UTF-8\"",
+            ),
+        };
+        let query = text(self.query)?;
+        if query.is_empty() {
+            skipped.add(Reason::Empty, line);
+            return Ok(None);
+        }
+        if query.chars().count() > MAX_QUERY_CHARS {
+            if query.contains('\n') {
+                return error(
+                    line,
+                    "the query runs over several lines; is a quotation mark not closed?",
+                );
+            }
+            skipped.add(Reason::Long, line);
+            return Ok(None);
+        }
+        let number = |column: usize, name: &str, parse: fn(&str, u8) -> Option<f64>, kind: &str| {
+            let field = text(column)?;
+            match parse(field, delimiter) {
+                Some(value) if value < 0.0 => error(line, format!("{name} is negative: {field:?}")),
+                Some(value) if value > MAX_COUNT => {
+                    error(line, format!("{name} is too large: {field:?}"))
+                }
+                Some(value) => Ok(value),
+                None if field.is_empty() => error(line, format!("{name} is empty")),
+                None => {
+                    let shown: String = field.chars().take(40).collect();
+                    error(line, format!("{name} is not {kind}: {shown:?}"))
+                }
+            }
+        };
+        Ok(Some(Keyword {
+            query: query.to_owned(),
+            impressions: number(
+                self.impressions,
+                "impressions",
+                parse_count,
+                "a whole number",
+            )?,
+            clicks: number(self.clicks, "clicks", parse_count, "a whole number")?,
+            position: number(self.position, "position", parse_decimal, "a number")?,
+        }))
+    }
+}
+
+const COLUMNS: [&str; 4] = ["query", "impressions", "clicks", "position"];
+
+/// The index in [`COLUMNS`] that a header means.
+fn column_of(header: &str) -> Option<usize> {
+    match simple(header).as_str() {
+        "query" | "queries" | "top queries" | "top query" | "keys" | "key" | "keyword"
+        | "keywords" | "search query" | "search queries" | "search term" => Some(0),
+        "impressions" | "impression" => Some(1),
+        "clicks" | "click" => Some(2),
+        "position" | "average position" | "avg position" | "avgposition" => Some(3),
+        _ => None,
+    }
+}
+
+/// Lower case, with `_`, `.` and runs of spaces as one space.
+fn simple(header: &str) -> String {
+    let words = header.split(|c: char| c.is_whitespace() || matches!(c, '_' | '.'));
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
+}
+
+#[derive(Clone, Copy)]
+enum Reason {
+    Empty,
+    Long,
+}
+
+/// Rows that were left out: how many and the first line of each kind.
+#[derive(Default)]
+struct Skipped {
+    rows: [(u64, u64); 2],
+}
+
+impl Skipped {
+    fn add(&mut self, reason: Reason, line: u64) {
+        let (count, first_line) = &mut self.rows[reason as usize];
+        if *count == 0 {
+            *first_line = line;
+        }
+        *count += 1;
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let why = [
+            "the query is empty".to_owned(),
+            format!("the query is longer than {MAX_QUERY_CHARS} characters"),
+        ];
+        let kinds = self
+            .rows
+            .iter()
+            .zip(why)
+            .filter(|((count, _), _)| *count > 0);
+        kinds
+            .map(|((count, line), why)| match count {
+                1 => format!("1 row skipped: {why} (line {line})"),
+                n => format!("{n} rows skipped: {why} (the first is line {line})"),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! JavaScript binding of [`pageperfect_policy`]: the host parses URLs and gives random numbers.
+
+use pageperfect_policy::error::{CRAWL_CODES, ErrorKind, STAGE_CODES};
+use pageperfect_policy::intake::FieldError;
+use pageperfect_policy::retry::RetryPolicy;
+use pageperfect_policy::url::{AllowedUrl, HostRules, RefusedUrl, UrlParts};
+use pageperfect_policy::{address, crawl, error, intake, retry, url};
+use serde::Serialize;
+use serde_json::{Value, json};
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export type ErrorKind = "transient" | "permanent";
+
+export interface RetryDecision {
+  action: "retry" | "dead_letter";
+  /** Seconds until the next attempt; 0 for a dead letter. */
+  delay_seconds: number;
+  reason: "backoff" | "retry_after" | "permanent_error" | "attempts_exhausted";
+}
+
+export type UrlCheck =
+  | {
+    ok: true;
+    href: string;
+    hostname: string;
+    port: number;
+    /** Whether every DNS answer for `hostname` must pass `check_address` before the fetch. */
+    resolve: boolean;
+  }
+  | { ok: false; code: string; message: string };
+
+export interface IntakeRequest {
+  url?: string;
+  page_id?: string;
+  priority: number;
+  premium: boolean;
+  ultra_premium: boolean;
+  render: boolean;
+  generate_draft: boolean;
+  keywords?: { query: string; impressions: number; clicks: number; position: number }[];
+  parameters: { eps: number; min_points: number; similarity_threshold: number; top: number };
+  idempotency_key?: string;
+}
+
+export type IntakeCheck =
+  | { ok: true; request: IntakeRequest }
+  | { ok: false; errors: { field: string; message: string }[] };
+
+export interface ErrorCode {
+  code: string;
+  kind: ErrorKind;
+  meaning: string;
+}
+"#;
+
+/// Decides what becomes of attempt number `attempt` (1 is the first), which has just failed:
+/// exponential backoff with a cap and full jitter, on top of a Retry-After of at most an hour.
+#[wasm_bindgen(unchecked_return_type = "RetryDecision")]
+pub fn retry_decision(
+    attempt: u32,
+    max_attempts: u32,
+    base_seconds: f64,
+    max_seconds: f64,
+    #[wasm_bindgen(unchecked_param_type = "ErrorKind")] error_kind: &str,
+    retry_after_seconds: Option<f64>,
+) -> Result<JsValue, JsError> {
+    let kind = ErrorKind::from_name(error_kind).ok_or_else(|| {
+        JsError::new(&format!(
+            "error_kind must be transient or permanent, not {error_kind:?}"
+        ))
+    })?;
+    let policy = RetryPolicy {
+        max_attempts,
+        base_seconds,
+        max_seconds,
+    };
+    to_js(&retry::retry_decision(
+        attempt,
+        policy,
+        kind,
+        retry_after_seconds,
+        random()?,
+    ))
+}
+
+/// The kind of an error by its HTTP status and its code, which decides where it is known.
+#[wasm_bindgen(unchecked_return_type = "ErrorKind")]
+pub fn classify_error(http_status: Option<u16>, code: Option<String>) -> String {
+    error::classify_error(http_status, code.as_deref())
+        .as_str()
+        .to_owned()
+}
+
+/// The vocabulary of error codes: what the crawl and the stages report.
+#[wasm_bindgen(unchecked_return_type = "ErrorCode[]")]
+pub fn error_codes() -> Result<JsValue, JsError> {
+    let codes = CRAWL_CODES.iter().chain(STAGE_CODES);
+    let codes: Vec<Value> = codes
+        .map(|(code, kind, meaning)| json!({ "code": code, "kind": kind, "meaning": meaning }))
+        .collect();
+    to_js(&codes)
+}
+
+/// Seconds to wait by a Retry-After header (seconds or an HTTP date); `now_ms` is `Date.now()`.
+#[wasm_bindgen]
+pub fn retry_after_seconds(header: Option<String>, now_ms: f64) -> Option<f64> {
+    retry::retry_after_seconds(&header?, now_ms)
+}
+
+/// Seconds to wait before the next poll of a crawl, when `poll_count` polls have been made so far.
+#[wasm_bindgen]
+pub fn poll_delay_seconds(poll_count: u32) -> u32 {
+    crawl::poll_delay_seconds(poll_count)
+}
+
+/// Seconds after which a crawl that has not finished counts as failed.
+#[wasm_bindgen]
+pub fn poll_deadline_seconds() -> u32 {
+    crawl::POLL_DEADLINE_SECONDS
+}
+
+/// Whether the crawler may fetch a URL. `allowed_hosts` (`host:port`) may be reached though private;
+/// `blocked_hosts` (`host` or `host:port`, with their subdomains) never.
+#[wasm_bindgen(unchecked_return_type = "UrlCheck")]
+pub fn check_url(
+    url: &str,
+    allowed_hosts: Vec<String>,
+    blocked_hosts: Option<Vec<String>>,
+) -> Result<JsValue, JsError> {
+    let hosts = HostRules {
+        allowed: &allowed_hosts,
+        blocked: &blocked_hosts.unwrap_or_default(),
+    };
+    to_js(&match parse_and_check(url, hosts) {
+        Ok(AllowedUrl {
+            href,
+            hostname,
+            port,
+            resolve,
+        }) => {
+            json!({ "ok": true, "href": href, "hostname": hostname, "port": port, "resolve": resolve })
+        }
+        Err(RefusedUrl { code, message }) => {
+            json!({ "ok": false, "code": code, "message": message })
+        }
+    })
+}
+
+/// Why an IP address may not be fetched from; `undefined` for a public one.
+#[wasm_bindgen]
+pub fn check_address(ip: &str) -> Option<String> {
+    address::check_address(ip).map(str::to_owned)
+}
+
+/// Checks the body of a request for a job and fills in the defaults, or names every wrong field.
+#[wasm_bindgen(unchecked_return_type = "IntakeCheck")]
+pub fn check_intake(
+    #[wasm_bindgen(unchecked_param_type = "unknown")] body: JsValue,
+    allowed_hosts: Vec<String>,
+    blocked_hosts: Option<Vec<String>>,
+) -> Result<JsValue, JsError> {
+    let hosts = HostRules {
+        allowed: &allowed_hosts,
+        blocked: &blocked_hosts.unwrap_or_default(),
+    };
+    // One string across the boundary instead of a call for each field of each keyword.
+    let json = js_sys::JSON::stringify(&body)
+        .ok()
+        .and_then(|json| json.as_string());
+    let checked = match json.map(|json| serde_json::from_str(&json)) {
+        Some(Ok(body)) => intake::check_intake(&body, |url| parse_and_check(url, hosts)),
+        _ => Err(vec![FieldError {
+            field: "body".into(),
+            message: "must be a JSON object with url or page_id".into(),
+        }]),
+    };
+    let answer = match checked {
+        Ok(request) => json!({ "ok": true, "request": request }),
+        Err(errors) => json!({ "ok": false, "errors": errors }),
+    };
+    js_sys::JSON::parse(&answer.to_string()).map_err(|_| JsError::new("the result is not JSON"))
+}
+
+/// The host's parser reads the URL exactly as its `fetch` will.
+fn parse_and_check(url: &str, hosts: HostRules<'_>) -> Result<AllowedUrl, RefusedUrl> {
+    let parsed = web_sys::Url::new(url).map_err(|_| RefusedUrl::unparsable())?;
+    let parts = UrlParts {
+        href: parsed.href(),
+        scheme: parsed.protocol(),
+        username: parsed.username(),
+        password: parsed.password(),
+        hostname: parsed.hostname(),
+        port: parsed.port(),
+    };
+    url::check_url(&parts, hosts)
+}
+
+/// Uniform in [0, 1), with all the bits that fit an f64.
+fn random() -> Result<f64, JsError> {
+    let bits = getrandom::u64()?;
+    Ok((bits >> 11) as f64 / (1u64 << 53) as f64)
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
+    Ok(value.serialize(&Serializer::json_compatible())?)
+}
