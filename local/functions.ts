@@ -3,7 +3,7 @@
 
 import { parse as parseToml } from "npm:smol-toml@1.9.1";
 import { exists, root, tool } from "./paths.ts";
-import { type ProcessId, type ProcessTable, stopProcesses } from "./processes.ts";
+import { isAlive, type ProcessId, type ProcessTable, stopProcesses } from "./processes.ts";
 
 export interface FunctionSettings {
   /** Whether the gateway turns away requests without a valid token or API key. */
@@ -34,6 +34,8 @@ export class FunctionHost {
       processes: ProcessTable;
       /** "2.1" is what hosted Supabase is compatible with. */
       deno: "newest" | "2.1";
+      /** Module loaded into each process before the function, for tests; newest Deno only. */
+      preload?: string;
       /** The whole environment of the functions. */
       env: () => Record<string, string>;
     },
@@ -74,6 +76,9 @@ export class FunctionHost {
     const body = replayable && request.body ? await request.arrayBuffer() : request.body;
 
     for (let attempt = 1;; attempt++) {
+      // Its end may not have been noticed yet; a request is only sent to a process that lives.
+      const known = this.#running.get(name);
+      if (known && !isAlive(known.process)) this.#forget(name, known);
       const running = this.#start(name, entrypoint);
       let port: number;
       try {
@@ -109,6 +114,11 @@ export class FunctionHost {
     return this.#running.get(name)?.process.pid;
   }
 
+  /** The functions that have a process now. */
+  running(): string[] {
+    return [...this.#running.keys()];
+  }
+
   /** Sends a signal to a function's process and waits for its end; false when none was running. */
   async kill(name: string, signal: Deno.Signal = "SIGKILL"): Promise<boolean> {
     const running = this.#running.get(name);
@@ -139,10 +149,11 @@ export class FunctionHost {
     if (this.#stopping) throw new Error("the stack is stopping");
 
     const newest = this.options.deno === "newest";
+    const preload = this.options.preload ? ["--preload", this.options.preload] : [];
     const child = new Deno.Command(tool(newest ? "deno" : "deno-2.1"), {
       // Deno 2.1 knows neither our lock file's version nor DENO_SERVE_ADDRESS.
       args: newest
-        ? ["run", "-A", "--no-lock", entrypoint]
+        ? ["run", "-A", "--no-lock", ...preload, entrypoint]
         : ["run", "-A", "--no-lock", `${root}/local/serve_on_free_port.ts`, entrypoint],
       env: { ...this.options.env(), DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
       clearEnv: true,

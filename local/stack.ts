@@ -30,8 +30,13 @@ export interface StackOptions {
   ticker?: false | Partial<TickerOptions>;
   /** Added to the environment of the functions, over everything else. */
   env?: Record<string, string>;
-  /** Deno of the functions; "2.1" is what hosted Supabase is compatible with. */
+  /**
+   * Deno of the functions; "2.1" is what hosted Supabase is compatible with. Default:
+   * PAGEPERFECT_FUNCTIONS_DENO, else the newest.
+   */
   deno?: "newest" | "2.1";
+  /** Module loaded into each function's process before its code, for tests. */
+  preload?: string;
   /** Folder that holds functions/ and supabase/; default: this checkout. */
   projectDir?: string;
   /** Use the real APIs whose keys are in our environment; default: only for a named instance. */
@@ -82,29 +87,14 @@ export interface Stack extends RunningStack {
 /** Embeddings of the hosted default, used when the real OpenAI API is. */
 const openai = { model: "text-embedding-3-small", dimensions: 1536 };
 
-/** Variables of our own environment that reach the functions: settings and the keys of real APIs. */
-const passedOn = [
-  "PATH",
-  "HOME",
-  "TMPDIR",
-  "LANG",
-  "DENO_DIR",
-  "DENO_TLS_CA_STORE",
-  "DENO_CERT",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR",
-  "NPM_CONFIG_REGISTRY",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "NO_PROXY",
-  "http_proxy",
-  "https_proxy",
-  "no_proxy",
-  "PAGEPERFECT_QUEUE_VISIBILITY",
-  "DRAFT_PROVIDER",
-  "OPENAI_DRAFT_MODEL",
-  "ANTHROPIC_DRAFT_MODEL",
-];
+/** Variables of our own environment that every function gets: what a process needs to run at all. */
+const systemVariables = ["PATH", "HOME", "TMPDIR", "LANG", "DENO_DIR", "DENO_TLS_CA_STORE"].concat(
+  ["SSL_CERT_FILE", "SSL_CERT_DIR", "NPM_CONFIG_REGISTRY"],
+  ["http_proxy", "https_proxy", "no_proxy"].flatMap((name) => [name, name.toUpperCase()]),
+);
+
+/** The user's own settings; tests run without them. */
+const settings = ["PAGEPERFECT_QUEUE_VISIBILITY", "DRAFT_PROVIDER", "ANTHROPIC_DRAFT_MODEL"];
 
 /** Starts a stack; what was started is stopped again when something fails on the way. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -171,9 +161,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       projectDir,
       logsDir,
       processes,
-      deno: options.deno ?? "newest",
+      deno: options.deno ??
+        (Deno.env.get("PAGEPERFECT_FUNCTIONS_DENO") === "2.1" ? "2.1" : "newest"),
+      preload: options.preload,
       env: () => ({
-        ...fromEnvironment(passedOn),
+        ...fromEnvironment(systemVariables),
         ...outside.env,
         SUPABASE_URL: apiUrl,
         SUPABASE_DB_URL: db.url,
@@ -390,7 +382,7 @@ function fromEnvironment(names: string[]): Record<string, string> {
 /** Which outside APIs are real, and how the functions reach each. */
 function outsideApis(allowReal: boolean, standinUrl: string) {
   const real: string[] = [];
-  const env: Record<string, string> = {};
+  const env = allowReal ? fromEnvironment(settings) : {};
   let embedding = { model: offlineModel, dimensions: offlineDimensions };
   const use = (name: string, key: string, extra: string[], standin: Record<string, string>) => {
     if (allowReal && Deno.env.get(key)) {
@@ -413,6 +405,7 @@ function outsideApis(allowReal: boolean, standinUrl: string) {
       OPENAI_BASE_URL: `${standinUrl}/v1`,
       OPENAI_EMBEDDING_MODEL: offlineModel,
       OPENAI_EMBEDDING_DIMENSIONS: String(offlineDimensions),
+      OPENAI_DRAFT_MODEL: "offline-outline",
     })
   ) {
     embedding = {
@@ -420,10 +413,11 @@ function outsideApis(allowReal: boolean, standinUrl: string) {
       dimensions: Number(env.OPENAI_EMBEDDING_DIMENSIONS || openai.dimensions),
     };
   }
-  // Without a key there is no Anthropic, so that drafts go to OpenAI or its stand-in.
-  use("anthropic", "ANTHROPIC_API_KEY", ["ANTHROPIC_BASE_URL"], {
+  // Drafts come from the stand-in unless there is a key of either.
+  const anthropic = use("anthropic", "ANTHROPIC_API_KEY", ["ANTHROPIC_BASE_URL"], {
     ANTHROPIC_BASE_URL: standinUrl,
   });
+  if (anthropic && !real.includes("openai")) env.DRAFT_PROVIDER ??= "anthropic";
   // Without a key the crawler fetches pages itself.
   use("scraperapi", "SCRAPER_API_KEY", ["SCRAPER_API_BASE_URL"], {
     SCRAPER_API_BASE_URL: `${standinUrl}/scraper`,

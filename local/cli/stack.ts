@@ -1,0 +1,173 @@
+// `up`, `down`, `reset`.
+
+import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
+import { exists, root, stateDir, tool } from "../paths.ts";
+import { attachStack, removeInstance, type StackInfo, startStack, stopRunning } from "../stack.ts";
+import { ensureBuilt } from "./build.ts";
+
+export const say = (line: string) => console.error(`pageperfect: ${line}`);
+
+/** Where `up` listens unless it is told otherwise; the ports of `supabase start`. */
+const defaultPorts = { api: 54321, db: 54322, standins: 54323 };
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65535) {
+    throw new InvalidArgumentError("a port is a number from 0 (any free one) to 65535");
+  }
+  return number;
+}
+
+/** Says where everything is; `psql` and curl users copy from here. */
+export function describe(info: StackInfo): string {
+  const { model, dimensions } = info.embedding;
+  const real = (name: string, standin: string) =>
+    info.realApis.includes(name) ? "the real API" : standin;
+  return [
+    `API          ${info.apiUrl}`,
+    `functions    ${info.apiUrl}/functions/v1/<name>`,
+    `database     ${info.dbUrl}`,
+    `             ${tool("psql")} '${info.dbUrl}'`,
+    `service key  ${info.serviceRoleKey}`,
+    `secret key   ${info.secretKey}`,
+    `anon key     ${info.anonKey}`,
+    `embeddings   ${real("openai", "stand-in")}: ${model}, ${dimensions} dimensions`,
+    `drafts       ${
+      info.realApis.some((name) => name === "openai" || name === "anthropic")
+        ? "the real API"
+        : "stand-in: an outline, since it is no language model"
+    }`,
+    `crawler      ${real("scraperapi", "direct")}`,
+    `logs         ${info.logsDir}`,
+  ].join("\n");
+}
+
+interface UpOptions {
+  detach?: boolean;
+  apiPort: number;
+  dbPort: number;
+  standinsPort: number;
+}
+
+async function up(options: UpOptions) {
+  const running = await attachStack();
+  if (running) {
+    await running.stop();
+    say("the stack is running already");
+    console.log(describe(running));
+    return;
+  }
+  await ensureBuilt(say);
+  if (options.detach) return await upDetached(options);
+
+  const stopping = Promise.withResolvers<string>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => stopping.resolve(signal));
+  }
+  const started = performance.now();
+  const stack = await startStack({
+    instance: "default",
+    ports: { api: options.apiPort, db: options.dbPort, standins: options.standinsPort },
+    report: say,
+  });
+  say(`up after ${((performance.now() - started) / 1000).toFixed(1)} s, Ctrl-C stops it`);
+  console.log(describe(stack));
+  await stopping.promise;
+  say("stopping");
+  await stack.stop();
+}
+
+/** Starts `up` in a session of its own and waits until it serves. */
+async function upDetached(options: UpOptions) {
+  await Deno.mkdir(stateDir, { recursive: true });
+  const log = `${stateDir}/up.log`;
+  const command = [
+    Deno.execPath(),
+    ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/local/cli/main.ts`, "up"],
+    ...[
+      "--api-port",
+      options.apiPort,
+      "--db-port",
+      options.dbPort,
+      "--standins-port",
+      options.standinsPort,
+    ],
+  ].map(String);
+  // The shell leaves at once, so that the supervisor belongs to no terminal and nobody waits for it.
+  const quoted = command.map((part) => `'${part.replaceAll("'", "'\\''")}'`).join(" ");
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", `trap '' HUP; ${quoted} </dev/null >'${log}' 2>&1 & echo $!`],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  const pid = Number(new TextDecoder().decode(stdout));
+  const isRunning = () => {
+    try {
+      Deno.kill(pid, "SIGCONT"); // harmless; throws when there is no such process
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (;;) {
+    const stack = await attachStack();
+    if (stack) {
+      await stack.stop();
+      say(`up in the background (process ${pid}), ./pageperfect down stops it`);
+      console.log(describe(stack));
+      return;
+    }
+    if (!isRunning()) {
+      const text = (await Deno.readTextFile(log)).trim().split("\n").slice(-15).join("\n");
+      throw new Error(`the stack did not start, see ${log}:\n${text}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export function registerStack(program: Command) {
+  const environmentPort = (name: string, fallback: number) =>
+    port(Deno.env.get(name) ?? String(fallback));
+  program.command("up")
+    .description("start the stack: Postgres, API gateway, functions, ticker, stand-ins")
+    .option("-d, --detach", "start it in the background")
+    .option(
+      "--api-port <port>",
+      "port of the API (PAGEPERFECT_API_PORT)",
+      port,
+      environmentPort("PAGEPERFECT_API_PORT", defaultPorts.api),
+    )
+    .option(
+      "--db-port <port>",
+      "port of Postgres (PAGEPERFECT_DB_PORT)",
+      port,
+      environmentPort("PAGEPERFECT_DB_PORT", defaultPorts.db),
+    )
+    .option(
+      "--standins-port <port>",
+      "port of the stand-ins (PAGEPERFECT_STANDINS_PORT)",
+      port,
+      environmentPort("PAGEPERFECT_STANDINS_PORT", defaultPorts.standins),
+    )
+    .action(up);
+
+  program.command("down")
+    .description("stop the stack; its data are kept")
+    .action(async () => {
+      say(await stopRunning() ? "stopped" : "nothing was running");
+    });
+
+  program.command("reset")
+    .description("stop the stack and drop its data, keys and logs")
+    .option("-y, --yes", "do not ask")
+    .action(async (options: { yes?: boolean }) => {
+      if (!await exists(`${stateDir}/default`)) return say("there is nothing to drop");
+      if (!options.yes) {
+        if (!Deno.stdin.isTerminal()) throw new Error("reset drops all data: confirm with --yes");
+        if (!confirm(`Drop the database and the logs in ${stateDir}/default?`)) Deno.exit(1);
+      }
+      await stopRunning();
+      await removeInstance();
+      say("dropped; the next up starts empty");
+    });
+}

@@ -1,0 +1,323 @@
+// `test`: every suite of the repository, with one line that counts them all at the end.
+
+import type { Command } from "npm:commander@15.1.0";
+import postgres from "npm:postgres@3.4.9";
+import { exists, filesUnder, postgresHome, root, stateDir, tool } from "../paths.ts";
+import { freePort } from "../postgres.ts";
+import { startStack } from "../stack.ts";
+
+interface Result {
+  passed: number;
+  failed: number;
+  /** Why a suite did not run as it should, or what failed. */
+  notes: string[];
+}
+
+interface Suite {
+  name: string;
+  /** What --only calls it. */
+  kind: "rust" | "wasm" | "sql" | "deno" | "lint";
+  run: (log: Log) => Promise<Result>;
+}
+
+/** A suite's output: all of it in a file, the end of it on the screen when something failed. */
+class Log {
+  #file: Deno.FsFile;
+  #tail = "";
+
+  constructor(readonly path: string) {
+    this.#file = Deno.openSync(path, { create: true, write: true, truncate: true });
+  }
+
+  write(chunk: Uint8Array) {
+    this.#file.writeSync(chunk);
+    this.#tail = (this.#tail + new TextDecoder().decode(chunk)).slice(-20_000);
+  }
+
+  lastLines(count: number): string {
+    return this.#tail.trimEnd().split("\n").slice(-count).join("\n");
+  }
+
+  close() {
+    this.#file.close();
+  }
+}
+
+/** Runs a command into the log; what it printed comes back as one text without colours. */
+async function run(
+  log: Log,
+  command: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; text: string }> {
+  log.write(new TextEncoder().encode(`\n$ ${command.join(" ")}\n`));
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command[0], {
+      args: command.slice(1),
+      cwd: root,
+      env: { NO_COLOR: "1", CARGO_TERM_COLOR: "never", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    return { code: 127, text: `${command[0]} could not be run: ${(error as Error).message}` };
+  }
+  let text = "";
+  const follow = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      log.write(chunk);
+      text += decoder.decode(chunk, { stream: true });
+    }
+  };
+  const [{ code }] = await Promise.all([child.status, follow(child.stdout), follow(child.stderr)]);
+  // deno-lint-ignore no-control-regex
+  return { code, text: text.replace(/\x1b\[[0-9;]*m/g, "") };
+}
+
+/**
+ * Adds up the result lines of a test runner. A runner that failed without a failed test, or ran no
+ * test at all, counts as one failed.
+ */
+function count(result: { code: number; text: string }, pattern: RegExp): Result {
+  let passed = 0, failed = 0;
+  for (const [, some, others] of result.text.matchAll(pattern)) {
+    passed += Number(some);
+    failed += Number(others);
+  }
+  const notes: string[] = [];
+  if (failed === 0 && (result.code !== 0 || passed === 0)) {
+    failed = 1;
+    notes.push(result.code !== 0 ? `ended with exit code ${result.code}` : "ran no test");
+  }
+  return { passed, failed, notes };
+}
+
+/** `test result: ok. 12 passed; 0 failed; …`, of cargo test and of wasm-bindgen's runner. */
+const rustResult = /^test result: \w+\. (\d+) passed; (\d+) failed/gm;
+/** `ok | 12 passed (3 steps) | 0 failed (2s)` */
+const denoResult = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm;
+
+/** Commands of which each counts as one test. */
+async function runAll(log: Log, commands: Record<string, string[]>): Promise<Result> {
+  const result: Result = { passed: 0, failed: 0, notes: [] };
+  for (const [name, command] of Object.entries(commands)) {
+    const { code } = await run(log, command);
+    if (code === 0) result.passed++;
+    else {
+      result.failed++;
+      result.notes.push(`${name} failed: ${command.join(" ")}`);
+    }
+  }
+  return result;
+}
+
+async function lint(log: Log): Promise<Result> {
+  const deno = tool("deno");
+  const typescript: string[] = [];
+  for (const dir of ["functions", "local", "tests", "bench"]) {
+    typescript.push(...await filesUnder(`${root}/${dir}`, ".ts"));
+  }
+  const own = typescript.filter((file) => !file.includes("/_shared/wasm/"));
+  const deployed = own.filter((file) => file.startsWith(`${root}/functions/`));
+  return await runAll(log, {
+    "deno fmt": [deno, "fmt", "--check", "--quiet"],
+    "deno lint": [deno, "lint", "--quiet"],
+    "deno check": [deno, "check", "--quiet", ...own],
+    "deno 2.1 check": [tool("deno-2.1"), "check", "--quiet", "--no-lock", ...deployed],
+    "cargo fmt": ["cargo", "fmt", "--all", "--check"],
+    "cargo clippy": [
+      "cargo",
+      "clippy",
+      "--workspace",
+      "--all-targets",
+      "--quiet",
+      "--",
+      "-D",
+      "warnings",
+    ],
+  });
+}
+
+/** TAP of one pgTAP file. A file that breaks off or misses its plan fails by that. */
+function countTap(name: string, result: { code: number; text: string }): Result {
+  const passed = result.text.match(/^ok \d+/gm)?.length ?? 0;
+  const broken = result.text.match(/^not ok \d+.*/gm) ?? [];
+  const notes = broken.map((line) => `${name}: ${line}`);
+  const plan = Number(/^1\.\.(\d+)/m.exec(result.text)?.[1] ?? -1);
+  if (plan !== passed + broken.length || result.code !== 0) {
+    const error = /^psql:.*?(ERROR.*)$/m.exec(result.text)?.[1];
+    notes.push(`${name}: ${error ?? `planned ${plan} tests, ran ${passed + broken.length}`}`);
+    return { passed, failed: Math.max(broken.length, 1), notes };
+  }
+  return { passed, failed: broken.length, notes };
+}
+
+/**
+ * Runs every pgTAP file on a database of its own, copied from the migrated one.
+ * `autoExpose`: as on a project from before June 2026, see postgres.ts.
+ */
+async function sql(log: Log, autoExpose: boolean): Promise<Result> {
+  const files = await filesUnder(`${root}/supabase/tests`, ".sql");
+  const total: Result = { passed: 0, failed: 0, notes: [] };
+  if (files.length === 0) return { ...total, failed: 1, notes: ["no file in supabase/tests"] };
+  await using stack = await startStack({ ticker: false, autoExpose });
+  // A database can only be copied while nobody uses it: the stack's own connections rest on a copy.
+  const admin = new URL(stack.adminDbUrl);
+  admin.pathname = "/template1";
+  const control = postgres(admin.href, { max: 1, onnotice: () => {} });
+  const template = "pgtap_template";
+  try {
+    await copyMigrated(stack.adminDbUrl, template, control);
+    const queue = [...files];
+    const worker = async (number: number) => {
+      for (let file = queue.shift(); file; file = queue.shift()) {
+        const database = `pgtap_${number}_${freePort()}`;
+        await control.unsafe(`create database ${database} template ${template} owner postgres`);
+        await control.unsafe(
+          `alter database ${database} set search_path = "$user", public, extensions`,
+        );
+        const url = new URL(stack.dbUrl);
+        url.pathname = `/${database}`;
+        const command = [tool("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"];
+        const result = await run(log, [...command, "-d", url.href, "-f", file], {
+          PGOPTIONS: "-c client_min_messages=warning",
+        });
+        const { passed, failed, notes } = countTap(file.slice(root.length + 1), result);
+        total.passed += passed;
+        total.failed += failed;
+        total.notes.push(...notes);
+        await control.unsafe(`drop database ${database} with (force)`);
+      }
+    };
+    await Promise.all([1, 2, 3].map(worker));
+  } finally {
+    await control.end();
+  }
+  return total;
+}
+
+async function copyMigrated(adminUrl: string, template: string, control: postgres.Sql) {
+  const name = new URL(adminUrl).pathname.slice(1);
+  await control.unsafe(`alter database ${name} allow_connections false`);
+  try {
+    await control`
+      select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = ${name} and pid <> pg_backend_pid()`;
+    await control.unsafe(`create database ${template} template ${name}`);
+  } finally {
+    await control.unsafe(`alter database ${name} allow_connections true`);
+  }
+  const url = new URL(adminUrl);
+  url.pathname = `/${template}`;
+  const inside = postgres(url.href, { max: 1, onnotice: () => {} });
+  await inside`create extension if not exists pgtap with schema extensions`;
+  await inside.end();
+}
+
+async function denoTests(log: Log, functionsDeno: "newest" | "2.1"): Promise<Result> {
+  const files: string[] = [];
+  for (
+    const dir of functionsDeno === "2.1" ? ["tests/functions", "tests/e2e"] : ["tests", "functions"]
+  ) {
+    files.push(...await filesUnder(`${root}/${dir}`, ".test.ts"));
+  }
+  if (files.length === 0) return { passed: 0, failed: 1, notes: ["there is no *.test.ts"] };
+  const args = ["test", "-A", "--quiet", "--no-check", "--parallel", ...files];
+  const env = { DENO_JOBS: "2", PAGEPERFECT_FUNCTIONS_DENO: functionsDeno };
+  return count(await run(log, [tool("deno"), ...args], env), denoResult);
+}
+
+const suites: Suite[] = [
+  {
+    name: "build",
+    kind: "wasm",
+    run: async (log) =>
+      await runAll(log, {
+        "build.sh": ["bash", `${root}/build.sh`],
+        "build.sh --check": ["bash", `${root}/build.sh`, "--check"],
+      }),
+  },
+  { name: "formats, lints, types", kind: "lint", run: lint },
+  {
+    name: "Rust",
+    kind: "rust",
+    run: async (log) =>
+      count(
+        await run(log, ["cargo", "test", "--workspace", "--quiet", "--no-fail-fast"]),
+        rustResult,
+      ),
+  },
+  {
+    name: "wasm in Chrome",
+    kind: "wasm",
+    run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), rustResult),
+  },
+  { name: "SQL", kind: "sql", run: (log) => sql(log, false) },
+  { name: "SQL, with the grants of older projects", kind: "sql", run: (log) => sql(log, true) },
+  { name: "Deno", kind: "deno", run: (log) => denoTests(log, "newest") },
+  { name: "Deno, functions on 2.1", kind: "deno", run: (log) => denoTests(log, "2.1") },
+];
+
+/** Runs one suite; one that throws counts as failed. */
+async function runSuite(suite: Suite, logsDir: string): Promise<Result> {
+  const log = new Log(`${logsDir}/${suite.name.replace(/[^A-Za-z0-9.]+/g, "-").toLowerCase()}.log`);
+  const started = Date.now();
+  const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
+  console.log(`… ${suite.name}`);
+  const heartbeat = setInterval(() => {
+    console.log(
+      `  ${suite.name}: still running after ${seconds()}: ${log.lastLines(1).trim().slice(0, 100)}`,
+    );
+  }, 30_000);
+  let result: Result;
+  try {
+    result = await suite.run(log);
+  } catch (error) {
+    result = { passed: 0, failed: 1, notes: [`could not run: ${(error as Error).message}`] };
+  } finally {
+    clearInterval(heartbeat);
+  }
+  const { passed, failed, notes } = result;
+  console.log(
+    `${failed === 0 ? "✓" : "✗"} ${suite.name}: ${passed} passed, ${failed} failed (${seconds()})`,
+  );
+  if (failed > 0) {
+    for (const note of notes) console.log(`  ${note}`);
+    console.log(`  the end of ${log.path}:\n${log.lastLines(60).replace(/^/gm, "  | ")}`);
+  }
+  log.close();
+  return result;
+}
+
+export function registerTest(program: Command) {
+  const kinds = [...new Set(suites.map(({ kind }) => kind))];
+  program.command("test")
+    .description("run every test: Rust, wasm in Chrome, SQL, Deno on the embedded stack, lints")
+    .option("--only <kinds>", `only some, comma-separated: ${kinds.join(", ")}`)
+    .action(async (options: { only?: string }) => {
+      const wanted = options.only?.split(",") ?? kinds;
+      const unknown = wanted.filter((kind) => !kinds.includes(kind as Suite["kind"]));
+      if (unknown.length > 0) {
+        throw new Error(`--only knows ${kinds.join(", ")}, not ${unknown.join(", ")}`);
+      }
+      if (!await exists(`${postgresHome()}/bin/postgres`)) {
+        throw new Error("run ./pageperfect doctor");
+      }
+      const logsDir = `${stateDir}/test-logs`;
+      await Deno.mkdir(logsDir, { recursive: true });
+      const total = { passed: 0, failed: 0 };
+      for (const suite of suites) {
+        // The functions import the built wasm, so everything but Rust's own tests needs the build.
+        const needed = wanted.includes(suite.kind) ||
+          suite.name === "build" && wanted.some((kind) => kind !== "rust");
+        if (!needed) continue;
+        const { passed, failed } = await runSuite(suite, logsDir);
+        total.passed += passed;
+        total.failed += failed;
+      }
+      console.log(`\n${total.passed} passed, ${total.failed} failed`);
+      if (total.failed > 0) Deno.exit(1);
+    });
+}
