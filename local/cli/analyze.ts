@@ -1,0 +1,366 @@
+// `analyze`: a page and its search queries in, the report out. It uses the stack as an outside user
+// would: the intake function, the tables over REST, `get_pageperfect_report`.
+
+import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import { type Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
+import { attachStack, type RunningStack, startStack } from "../stack.ts";
+import { ensureBuilt } from "./build.ts";
+import { mayColor, reportWidth, watchJob } from "./progress.ts";
+import { buildReport, type JobResult, type Report } from "./report.ts";
+import { renderMarkdown } from "./report_markdown.ts";
+import { renderTerminal } from "./report_terminal.ts";
+import { plain } from "./report_text.ts";
+import { say } from "./stack.ts";
+
+/** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
+const exitCodes = { job: 1, input: 2, interrupted: 130 };
+
+export interface AnalyzeOptions {
+  keywords: string;
+  json?: boolean;
+  out?: string;
+  draft: boolean;
+  eps?: number;
+  minPoints?: number;
+  threshold?: number;
+  top?: number;
+  priority?: number;
+  premium?: boolean;
+  ultraPremium?: boolean;
+  render?: boolean;
+  timeout: number;
+}
+
+interface Keyword {
+  query: string;
+  impressions: number;
+  clicks: number;
+  position: number;
+}
+
+export function registerAnalyze(program: Command) {
+  addAnalysisOptions(
+    program.command("analyze <url-or-file>")
+      .description("find what people search for and a page does not answer")
+      .requiredOption(
+        "-k, --keywords <file>",
+        "the page's queries: a CSV as Search Console exports it",
+      ),
+  )
+    .option("-o, --out <dir>", "also write report.md and report.json into this folder")
+    .addHelpText(
+      "after",
+      `
+The CSV is Queries.csv of a Search Console export (Performance, filtered by the page), with the columns
+Top queries, Clicks, Impressions, CTR, Position; the API's names and any order do as well.
+
+Exit codes: 0 report made, 1 the job failed or did not end in time, 2 wrong options or input.`,
+    )
+    .action(async (target: string, options: AnalyzeOptions) => {
+      const report = await analyze(target, options);
+      await publish(report, options);
+    });
+}
+
+/** The options that `analyze` and `demo` share; wrong ones end with exit code 2. */
+export function addAnalysisOptions(command: Command): Command {
+  const number = (value: string) => {
+    const parsed = Number(value);
+    if (value.trim() === "" || !Number.isFinite(parsed)) {
+      throw new InvalidArgumentError("a number is needed");
+    }
+    return parsed;
+  };
+  return command
+    .option("--json", "print report.json on stdout; everything else goes to stderr")
+    .option("--no-draft", "leave out the draft of the missing section")
+    .option("--eps <distance>", "DBSCAN's radius as cosine distance (default 0.3)", number)
+    .option("--min-points <count>", "queries that make a cluster (default 2)", number)
+    .option("--threshold <similarity>", "a cluster below it is a gap (default 0.7)", number)
+    .option("--top <count>", "gaps to recommend at most (default 10)", number)
+    .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
+    .option("--premium", "crawl through ScraperAPI's premium proxies")
+    .option("--ultra-premium", "crawl through ScraperAPI's ultra premium proxies")
+    .option("--render", "let ScraperAPI run the page's JavaScript")
+    .option("--timeout <seconds>", "how long to wait for the job", number, 900)
+    .exitOverride((error) => {
+      const code = error.exitCode === 0 ? 0 : exitCodes.input;
+      throw new CommanderError(code, error.code, error.message);
+    });
+}
+
+/** Prints `lines` for the user and ends the command. */
+function stop(exitCode: number, ...lines: string[]): never {
+  for (const line of lines) say(line);
+  throw new CommanderError(exitCode, "pageperfect.analyze", lines[0]);
+}
+
+function inputError(...lines: string[]): never {
+  stop(exitCodes.input, ...lines);
+}
+
+/** Runs one analysis to its end. Every error is told and carries its exit code. */
+export async function analyze(target: string, options: AnalyzeOptions): Promise<Report> {
+  const page = await readTarget(target);
+  const csv = await readFile(options.keywords, "--keywords");
+  await ensureBuilt(say);
+  const { keywords, warnings } = await parseKeywords(csv, options.keywords);
+
+  const interruption = new AbortController();
+  const onInterrupt = () => {
+    if (interruption.signal.aborted) Deno.exit(exitCodes.interrupted);
+    interruption.abort();
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  const attached = await attachStack();
+  if (!attached) say("starting the stack (./pageperfect up keeps one running)");
+  const stack = attached ?? await startStack({ instance: "default", report: say });
+  try {
+    const url = page.file ? await stack.serveFile(page.file) : page.url!;
+    const supabase = createClient(stack.apiUrl, stack.serviceRoleKey, {
+      auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    });
+    if (interruption.signal.aborted) stop(exitCodes.interrupted, "interrupted, no job was made");
+    const jobId = await createJob(stack, url, keywords, options);
+    say(`job ${jobId}`);
+    const { status } = await watchJob(supabase, jobId, {
+      timeoutSeconds: options.timeout,
+      signal: interruption.signal,
+    });
+    const lookAgain = (attached ? "" : "./pageperfect up --detach, then ") +
+      `./pageperfect status ${jobId}`;
+    if (interruption.signal.aborted && status !== "completed") {
+      stop(
+        exitCodes.interrupted,
+        attached
+          ? "interrupted; the job goes on"
+          : "interrupted; the stack stops, and the job goes on when it runs again",
+        `look at it with ${lookAgain}`,
+      );
+    }
+    const result = await readResult(supabase, jobId);
+    if (status !== "completed") explainFailure(result, status, options, lookAgain);
+    return buildReport(result, {
+      source: page.file,
+      realApis: stack.realApis,
+      warnings: warnings.map((warning) => `${options.keywords}: ${warning}`),
+    });
+  } finally {
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+    await stack.stop();
+  }
+}
+
+/** Writes report.md and report.json where they are wanted and prints the report. */
+export async function publish(
+  report: Report,
+  options: { json?: boolean; out?: string },
+): Promise<void> {
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else {
+    console.log(renderTerminal(report, { width: reportWidth(), color: mayColor(Deno.stdout) }));
+  }
+  if (options.out === undefined) return;
+  const dir = options.out.replace(/\/+$/, "") || "/";
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+    await Deno.writeTextFile(`${dir}/report.md`, renderMarkdown(report));
+    await Deno.writeTextFile(`${dir}/report.json`, JSON.stringify(report, null, 2) + "\n");
+  } catch (error) {
+    inputError(`the report cannot be written into ${dir}: ${(error as Error).message}`);
+  }
+  say(`wrote ${dir}/report.md and ${dir}/report.json`);
+}
+
+/** What to analyse: a URL as it was given (intake judges it), or the full path of a local file. */
+async function readTarget(target: string): Promise<{ url?: string; file?: string }> {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target)) return { url: target };
+  const stat = await Deno.stat(target).catch(() => undefined);
+  if (!stat) {
+    inputError(
+      `there is no file ${target}`,
+      `for a page on the web give its whole URL, such as https://${target.replace(/^\W+/, "")}`,
+    );
+  }
+  let file = await Deno.realPath(target);
+  if (stat.isDirectory) {
+    file = `${file}/index.html`;
+    if (!(await Deno.stat(file).catch(() => undefined))?.isFile) {
+      inputError(`${target} is a folder without an index.html: name the page`);
+    }
+  }
+  // Which files are HTML is told by their names, as on a web server.
+  if (!/\.(x?html?)$/i.test(file) && !/\.[^/]+$/.test(file)) {
+    inputError(`${target} has no extension: an HTML page is named .html`);
+  }
+  return { file };
+}
+
+async function readFile(path: string, option: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      inputError(
+        `${option}: there is no file ${path}`,
+        "Search Console: Performance → filter by the page → Export → CSV; Queries.csv in the ZIP is the file",
+      );
+    }
+    return inputError(`${option}: ${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function parseKeywords(bytes: Uint8Array, path: string) {
+  const starts = (...signature: number[]) => signature.every((byte, i) => bytes[i] === byte);
+  if (starts(0x50, 0x4b, 0x03, 0x04)) {
+    inputError(
+      `${path} is a ZIP archive or a spreadsheet: give the CSV file that is inside (Queries.csv)`,
+    );
+  }
+  // A generated module: it need not exist when this one is loaded.
+  const module = new URL("../../functions/_shared/wasm/gsc.ts", import.meta.url).href;
+  const gsc: {
+    parse_csv(bytes: Uint8Array): { keywords: Keyword[]; warnings: string[] };
+  } = await import(module);
+  let parsed;
+  try {
+    parsed = gsc.parse_csv(bytes);
+  } catch (error) {
+    return inputError(`${path}, ${plain((error as Error).message)}`);
+  }
+  if (parsed.keywords.length === 0) {
+    inputError(`${path} has no queries: is it Queries.csv of the export?`);
+  }
+  return parsed;
+}
+
+/** Fields of the intake's answer, as the user gave them here. */
+const optionNames: Record<string, string> = {
+  url: "the URL",
+  priority: "--priority",
+  premium: "--premium",
+  ultra_premium: "--ultra-premium",
+  render: "--render",
+  "parameters.eps": "--eps",
+  "parameters.min_points": "--min-points",
+  "parameters.similarity_threshold": "--threshold",
+  "parameters.top": "--top",
+};
+
+async function createJob(
+  stack: RunningStack,
+  url: string,
+  keywords: Keyword[],
+  options: AnalyzeOptions,
+): Promise<string> {
+  const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
+    method: "POST",
+    headers: {
+      "authorization": `Bearer ${stack.serviceRoleKey}`,
+      "content-type": "application/json",
+    },
+    // What is undefined is left out of the JSON, and intake fills in its default.
+    body: JSON.stringify({
+      url,
+      keywords,
+      priority: options.priority,
+      premium: options.premium,
+      ultra_premium: options.ultraPremium,
+      render: options.render,
+      generate_draft: options.draft,
+      parameters: {
+        eps: options.eps,
+        min_points: options.minPoints,
+        similarity_threshold: options.threshold,
+        top: options.top,
+      },
+    }),
+  });
+  const text = await response.text();
+  let answer: { job_id?: string; errors?: { field: string; message: string }[] };
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    answer = {};
+  }
+  if (response.status === 202 && answer.job_id) return answer.job_id;
+  if (response.status === 400 && answer.errors) {
+    const lines = answer.errors.map(({ field, message }) => {
+      const name = optionNames[field] ??
+        (field.startsWith("keywords") ? `${options.keywords}: ${field}` : field);
+      return `${name}: ${plain(message)}`;
+    });
+    inputError(
+      ...lines,
+      ...answer.errors.some(({ field }) => field === "url") ? adviceForUrl : [],
+    );
+  }
+  return stop(
+    exitCodes.job,
+    `the job was not accepted: HTTP ${response.status} ${plain(text).slice(0, 300)}`,
+    `the functions' logs are in ${stack.logsDir}`,
+  );
+}
+
+async function readResult(supabase: SupabaseClient, jobId: string): Promise<JobResult> {
+  const { data, error } = await supabase.rpc("get_pageperfect_report", { p_job_id: jobId });
+  if (error) throw new Error(`the report of job ${jobId} cannot be read: ${error.message}`);
+  return data;
+}
+
+const adviceForUrl = [
+  "give an http or https URL that anybody can open, or a file: ./page.html",
+];
+
+/** What a user can do about an error, by its code. */
+function advice(code: string): string[] {
+  if (code === "not_html") {
+    return ["give the URL of a web page, or save the text as .html and give that file"];
+  }
+  if (code === "too_large") return ["save the page, cut what is not its text, and give that file"];
+  if (code === "empty_page") {
+    return [
+      "if scripts make its text: save it in a browser as .html and give that file, or set SCRAPER_API_KEY and add --render",
+    ];
+  }
+  if (/^http_(401|403|429|451)$/.test(code)) {
+    return [
+      "the site turns crawlers away: save the page in a browser as .html and give that file, or set SCRAPER_API_KEY",
+    ];
+  }
+  if (/^http_4/.test(code)) return ["open the URL in a browser: is it spelt right?"];
+  if (/^(http_5|dns_|connection_|timeout|certificate_|crawl_timeout)/.test(code)) {
+    return ["open the URL in a browser: is it spelt right, and is the site up?"];
+  }
+  if (/address|scheme|host|url/.test(code)) return adviceForUrl;
+  if (/^draft_/.test(code)) return ["--no-draft makes the report without it"];
+  return [];
+}
+
+/** Says why there is no finished job and what to do; ends the command. */
+function explainFailure(
+  result: JobResult,
+  status: string,
+  options: AnalyzeOptions,
+  lookAgain: string,
+): never {
+  const stage = result.job.stage ?? "the job";
+  if (status !== "failed") {
+    const lines = status === "cancelled"
+      ? [`the job was cancelled at ${stage}`]
+      : [`the job is still at ${stage} after ${options.timeout} s (--timeout waits longer)`];
+    return stop(exitCodes.job, ...lines, `look at it with ${lookAgain}`);
+  }
+  const letter = result.dead_letters.at(-1);
+  const details = (letter?.error_details ?? result.job.error ?? {}) as {
+    message?: string;
+    code?: string;
+  };
+  return stop(
+    exitCodes.job,
+    `${stage} failed: ${plain(details.message ?? letter?.reason ?? "no reason was recorded")}`,
+    ...details.code ? advice(details.code) : [],
+    ...letter ? [`dead letter: ${plain(letter.reason)}`] : [],
+    `look at it with ${lookAgain}`,
+  );
+}

@@ -1,0 +1,34 @@
+// `demo`: the analysis of the sample site, with a word on what is being shown.
+
+import type { Command } from "npm:commander@15.1.0";
+import { root } from "../paths.ts";
+import { addAnalysisOptions, analyze, type AnalyzeOptions, publish } from "./analyze.ts";
+import { note } from "./progress.ts";
+
+const introduction = `
+The page: local/sample/index.html, a bike shop's guide to commuting by bike.
+The queries: local/sample/queries.csv, 12 months of Search Console as the shop would export it.
+
+PagePerfect crawls the page, cuts it into segments, clusters the queries by meaning, and compares
+each cluster with each segment. A cluster that no segment comes near is a gap. Six stages, each one
+message on a Postgres queue, each served by the function that would run on Supabase:
+`;
+
+const epilogue = `
+That was the whole pipeline. The same on a page of yours:
+  ./pageperfect analyze https://example.com/guide --keywords Queries.csv`;
+
+export function registerDemo(program: Command) {
+  addAnalysisOptions(program.command("demo").description("run the whole pipeline on a sample page"))
+    .option("-o, --out <dir>", "folder for report.md and report.json", "pageperfect-report")
+    .action(async (options: AnalyzeOptions) => {
+      note(introduction);
+      const sample = `${root}/local/sample`;
+      const report = await analyze(`${sample}/index.html`, {
+        ...options,
+        keywords: `${sample}/queries.csv`,
+      });
+      await publish(report, options);
+      note(epilogue);
+    });
+}

@@ -1,0 +1,119 @@
+// What the terminal report and report.md say in the same words.
+
+import stringWidth from "npm:string-width@8.3.0";
+import type { Report } from "./report.ts";
+
+/** Foreign text on one line, without what a terminal would obey or what reverses the text order. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+    .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, "")
+    .replace(/ {2,}/g, " ").trim();
+}
+
+/** `text` in at most `width` columns. */
+export function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = "";
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    used += stringWidth(segment);
+    if (used > width - 1) break;
+    kept += segment;
+  }
+  return kept.trimEnd() + "…";
+}
+
+export const number = (value: number) => Math.round(value).toLocaleString("en-US");
+export const position = (value: number | null) => value === null ? "–" : value.toFixed(1);
+const percent = (share: number) => `${Math.round(share * 100)}%`;
+export const plural = (count: number, one: string, many = `${one}s`) =>
+  `${number(count)} ${count === 1 ? one : many}`;
+
+export function formatDuration(ms: number | null): string {
+  if (ms === null) return "–";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round(ms % 60_000 / 1000)} s`;
+}
+
+export function formatBytes(length: number): string {
+  if (length < 1000) return `${length} B`;
+  return length < 1e6 ? `${Math.round(length / 1e3)} kB` : `${(length / 1e6).toFixed(1)} MB`;
+}
+
+/** The path below the page's own title, which every path of a page shares. */
+export function shortPath(report: Report, path: string[]): string[] {
+  const titles = report.coverage.flatMap((c) => c.best_section?.heading_path.slice(0, 1) ?? []);
+  const shared = path.length > 1 && titles.every((title) => title === path[0]);
+  return shared ? path.slice(1) : path;
+}
+
+export function summary(report: Report): string[] {
+  const { page, totals, job } = report;
+  const facts = [
+    page.language,
+    page.html_length === null ? null : `${formatBytes(page.html_length)} HTML`,
+    plural(page.segment_count, "segment"),
+  ];
+  const queries = [
+    plural(totals.query_count, "query", "queries"),
+    plural(totals.impressions, "impression"),
+    plural(totals.clicks, "click"),
+    plural(totals.cluster_count, "cluster"),
+    plural(totals.noise_count, "noise point"),
+  ];
+  const share = totals.covered_impression_share;
+  const topics = [
+    `${totals.covered_count} covered`,
+    `${totals.partly_count} partly`,
+    plural(totals.gap_count, "gap"),
+    ...share === null ? [] : [`${percent(share)} of the clusters' impressions find an answer`],
+  ];
+  return [
+    `page: ${facts.filter((fact) => fact).join(" · ")}`,
+    `queries: ${queries.join(" · ")}`,
+    `topics: ${topics.join(" · ")}`,
+    `job: ${job.id} · ${job.status} in ${formatDuration(job.duration_ms)}`,
+  ];
+}
+
+export function coverageLegend(report: Report): string {
+  const threshold = report.provenance.similarity_threshold;
+  if (threshold === null) return "";
+  const partly = (threshold + (1 - threshold) / 3).toFixed(2);
+  return `gap: similarity below ${
+    threshold.toFixed(2)
+  } · partly: below ${partly} · covered: from ${partly}`;
+}
+
+export function draftOrigin(draft: NonNullable<Report["draft"]>): string {
+  return draft.by_standin
+    ? `Written by the offline stand-in (${draft.model}), which shows the form of a draft and knows nothing of the topic: ` +
+      "set OPENAI_API_KEY or ANTHROPIC_API_KEY for a real one."
+    : `Written by ${draft.model} (${draft.provider}). A person must review it before it is published.`;
+}
+
+export function provenance(report: Report): string[] {
+  const { provenance: p, usage, stages } = report;
+  const cached = usage.cached_count ?? 0;
+  return [
+    `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
+    `clustering: DBSCAN, cosine, eps ${p.eps}, min_points ${p.min_points}`,
+    `gaps: similarity below ${p.similarity_threshold}; opportunity = impressions × (1 − similarity); ` +
+    `top ${p.top}`,
+    `embeddings: ${number(usage.embedded_count ?? 0)} computed, ${number(cached)} from the cache` +
+    (usage.embedding_tokens ? `, ${number(usage.embedding_tokens)} tokens` : ""),
+    ...usage.prompt_tokens || usage.completion_tokens
+      ? [
+        `draft: ${number(usage.prompt_tokens ?? 0)} tokens in, ` +
+        `${number(usage.completion_tokens ?? 0)} out`,
+      ]
+      : [],
+    `stages: ${
+      stages.map((s) =>
+        `${s.stage} ${formatDuration(s.duration_ms)}` +
+        (s.attempt_count > 1 ? ` (${s.attempt_count} attempts)` : "")
+      ).join(" · ")
+    }`,
+  ];
+}
