@@ -3,8 +3,6 @@
 import * as policy from "./wasm/policy.ts";
 import { errorText } from "./log.ts";
 
-export type ErrorKind = "transient" | "permanent";
-
 export interface FailureFacts {
   /** A stable word for the cause, e.g. `not_html`; the dead letter's reason when it is permanent. */
   code?: string;
@@ -12,7 +10,7 @@ export interface FailureFacts {
   /** The Retry-After header as it came. */
   retryAfter?: string;
   /** Set when the cause was classified before, e.g. by the crawl. */
-  kind?: ErrorKind;
+  kind?: policy.ErrorKind;
   details?: Record<string, unknown>;
 }
 
@@ -76,17 +74,10 @@ function factsOf(error: unknown): FailureFacts {
   return { code: isConnection ? "connection_failed" : "unexpected_error" };
 }
 
-interface Decision {
-  action: Verdict["action"];
-  delay_seconds: number;
-  reason: string;
-}
-
 /** What is to become of a failed attempt, as Rust decides it. */
 export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdict {
   const facts = factsOf(error);
-  const kind = facts.kind ??
-    (policy.classify_error(facts.httpStatus, facts.code) as ErrorKind);
+  const kind = facts.kind ?? policy.classify_error(facts.httpStatus, facts.code);
   const decision = policy.retry_decision(
     attempt.attempt_count,
     attempt.max_attempts,
@@ -94,7 +85,7 @@ export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdi
     attempt.max_retry_delay_seconds,
     kind,
     policy.retry_after_seconds(facts.retryAfter, now),
-  ) as Decision;
+  );
   return {
     error: {
       message: errorText(error),
@@ -111,13 +102,11 @@ export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdi
 
 /** Seconds until the attempt after `attempt`, exponential in the attempts made; for a caller that will retry. */
 export function retryDelaySeconds(attempt: Attempt): number {
-  const decision = policy.retry_decision(
+  return policy.retry_decision(
     attempt.attempt_count,
     attempt.attempt_count + 1,
     attempt.retry_delay_seconds,
     attempt.max_retry_delay_seconds,
     "transient",
-    undefined,
-  ) as Decision;
-  return decision.delay_seconds;
+  ).delay_seconds;
 }

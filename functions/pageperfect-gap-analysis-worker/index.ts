@@ -1,6 +1,6 @@
 // Stage 5: every cluster against every segment; what no segment answers is a gap, ranked by opportunity.
 import { serveStage } from "../_shared/serve_stage.ts";
-import { GapScorer } from "../_shared/wasm/gap.ts";
+import { type GapCluster, GapScorer } from "../_shared/wasm/gap.ts";
 
 interface Input {
   threshold: number;
@@ -11,12 +11,7 @@ interface Input {
   segments: { id: number; kind: string }[];
   /** base64 of Postgres' binary vectors, one after the other, in the order of `segments`. */
   segment_vectors: string;
-  clusters: {
-    id: number;
-    is_noise: boolean;
-    impressions: number;
-    avg_position: number | null;
-  }[];
+  clusters: GapCluster<number>[];
   cluster_vectors: string;
 }
 

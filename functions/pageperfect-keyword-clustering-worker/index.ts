@@ -1,13 +1,13 @@
 // Stage 4: the page's search queries → embeddings → clusters and noise points.
 import { embed } from "../_shared/embeddings.ts";
 import { serveStage } from "../_shared/serve_stage.ts";
-import { KeywordClustering } from "../_shared/wasm/cluster.ts";
+import { type Keyword, KeywordClustering } from "../_shared/wasm/cluster.ts";
 
 interface Input {
   page_id: string;
   eps: number;
   min_points: number;
-  keywords: { query: string; impressions: number; clicks: number; position: number | null }[];
+  keywords: Keyword[];
 }
 
 serveStage({

@@ -7,8 +7,9 @@ import * as rust from "../_shared/wasm/draft.ts";
 
 interface Input {
   generate_draft: boolean;
+  /** Null when the page has no gap. */
   recommendation_id: number | null;
-  prompt_input: unknown;
+  prompt_input: rust.DraftInput;
 }
 
 serveStage({
@@ -24,7 +25,7 @@ serveStage({
       env.draft,
       signal,
     );
-    let draft: unknown;
+    let draft: rust.Draft;
     try {
       draft = rust.validate_answer(text, prompt_input);
     } catch (error) {
