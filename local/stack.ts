@@ -429,7 +429,7 @@ function outsideApis(allowReal: boolean, standinUrl: string) {
 async function saveVaultSecrets(sql: Sql, apiUrl: string, secretKey: string) {
   const [{ present }] = await sql`select to_regclass('vault.secrets') is not null as present`;
   if (!present) return;
-  for (const [name, secret] of [["project_url", apiUrl], ["edge_function_key", secretKey]]) {
+  for (const [name, secret] of [["project_url", apiUrl], ["pageperfect_secret_key", secretKey]]) {
     await sql`
       insert into vault.secrets (name, secret) values (${name}, ${secret})
       on conflict (name) do update set secret = excluded.secret, updated_at = now()`;
