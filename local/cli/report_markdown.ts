@@ -5,6 +5,8 @@ import {
   coverageLegend,
   cut,
   draftOrigin,
+  noDraft,
+  noGaps,
   number,
   plain,
   position,
@@ -18,7 +20,7 @@ export function escapeMarkdown(text: string): string {
   return plain(text)
     // An underscore inside a word means nothing in Markdown, and names are full of them.
     .replace(/[\\`*{}[\]<>|~#$&]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\$&")
-    .replace(/^([-+=]|\d+(?=[.)]))/, (start) => /\d/.test(start) ? start : "\\" + start)
+    .replace(/^[-+=]/, "\\$&")
     .replace(/^(\d+)([.)])/, "$1\\$2");
 }
 
@@ -47,7 +49,7 @@ export function renderMarkdown(report: Report): string {
 
   lines.push("## Gaps", "");
   if (report.gaps.length === 0) {
-    lines.push("None: every cluster has a section that is near enough.", "");
+    lines.push(md(noGaps(report)), "");
   } else {
     lines.push("What people search for and the page does not answer, by opportunity.", "");
     table(
@@ -112,33 +114,35 @@ export function renderMarkdown(report: Report): string {
     list("Questions it answers", draft.questions_answered);
     list("Facts to check before publishing", draft.facts_to_check);
   } else if (report.draft_skipped) {
-    lines.push("## Draft", "", `None: ${md(report.draft_skipped)}`, "");
+    lines.push("## Draft", "", `None: ${md(noDraft(report.draft_skipped))}`, "");
   }
 
-  lines.push("## Coverage", "", md(coverageLegend(report)), "");
-  table(
-    [
-      "Status",
-      "Topic",
-      "Queries",
-      "Impressions",
-      "Clicks",
-      "Avg position",
-      "Similarity",
-      "Best section",
-    ],
-    "llrrrrrl",
-    report.coverage.map((cluster) => [
-      cluster.coverage,
-      md(cluster.label),
-      number(cluster.query_count),
-      number(cluster.impressions),
-      number(cluster.clicks),
-      position(cluster.avg_position),
-      cluster.similarity.toFixed(3),
-      path(cluster.best_section),
-    ]),
-  );
+  if (report.coverage.length > 0) {
+    lines.push("## Coverage", "", md(coverageLegend(report)), "");
+    table(
+      [
+        "Status",
+        "Topic",
+        "Queries",
+        "Impressions",
+        "Clicks",
+        "Avg position",
+        "Similarity",
+        "Best section",
+      ],
+      "llrrrrrl",
+      report.coverage.map((cluster) => [
+        cluster.coverage,
+        md(cluster.label),
+        number(cluster.query_count),
+        number(cluster.impressions),
+        number(cluster.clicks),
+        position(cluster.avg_position),
+        cluster.similarity.toFixed(3),
+        path(cluster.best_section),
+      ]),
+    );
+  }
   if (report.noise.length > 0) {
     lines.push("## Noise", "", "Queries like no other: kept and marked, in no cluster.", "");
     table(

@@ -7,6 +7,8 @@ import {
   coverageLegend,
   cut,
   draftOrigin,
+  noDraft,
+  noGaps,
   number,
   plain,
   position,
@@ -63,7 +65,7 @@ export function renderTerminal(report: Report, options: { width: number; color: 
 
   heading("GAPS", "what people search for and the page does not answer, by opportunity");
   if (report.gaps.length === 0) {
-    lines.push("none: every cluster has a section that is near enough");
+    lines.push(noGaps(report));
   } else {
     const topic = width - 61;
     lines.push(paint(
@@ -158,7 +160,7 @@ export function renderTerminal(report: Report, options: { width: number; color: 
       wrapped(plain(fact), " ".repeat(10), paint("dim", left(i === 0 ? "check" : "", 10)));
     }
   } else if (report.draft_skipped) {
-    heading("DRAFT", `none: ${plain(report.draft_skipped)}`);
+    heading("DRAFT", `none: ${noDraft(report.draft_skipped)}`);
   }
 
   heading("HOW");

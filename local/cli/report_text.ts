@@ -86,6 +86,20 @@ export function coverageLegend(report: Report): string {
   } · partly: below ${partly} · covered: from ${partly}`;
 }
 
+export function noGaps(report: Report): string {
+  return report.coverage.length === 0
+    ? "none: there are no clusters, since no two queries are near enough to each other"
+    : "none: every cluster has a section that is near enough";
+}
+
+/** Why there is no draft. */
+export function noDraft(reason: string): string {
+  return {
+    no_gaps: "there is no gap to draft a section for",
+    not_requested: "not asked for",
+  }[reason] ?? plain(reason);
+}
+
 export function draftOrigin(draft: NonNullable<Report["draft"]>): string {
   return draft.by_standin
     ? `Written by the offline stand-in (${draft.model}), which shows the form of a draft and knows nothing of the topic: ` +
@@ -98,9 +112,11 @@ export function provenance(report: Report): string[] {
   const cached = usage.cached_count ?? 0;
   return [
     `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
-    `clustering: DBSCAN, cosine, eps ${p.eps}, min_points ${p.min_points}`,
-    `gaps: similarity below ${p.similarity_threshold}; opportunity = impressions × (1 − similarity); ` +
-    `top ${p.top}`,
+    `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}`,
+    `gaps: similarity below ${
+      p.similarity_threshold ?? "–"
+    }; opportunity = impressions × (1 − similarity); ` +
+    `top ${p.top ?? "–"}`,
     `embeddings: ${number(usage.embedded_count ?? 0)} computed, ${number(cached)} from the cache` +
     (usage.embedding_tokens ? `, ${number(usage.embedding_tokens)} tokens` : ""),
     ...usage.prompt_tokens || usage.completion_tokens
