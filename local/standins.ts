@@ -149,9 +149,7 @@ export class Standins {
           bearer(request);
           return await this.#chat(body, fault);
         case "messages":
-          if (!request.headers.get("x-api-key")) {
-            throw new ApiError(401, "x-api-key header is required");
-          }
+          if (!request.headers.has("x-api-key")) bearer(request);
           return await this.#messages(body, fault);
         case "scraper":
           return await this.#scrape(body, fault);

@@ -1,8 +1,9 @@
 // The commands of ./pageperfect.
 
 import { Command, CommanderError } from "npm:commander@15.1.0";
+import { registerAnalyze } from "./analyze.ts";
+import { registerDemo } from "./demo.ts";
 import { registerBench, registerBuild } from "./build.ts";
-import { registerDeploy } from "./deploy.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerStack } from "./stack.ts";
 import { registerStatus } from "./status.ts";
@@ -23,17 +24,14 @@ Start with:
   .showHelpAfterError("(--help shows what there is)")
   .exitOverride();
 
-for (const [file, name] of [["./demo.ts", "registerDemo"], ["./analyze.ts", "registerAnalyze"]]) {
-  const module = await import(file).catch(() => ({}));
-  module[name]?.(program);
-}
+registerDemo(program);
+registerAnalyze(program);
 registerStack(program);
 registerStatus(program);
 registerBuild(program);
 registerTest(program);
 registerBench(program);
 registerDoctor(program);
-registerDeploy(program);
 
 try {
   await program.parseAsync(Deno.args, { from: "user" });
