@@ -19,7 +19,8 @@ export interface Answer {
   completion_tokens: number | null;
 }
 
-const maxTokens = 4_000;
+/** Room for a model that thinks before it writes. */
+const maxTokens = 8_000;
 const timeoutMs = 90_000;
 
 /**

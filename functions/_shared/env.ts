@@ -107,13 +107,13 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
         provider,
         apiKey: anthropicKey,
         baseUrl: text("ANTHROPIC_BASE_URL"),
-        model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-4-5",
+        model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5",
       }
       : {
         provider: "openai",
         apiKey: openaiKey,
         baseUrl: text("OPENAI_BASE_URL"),
-        model: text("OPENAI_DRAFT_MODEL") ?? "gpt-4.1-mini",
+        model: text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini",
       },
     scraper: {
       apiKey: text("SCRAPER_API_KEY"),

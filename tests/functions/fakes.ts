@@ -1,0 +1,79 @@
+// Stand-ins for what functions get from outside, for tests that need no stack.
+
+import type { Rpc } from "../../functions/_shared/client.ts";
+import { type Env, readEnv } from "../../functions/_shared/env.ts";
+import type { Log } from "../../functions/_shared/log.ts";
+
+export const testSettings: Record<string, string> = {
+  SUPABASE_URL: "https://project.supabase.co",
+  SUPABASE_SECRET_KEYS: '{"default":"sb_secret_default","automations":"sb_secret_automations"}',
+  OPENAI_API_KEY: "sk-test-key",
+  OPENAI_EMBEDDING_DIMENSIONS: "4",
+};
+
+/** A complete environment; `settings` go over it, an empty value takes one away. */
+export function testEnv(settings: Record<string, string> = {}): Env {
+  return readEnv(["embeddings", "draft"], (name) => ({ ...testSettings, ...settings })[name]);
+}
+
+export interface RpcCall {
+  name: string;
+  args: Record<string, unknown>;
+}
+
+/** An rpc that answers from `answers` and keeps its calls. */
+export function fakeRpc(
+  answers: Record<string, (args: Record<string, unknown>) => unknown>,
+): { rpc: Rpc; calls: RpcCall[]; of(name: string): Record<string, unknown>[] } {
+  const calls: RpcCall[] = [];
+  // deno-lint-ignore no-explicit-any
+  const rpc = async (name: string, args: Record<string, unknown> = {}): Promise<any> => {
+    calls.push({ name, args });
+    if (!(name in answers)) throw new Error(`unexpected rpc ${name}`);
+    return await answers[name](args);
+  };
+  return {
+    rpc,
+    calls,
+    of: (name) => calls.filter((call) => call.name === name).map((call) => call.args),
+  };
+}
+
+export interface LogLine {
+  level: string;
+  event: string;
+  [field: string]: unknown;
+}
+
+/** A log that keeps its lines. */
+export function fakeLog(lines: LogLine[] = [], fields: Record<string, unknown> = {}): Log & {
+  lines: LogLine[];
+} {
+  const write = (level: string) => (event: string, more: Record<string, unknown> = {}) =>
+    void lines.push({ level, event, ...fields, ...more });
+  return {
+    lines,
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    with: (more) => fakeLog(lines, { ...fields, ...more }),
+  };
+}
+
+/** base64 of f32s, as the embedding API sends them. */
+export function packed(...numbers: number[]): string {
+  return btoa(String.fromCharCode(...new Uint8Array(Float32Array.from(numbers).buffer)));
+}
+
+/** Waits until `condition` holds; throws after `withinMs`. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  withinMs = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!await condition()) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
