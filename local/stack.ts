@@ -26,8 +26,8 @@ export interface StackOptions {
   ports?: { api?: number; db?: number; standins?: number };
   /** fsync; by default on for a named instance and off for a temporary one. */
   durable?: boolean;
-  /** false: nothing rings by itself. Default: dispatcher every 10 s, crawler every 30 s. */
-  ticker?: false | Partial<TickerOptions>;
+  /** false: nothing runs by itself, no schedule and no doorbell. */
+  ticker?: false | TickerOptions;
   /** Added to the environment of the functions, over everything else. */
   env?: Record<string, string>;
   /**
@@ -189,11 +189,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     cleanups.push(() => ddl.unlisten());
     await saveVaultSecrets(sql, apiUrl, keys.secretKey);
     if (options.ticker !== false) {
-      const ticker = await startTicker(sql, apiUrl, keys.secretKey, {
-        dispatcherSeconds: 10,
-        crawlSeconds: 30,
-        ...options.ticker,
-      });
+      const ticker = await startTicker(sql, apiUrl, keys.secretKey, options.ticker ?? {});
       cleanups.push(() => ticker.stop());
     }
 

@@ -1,13 +1,13 @@
-// Stands in for pg_cron and pg_net: rings the dispatcher and the crawler at intervals, runs the due
-// jobs of cron.job, and sends what net.http_post queued.
+// Stands in for pg_cron and pg_net: runs the due jobs of cron.job and sends what net.http_post queued.
+// Where no schedule rings the dispatcher and the crawler, or a test wants it more often, it does so.
 
 import type { Sql } from "npm:postgres@3.4.9";
 
 export interface TickerOptions {
-  /** Seconds between doorbells to content-queue-dispatcher; 0 turns them off. */
-  dispatcherSeconds: number;
-  /** Seconds between doorbells to crawl-cron; 0 turns them off. */
-  crawlSeconds: number;
+  /** Seconds between doorbells to content-queue-dispatcher; default 10 without schedules, else none. */
+  dispatcherSeconds?: number;
+  /** Seconds between doorbells to crawl-cron; default 30 without schedules, else none. */
+  crawlSeconds?: number;
 }
 
 interface CronJob {
@@ -159,12 +159,14 @@ export async function startTicker(
     }
   };
 
-  every(options.dispatcherSeconds, () => track(ring("content-queue-dispatcher")));
-  every(options.crawlSeconds, () => track(ring("crawl-cron")));
   const [present] = await sql`
     select to_regclass('cron.job') is not null as cron,
       to_regclass('net.http_request_queue') is not null as net`;
   if (present.cron) every(1, () => track(runDueJobs()));
+  const { dispatcherSeconds = present.cron ? 0 : 10, crawlSeconds = present.cron ? 0 : 30 } =
+    options;
+  every(dispatcherSeconds, () => track(ring("content-queue-dispatcher")));
+  every(crawlSeconds, () => track(ring("crawl-cron")));
   const listener = present.net
     ? await sql.listen("pg_net", () => track(sendQueued()), () => track(sendQueued()))
     : undefined;

@@ -2,8 +2,9 @@
 
 import { Command, CommanderError } from "npm:commander@15.1.0";
 import { registerAnalyze } from "./analyze.ts";
-import { registerDemo } from "./demo.ts";
 import { registerBench, registerBuild } from "./build.ts";
+import { registerDemo } from "./demo.ts";
+import { registerDeploy } from "./deploy.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerStack } from "./stack.ts";
 import { registerStatus } from "./status.ts";
@@ -32,6 +33,7 @@ registerBuild(program);
 registerTest(program);
 registerBench(program);
 registerDoctor(program);
+registerDeploy(program);
 
 try {
   await program.parseAsync(Deno.args, { from: "user" });
