@@ -12,6 +12,8 @@ export interface Env {
   secretKeys: string[];
   /** Visibility timeout of a claimed message, seconds. */
   visibilitySeconds: number;
+  /** Lease of a claimed crawl, seconds; longer than the slowest crawl may take. */
+  crawlLeaseSeconds: number;
   embedding: { apiKey: string; baseUrl?: string; model: string; dimensions: number };
   draft: { provider: "openai" | "anthropic"; apiKey: string; baseUrl?: string; model: string };
   /** ScraperAPI; without a key pages are fetched directly. */
@@ -96,6 +98,7 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     serviceKey: secretKeys[0] ?? "",
     secretKeys,
     visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 600, 5),
+    crawlLeaseSeconds: count("PAGEPERFECT_CRAWL_LEASE", 120, 5),
     embedding: {
       apiKey: openaiKey,
       baseUrl: text("OPENAI_BASE_URL"),

@@ -17,8 +17,6 @@ interface CrawlJob extends CrawlRequest {
 
 /** Crawls at once; their pages share the isolate's memory. */
 const parallelCrawls = 5;
-/** Longer than the slowest crawl may take. */
-const leaseSeconds = 120;
 /** Age of an invocation up to which it claims more crawls. */
 const claimMs = 30_000;
 /** Delay of a crawl's first retry and the longest one, seconds. */
@@ -27,8 +25,11 @@ const retryDelays = { retry_delay_seconds: 5, max_retry_delay_seconds: 120 };
 const log = createLog({ function: "crawl-cron" });
 const ring = createDoorbell(log);
 
-const claimCrawls = () =>
-  rpc<CrawlJob[]>("claim_crawl_jobs", { p_limit: parallelCrawls, p_lease_seconds: leaseSeconds });
+const claimCrawls = (env: Env) =>
+  rpc<CrawlJob[]>("claim_crawl_jobs", {
+    p_limit: parallelCrawls,
+    p_lease_seconds: env.crawlLeaseSeconds,
+  });
 
 async function run(job: CrawlJob, env: Env): Promise<void> {
   const crawlLog = log.with({
@@ -72,7 +73,7 @@ async function drain(first: CrawlJob[], env: Env): Promise<void> {
       if (await rpc<number>("pending_crawl_count") > 0) await ring(crawler);
       return;
     }
-    jobs = await claimCrawls();
+    jobs = await claimCrawls(env);
   }
 }
 
@@ -80,7 +81,7 @@ Deno.serve(guard(async () => {
   const env = readEnv();
   let jobs: CrawlJob[];
   try {
-    jobs = await claimCrawls();
+    jobs = await claimCrawls(env);
   } catch (error) {
     log.error("queue_pop_failed", { message: errorText(error) });
     return json(500, { error: "queue_pop_failed" });
