@@ -109,7 +109,7 @@ create table if not exists public.gsc_page_query (
   date date,
   impressions bigint not null default 0 check (impressions >= 0),
   clicks bigint not null default 0 check (clicks >= 0),
-  position double precision,
+  position double precision not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint gsc_page_query_key unique nulls not distinct (page_id, query, date)

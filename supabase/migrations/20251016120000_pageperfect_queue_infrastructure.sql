@@ -87,7 +87,7 @@ begin
     and g.query not in (select k ->> 'query' from jsonb_array_elements(p_keywords) as k);
   insert into public.gsc_page_query as g (page_id, query, date, impressions, clicks, position)
   select p_page_id, k.query, null, sum(k.impressions), sum(k.clicks),
-    sum(k.position * greatest(k.impressions, 1)) / nullif(sum(greatest(k.impressions, 1)) filter (where k.position is not null), 0)
+    sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1))
   from jsonb_to_recordset(p_keywords) as k (query text, impressions numeric, clicks numeric, position double precision)
   group by k.query
   on conflict on constraint gsc_page_query_key do update
@@ -110,7 +110,7 @@ as $$
     where g.page_id = p_page_id
   )
   select r.query, sum(r.impressions)::bigint, sum(r.clicks)::bigint,
-    sum(r.position * greatest(r.impressions, 1)) / nullif(sum(greatest(r.impressions, 1)) filter (where r.position is not null), 0)
+    sum(r.position * greatest(r.impressions, 1)) / sum(greatest(r.impressions, 1))
   from ranked as r
   where (r.date is not null) = r.is_dated
   group by r.query
