@@ -2,6 +2,36 @@
 -- Everything else belongs to service_role. Right under both of Supabase's default-privilege regimes: all is revoked
 -- first, then granted by name.
 
+-- Tables and the sequences of their identity columns. Older projects grant both to every API role as they are made.
+do $$
+declare
+  v record;
+begin
+  for v in
+    with tables as (
+      select i.inhrelid as oid
+      from pg_inherits as i
+      join pg_class as parent on parent.oid = i.inhparent
+      where parent.relnamespace = 'pipeline'::regnamespace and parent.relkind = 'p'
+      union
+      select format('public.%I', t.name)::regclass
+      from unnest(array['pages', 'crawl_jobs', 'page_embeddings', 'gsc_page_query', 'keyword_clusters',
+        'rewrite_recommendations', 'rewrite_drafts', 'embedding_cache']) as t (name)
+    )
+    select c.oid::regclass as name, c.relkind
+    from pg_class as c
+    where c.relkind in ('r', 'S') and (
+      c.oid in (select t.oid from tables as t)
+      or c.oid in (select d.objid from pg_depend as d join tables as t on t.oid = d.refobjid where d.deptype = 'i'))
+  loop
+    execute format('revoke all on %s from public, anon, authenticated, service_role', v.name);
+    if v.relkind = 'r' then
+      execute format('grant select, insert, update, delete on %s to service_role', v.name);
+    end if;
+  end loop;
+end;
+$$;
+
 do $$
 declare
   v record;
@@ -42,7 +72,7 @@ declare
 begin
   foreach v_view in array array['v_pageperfect_job_status', 'v_pageperfect_backlog', 'v_pageperfect_in_flight',
     'v_pageperfect_failures', 'v_pageperfect_throughput'] loop
-    execute format('revoke all on public.%I from public, anon, authenticated', v_view);
+    execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_view);
     execute format('grant select on public.%I to service_role', v_view);
   end loop;
   grant select on public.v_pageperfect_job_status to authenticated;
