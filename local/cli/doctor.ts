@@ -2,6 +2,7 @@
 
 import type { Command } from "npm:commander@15.1.0";
 import { cacheDir, root, stateDir, tool } from "../paths.ts";
+import { attachStack } from "../stack.ts";
 
 interface Check {
   name: string;
@@ -104,12 +105,41 @@ async function checks(): Promise<Check[]> {
   ]);
 }
 
+/** What must never be true of the running stack's jobs, and is. */
+async function deepCheck(): Promise<Check> {
+  const stack = await attachStack();
+  if (!stack) {
+    return {
+      name: "engine invariants",
+      ok: false,
+      fix: "no stack is running: ./pageperfect up --detach",
+    };
+  }
+  await using _ = stack;
+  const broken = await stack.sql<{ rule: string; job_id: string; detail: string }[]>`
+    select rule, job_id, detail from public.check_invariants()`;
+  const [{ jobs }] = await stack.sql<{ jobs: number }[]>`
+    select count(*)::int as jobs from pipeline.jobs`;
+  return {
+    name: "engine invariants",
+    ok: broken.length === 0,
+    found: `hold for ${jobs} jobs`,
+    fix: `${broken.length} broken:\n` +
+      broken.map(({ rule, job_id, detail }) =>
+        `         not so: ${rule} (job ${job_id}, ${detail})`
+      )
+        .join("\n"),
+  };
+}
+
 export function registerDoctor(commands: Command) {
   commands.command("doctor")
     .description("say what this machine lacks, and how to get it")
+    .option("--deep", "also check the engine's invariants on the running stack")
     .option("--json", "print JSON")
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean; deep?: boolean }) => {
       const results = await checks();
+      if (options.deep) results.push(await deepCheck());
       const missing = results.filter(({ ok, optional }) => !ok && !optional);
       if (options.json) {
         console.log(JSON.stringify({ ok: missing.length === 0, checks: results }, null, 2));

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "npm:commander@15.1.0";
 import { registerAnalyze } from "./analyze.ts";
 import { registerBench, registerBuild } from "./build.ts";
+import { registerChaos } from "./chaos.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDeploy } from "./deploy.ts";
 import { registerDoctor } from "./doctor.ts";
@@ -32,6 +33,7 @@ registerStatus(program);
 registerBuild(program);
 registerTest(program);
 registerBench(program);
+registerChaos(program);
 registerDoctor(program);
 registerDeploy(program);
 
