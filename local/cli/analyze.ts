@@ -177,9 +177,10 @@ async function readTarget(target: string): Promise<{ url?: string; file?: string
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target)) return { url: target };
   const stat = await Deno.stat(target).catch(() => undefined);
   if (!stat) {
+    const looksLikeHost = /^[\w-]+(\.[\w-]+)+(\/|$)/.test(target) && !/\.x?html?$/i.test(target);
     inputError(
       `there is no file ${target}`,
-      `for a page on the web give its whole URL, such as https://${target.replace(/^\W+/, "")}`,
+      ...looksLikeHost ? [`for a page on the web give the whole URL: https://${target}`] : [],
     );
   }
   let file = await Deno.realPath(target);

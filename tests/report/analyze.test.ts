@@ -1,0 +1,210 @@
+// `analyze` and `demo` as a user runs them: processes with exit codes, stdout and stderr, against a
+// stack of their own.
+
+import { strict as assert } from "node:assert";
+
+import { filesUnder, root } from "../../local/paths.ts";
+
+/** The stack's data; also the working folder of every command. */
+const state = await Deno.makeTempDir({ prefix: "pageperfect-cli-" });
+await Deno.chmod(state, 0o755); // Postgres may run as another user
+
+const sample = `${root}/local/sample/index.html`;
+const queries = `${root}/local/sample/queries.csv`;
+const trueGaps = /cycle to work scheme|insurance|train|child|calories|studded|cycling on ice/;
+
+async function pageperfect(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--quiet",
+      "--config",
+      `${root}/deno.json`,
+      `${root}/local/cli/main.ts`,
+      ...args,
+    ],
+    cwd: state,
+    env: { PAGEPERFECT_STATE: state },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = `${state}/${name}`;
+  await Deno.writeFile(
+    path,
+    typeof content === "string" ? new TextEncoder().encode(content) : content,
+  );
+  return path;
+}
+
+Deno.test("analyze and demo on the embedded stack", async (t) => {
+  const ports = ["--api-port", "0", "--db-port", "0", "--standins-port", "0"];
+  const started = await pageperfect("up", "--detach", ...ports);
+  assert.equal(started.code, 0, started.stderr);
+  try {
+    await steps(t);
+  } finally {
+    await pageperfect("down");
+    await Deno.remove(state, { recursive: true });
+  }
+});
+
+async function steps(t: Deno.TestContext) {
+  const [info] = await filesUnder(state, "/stack.json");
+  const { standinUrl } = JSON.parse(await Deno.readTextFile(info));
+
+  await t.step("demo reports true gaps only and writes both files", async () => {
+    const { code, stdout, stderr } = await pageperfect("demo");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^GAPS/m);
+    assert.match(stdout, /^DRAFT {2}for gap 1/m);
+    assert.ok(!stdout.includes("\x1b"), "colours outside a terminal");
+    const report = JSON.parse(await Deno.readTextFile(`${state}/pageperfect-report/report.json`));
+    assert.ok(report.gaps.length >= 5);
+    for (const gap of report.gaps.slice(0, 5)) assert.match(gap.label, trueGaps);
+    assert.deepEqual(
+      report.stages.map((s: { status: string }) => s.status),
+      Array(6).fill("completed"),
+    );
+    assert.match(await Deno.readTextFile(`${state}/pageperfect-report/report.md`), /^## Gaps$/m);
+  });
+
+  await t.step("the same input makes the same report, apart from ids and times", async () => {
+    const runs = [];
+    for (let i = 0; i < 2; i++) {
+      const { stdout } = await pageperfect(
+        "analyze",
+        sample,
+        "-k",
+        queries,
+        "--json",
+        "--no-draft",
+      );
+      const { job: _job, stages: _stages, usage: _usage, page, ...rest } = JSON.parse(stdout);
+      runs.push({ ...rest, title: page.title, segments: page.segment_count });
+    }
+    assert.deepEqual(runs[0], runs[1]);
+    assert.equal(runs[0].draft, null);
+    assert.equal(runs[0].draft_skipped, "not_requested");
+  });
+
+  await t.step("without a terminal each change of a stage is one line on stderr", async () => {
+    const { code, stderr } = await pageperfect(
+      "analyze",
+      sample,
+      "-k",
+      queries,
+      "--json",
+      "--no-draft",
+    );
+    assert.equal(code, 0, stderr);
+    for (
+      const stage of [
+        "submit_crawl",
+        "wait_crawl",
+        "segment_embed",
+        "keyword_clustering",
+        "gap_analysis",
+      ]
+    ) assert.match(stderr, new RegExp(`^${stage} +completed `, "m"));
+  });
+
+  await t.step("parameters reach the analysis", async () => {
+    const { stdout } = await pageperfect(
+      ...[
+        "analyze",
+        sample,
+        "-k",
+        queries,
+        "--json",
+        "--no-draft",
+        "--threshold",
+        "0.5",
+        "--top",
+        "1",
+      ],
+    );
+    const report = JSON.parse(stdout);
+    assert.equal(report.provenance.similarity_threshold, 0.5);
+    assert.equal(report.gaps.length, 1);
+    assert.ok(report.gaps[0].similarity < 0.5);
+  });
+
+  const wrong = async (name: string, args: string[], code: number, message: RegExp) => {
+    await t.step(name, async () => {
+      const result = await pageperfect("analyze", ...args);
+      assert.match(result.stderr, message);
+      assert.equal(result.code, code, result.stderr);
+      assert.equal(result.stdout, "");
+    });
+  };
+  const csv = ["-k", queries];
+  const header = "Top queries,Clicks,Impressions,CTR,Position\n";
+
+  await wrong("a missing page", ["none.html", ...csv], 2, /there is no file none\.html/);
+  await wrong("a host without a scheme", ["example.com/a", ...csv], 2, /https:\/\/example\.com\/a/);
+  await wrong("no CSV", [sample], 2, /required option .*--keywords/);
+  await wrong("a missing CSV", [sample, "-k", "none.csv"], 2, /there is no file none\.csv/);
+  await wrong("a number that is none", [sample, ...csv, "--eps", "x"], 2, /a number is needed/);
+  await wrong(
+    "a broken line of the CSV",
+    [sample, "-k", await file("broken.csv", `${header}tea,1,10,10%,2\ncoffee,1,many,10%,2\n`)],
+    2,
+    /broken\.csv, line 3: /,
+  );
+  await wrong(
+    "a CSV without queries",
+    [sample, "-k", await file("empty.csv", header)],
+    2,
+    /empty\.csv/,
+  );
+  await wrong(
+    "the ZIP instead of the CSV",
+    [sample, "-k", await file("export.zip", new Uint8Array([0x50, 0x4b, 3, 4, 0]))],
+    2,
+    /give the CSV file that is inside/,
+  );
+  await wrong(
+    "every wrong parameter at once",
+    [sample, ...csv, "--eps", "3", "--top", "0"],
+    2,
+    /--eps: [^]*--top: /,
+  );
+  await wrong("a scheme that is not the web's", ["ftp://example.com/", ...csv], 2, /the URL: /);
+  await wrong("a private address", ["http://10.0.0.1/", ...csv], 2, /the URL: .*10\.0\.0\.1/);
+  await wrong(
+    "a page that is not there",
+    [`${standinUrl}/files/none/page.html`, ...csv],
+    1,
+    /wait_crawl failed: .*HTTP 404[^]*dead letter: http_404/,
+  );
+  await wrong(
+    "a PDF",
+    [await file("page.pdf", "%PDF-1.7\n"), ...csv],
+    1,
+    /not an HTML page[^]*dead letter: not_html/,
+  );
+  await wrong("an empty page", [await file("empty.html", ""), ...csv], 1, /the page is empty/);
+  await wrong(
+    "a page without text",
+    [await file("scripts.html", "<!doctype html><script>render()</script>"), ...csv],
+    1,
+    /segment_embed failed: .*no readable text[^]*--render/,
+  );
+  await wrong(
+    "a page of 5 MB",
+    [await file("huge.html", `<p>${"words ".repeat(850_000)}`), ...csv],
+    1,
+    /larger than [^]*dead letter: too_large/,
+  );
+  await wrong(
+    "a job that does not end in time",
+    [sample, ...csv, "--timeout", "0"],
+    1,
+    /still at \w+ after 0 s[^]*\.\/pageperfect status [0-9a-f-]{36}/,
+  );
+}
