@@ -46,7 +46,7 @@ compiler_version() {
 inputs_hash() {
   {
     printf 'toolchain %s %s\n' "$1" "$(compiler_version "$1")"
-    find crates \( -name target -o -name tests -o -name fuzz -o -name benches \) -prune -o \
+    find -L crates \( -name target -o -name tests -o -name fuzz -o -name benches \) -prune -o \
       -type f -print | cat - <(printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml build.sh) |
       LC_ALL=C sort | while IFS= read -r file; do [ ! -f "$file" ] || hash_of "$file"; done
   } | hash_of | cut -d' ' -f1

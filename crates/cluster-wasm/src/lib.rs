@@ -1,8 +1,9 @@
 //! JavaScript boundary of `pageperfect-cluster`. Vectors cross packed, never as objects.
 
+use js_sys::JsString;
+use pageperfect_boundary::ascii;
 use pageperfect_cluster::{Dbscan, Keyword, Keywords, summarize};
-use pageperfect_vector::codec;
-use pageperfect_wasm_panic as _;
+use pageperfect_vector::VectorError;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -64,16 +65,18 @@ impl KeywordClustering {
     }
 
     /// Adds vectors: base64 of little-endian f32, one or many on end, white space tolerated.
-    pub fn push_base64(&mut self, packed: &str) -> Result<(), JsError> {
-        let rows = codec::base64_f32(packed)?;
-        self.push_f32(&rows)
+    pub fn push_base64(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        self.dbscan = None;
+        Ok(self.keywords.push_base64(unpack(&packed)?)?)
     }
 
     /// Adds vectors on end.
     pub fn push_f32(&mut self, rows: &[f32]) -> Result<(), JsError> {
-        self.keywords.push(rows)?;
         self.dbscan = None;
-        Ok(())
+        Ok(self.keywords.push(rows)?)
     }
 
     /// How many vectors were pushed.
@@ -141,7 +144,7 @@ impl KeywordClustering {
     }
 
     /// Indexes of vectors needed again for certainty about pairs at the very boundary. Always empty
-    /// up to 64 MB of vectors, since their f32 form is kept; above, the labels stand on 16-bit
+    /// up to 48 MB of vectors, since their f32 form is kept; above, the labels stand on 16-bit
     /// fixed point for these pairs. `supply` them and ask for `labels` again.
     pub fn undecided(&self) -> Result<Vec<u32>, JsError> {
         Ok(self
@@ -152,8 +155,12 @@ impl KeywordClustering {
     }
 
     /// Gives the vector of `index` again: base64 of little-endian f32.
-    pub fn supply(&mut self, index: usize, packed: &str) -> Result<(), JsError> {
-        Ok(self.keywords.supply(index, &codec::base64_f32(packed)?)?)
+    pub fn supply(
+        &mut self,
+        index: usize,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.keywords.supply_base64(index, unpack(&packed)?)?)
     }
 
     /// Describes clusters, by impressions, then noise points, by impressions. `keywords` in the
@@ -167,6 +174,10 @@ impl KeywordClustering {
         let summaries = summarize(&self.keywords, &self.labels()?, &keywords)?;
         Ok(summaries.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
     }
+}
+
+fn unpack(packed: &JsString) -> Result<Vec<u8>, VectorError> {
+    ascii(packed).ok_or(VectorError::Base64 { offset: 0 })
 }
 
 fn not_started() -> JsError {

@@ -275,7 +275,7 @@ impl Dbscan {
     }
 
     /// Rows that fixed point could not decide about and whose f32 vectors are not kept: none up to
-    /// 64 MB of vectors, few above. The labels stand on the best guess for them (right to about
+    /// 48 MB of vectors, few above. The labels stand on the best guess for them (right to about
     /// 10^-5 of distance). For certainty [`supply`](Keywords::supply) these rows and ask for the
     /// labels again; with `min_points` above 2, run again as well.
     pub fn undecided(&self, keywords: &Keywords) -> Vec<u32> {

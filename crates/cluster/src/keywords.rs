@@ -1,13 +1,13 @@
 use pageperfect_vector::{FixedRows, VectorError, codec, kernel};
 use std::collections::HashMap;
 
-/// Exact rows are kept while all of them fit into this many bytes (10,922 rows of 1,536).
-const EXACT_BYTES: usize = 64 << 20;
+/// Exact rows are kept while all of them fit into this many bytes (8,192 rows of 1,536).
+const EXACT_BYTES: usize = 48 << 20;
 
 /// Embeddings of a page's keywords, pushed in chunks of any size.
 ///
 /// All rows are kept in 16-bit fixed point, which decides nearly every pair. The f32 rows, which
-/// decide the rest, are kept as long as all of them fit 64 MB; of a larger set only those given
+/// decide the rest, are kept as long as all of them fit 48 MB; of a larger set only those given
 /// again with [`supply`](Self::supply) are.
 #[derive(Debug, Clone)]
 pub struct Keywords {
@@ -51,18 +51,29 @@ impl Keywords {
     /// # Errors
     /// Ragged or not finite rows; nothing is added then.
     pub fn push(&mut self, rows: &[f32]) -> Result<(), VectorError> {
-        let dimensions = self.dimensions();
-        codec::check_rows(rows, dimensions, self.len())?;
-        for row in rows.chunks_exact(dimensions) {
-            self.fixed.push(row);
-            if let Exact::All(kept) = &mut self.exact {
+        codec::check_rows(rows, self.dimensions(), self.len())?;
+        rows.chunks_exact(self.dimensions())
+            .for_each(|row| self.add(row));
+        Ok(())
+    }
+
+    /// Adds vectors from base64 of little-endian f32, one or many on end.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`]; vectors before one that is not finite stay.
+    pub fn push_base64(&mut self, text: Vec<u8>) -> Result<(), VectorError> {
+        codec::base64_f32(text, self.dimensions(), |row| self.add(row))
+    }
+
+    fn add(&mut self, row: &[f32]) {
+        self.fixed.push(row);
+        if let Exact::All(kept) = &mut self.exact {
+            if (kept.len() + 1) * size_of_val(row) <= EXACT_BYTES {
                 kept.push(row.into());
-                if kept.len() * dimensions * size_of::<f32>() > EXACT_BYTES {
-                    self.exact = Exact::Some(HashMap::new());
-                }
+            } else {
+                self.exact = Exact::Some(HashMap::new());
             }
         }
-        Ok(())
     }
 
     /// Gives the f32 vector of row `index` again, for [`Dbscan::undecided`](crate::Dbscan::undecided).
@@ -79,12 +90,25 @@ impl Keywords {
             });
         }
         codec::check_rows(row, expected, index)?;
+        self.keep(index, row);
+        Ok(())
+    }
+
+    /// As [`supply`](Self::supply), from base64 of little-endian f32.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`].
+    pub fn supply_base64(&mut self, index: usize, text: Vec<u8>) -> Result<(), VectorError> {
+        codec::base64_f32(text, self.dimensions(), |row| self.keep(index, row))
+    }
+
+    fn keep(&mut self, index: usize, row: &[f32]) {
+        let length = self.len();
         if let Exact::Some(kept) = &mut self.exact
-            && index < self.fixed.len()
+            && index < length
         {
             kept.insert(index, row.into());
         }
-        Ok(())
     }
 
     pub(crate) fn fixed(&self) -> &FixedRows {

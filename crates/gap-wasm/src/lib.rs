@@ -1,8 +1,9 @@
 //! JavaScript boundary of `pageperfect-gap`. Vectors cross packed, never as objects.
 
+use js_sys::JsString;
+use pageperfect_boundary::ascii;
 use pageperfect_gap::{Cluster, GapError, GapScorer as Scorer, Hit, Match as Scored};
-use pageperfect_vector::codec;
-use pageperfect_wasm_panic as _;
+use pageperfect_vector::VectorError;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -83,15 +84,19 @@ impl GapScorer {
     }
 
     /// Adds segments: base64 of Postgres' binary vectors (`vector_send`), one or many on end.
-    pub fn push_segments(&mut self, packed: &str) -> Result<(), JsError> {
-        let rows = codec::base64_vector_send(packed, self.0.dimensions())?;
-        Ok(self.0.push_segments(&rows)?)
+    pub fn push_segments(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.0.push_segments_base64(unpack(&packed)?)?)
     }
 
     /// Adds clusters, packed likewise, after the last segment.
-    pub fn push_clusters(&mut self, packed: &str) -> Result<(), JsError> {
-        let rows = codec::base64_vector_send(packed, self.0.dimensions())?;
-        Ok(self.0.push_clusters(&rows)?)
+    pub fn push_clusters(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.0.push_clusters_base64(unpack(&packed)?)?)
     }
 
     /// Ranks the gaps. `clusters` and `segments` in the order of their vectors; a cluster whose
@@ -135,4 +140,8 @@ impl GapScorer {
         };
         Ok(gaps.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
     }
+}
+
+fn unpack(packed: &JsString) -> Result<Vec<u8>, VectorError> {
+    ascii(packed).ok_or(VectorError::Base64 { offset: 0 })
 }

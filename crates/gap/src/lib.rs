@@ -151,10 +151,26 @@ impl GapScorer {
             return Err(GapError::SegmentsAfterClusters);
         }
         codec::check_rows(rows, self.dimensions, self.segment_count())?;
-        self.segments.extend_from_slice(rows);
         rows.chunks_exact(self.dimensions)
-            .for_each(|row| self.fixed_segments.push(row));
+            .for_each(|row| self.add_segment(row));
         Ok(())
+    }
+
+    /// As [`push_segments`](Self::push_segments), from base64 of pgvector's binary form.
+    ///
+    /// # Errors
+    /// As [`codec::base64_vector_send`], or clusters already pushed.
+    pub fn push_segments_base64(&mut self, text: Vec<u8>) -> Result<(), GapError> {
+        if !self.hits.is_empty() {
+            return Err(GapError::SegmentsAfterClusters);
+        }
+        codec::base64_vector_send(text, self.dimensions, |row| self.add_segment(row))?;
+        Ok(())
+    }
+
+    fn add_segment(&mut self, row: &[f32]) {
+        self.segments.extend_from_slice(row);
+        self.fixed_segments.push(row);
     }
 
     /// Compares clusters with every segment; `rows` holds whole vectors on end.
@@ -163,20 +179,42 @@ impl GapScorer {
     /// Ragged or not finite rows.
     pub fn push_clusters(&mut self, rows: &[f32]) -> Result<(), GapError> {
         codec::check_rows(rows, self.dimensions, self.cluster_count())?;
-        for group in rows.chunks(self.dimensions * TILE) {
-            let mut fixed = FixedRows::new(self.dimensions);
-            group
-                .chunks_exact(self.dimensions)
-                .for_each(|row| fixed.push(row));
-            let mut estimates = vec![[0f32; TILE]; self.segment_count()];
-            estimate(&fixed, &self.fixed_segments, &mut estimates);
-            let error = 2.0 * fixed.worst_error(&self.fixed_segments) as f32;
-            for (lane, cluster) in group.chunks_exact(self.dimensions).enumerate() {
-                let estimates = estimates.iter().map(|row| row[lane]);
-                self.hits.push(self.best_two(cluster, estimates, error));
+        rows.chunks(self.dimensions * TILE)
+            .for_each(|rows| self.compare(rows));
+        Ok(())
+    }
+
+    /// As [`push_clusters`](Self::push_clusters), from base64 of pgvector's binary form.
+    ///
+    /// # Errors
+    /// As [`codec::base64_vector_send`].
+    pub fn push_clusters_base64(&mut self, text: Vec<u8>) -> Result<(), GapError> {
+        let (dimensions, mut rows) = (self.dimensions, Vec::new());
+        codec::base64_vector_send(text, dimensions, |row| {
+            rows.extend_from_slice(row);
+            if rows.len() == dimensions * TILE {
+                self.compare(&rows);
+                rows.clear();
             }
+        })?;
+        if !rows.is_empty() {
+            self.compare(&rows);
         }
         Ok(())
+    }
+
+    /// Compares `rows`, 1 to `TILE` clusters, with every segment.
+    fn compare(&mut self, rows: &[f32]) {
+        let mut fixed = FixedRows::new(self.dimensions);
+        rows.chunks_exact(self.dimensions)
+            .for_each(|row| fixed.push(row));
+        let mut estimates = vec![[0f32; TILE]; self.segment_count()];
+        estimate(&fixed, &self.fixed_segments, &mut estimates);
+        let error = 2.0 * fixed.worst_error(&self.fixed_segments) as f32;
+        for (lane, cluster) in rows.chunks_exact(self.dimensions).enumerate() {
+            let estimates = estimates.iter().map(|row| row[lane]);
+            self.hits.push(self.best_two(cluster, estimates, error));
+        }
     }
 
     /// The two most similar segments, decided in f64 among all that fixed point leaves possible.

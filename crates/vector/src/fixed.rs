@@ -8,6 +8,8 @@ pub const TILE: usize = 3;
 const SCALE: f32 = 32768.0;
 /// Rows are padded with zeros to whole SIMD vectors.
 const PAD: usize = 8;
+/// Rows in one block of memory.
+const BLOCK: usize = 64;
 /// What rounding while normalising may add to a dot product.
 const SLACK: f64 = 1e-6;
 
@@ -17,7 +19,8 @@ const SLACK: f64 = 1e-6;
 pub struct FixedRows {
     dimensions: usize,
     stride: usize,
-    values: Vec<i16>,
+    /// Blocks of [`BLOCK`] rows: one growing vector would need twice the memory to grow.
+    blocks: Vec<Box<[i16]>>,
     /// Length of what rounding took from each row.
     residuals: Vec<f32>,
 }
@@ -27,7 +30,7 @@ impl FixedRows {
         Self {
             dimensions,
             stride: dimensions.next_multiple_of(PAD),
-            values: Vec::new(),
+            blocks: Vec::new(),
             residuals: Vec::new(),
         }
     }
@@ -44,11 +47,6 @@ impl FixedRows {
         self.dimensions
     }
 
-    pub fn reserve_exact(&mut self, rows: usize) {
-        self.values.reserve_exact(rows * self.stride);
-        self.residuals.reserve_exact(rows);
-    }
-
     /// Adds `row` scaled to length 1; a zero row stays zero.
     ///
     /// # Panics
@@ -61,9 +59,12 @@ impl FixedRows {
         } else {
             0.0
         };
-        let start = self.values.len();
-        self.values.resize(start + self.stride, 0);
-        let residual = quantize(row, scale * SCALE, &mut self.values[start..]);
+        let (block, start) = self.locate(self.len());
+        if start == 0 {
+            self.blocks.push(vec![0; BLOCK * self.stride].into());
+        }
+        let values = &mut self.blocks[block][start..start + self.stride];
+        let residual = quantize(row, scale * SCALE, values);
         self.residuals.push(residual.sqrt() / SCALE);
     }
 
@@ -71,14 +72,21 @@ impl FixedRows {
     pub fn fingerprint(&self) -> u32 {
         let mut hash = 0x811c_9dc5u32;
         for residual in &self.residuals {
-            hash = (hash ^ residual.to_bits()).wrapping_mul(0x0100_0193).rotate_left(5);
+            hash = (hash ^ residual.to_bits())
+                .wrapping_mul(0x0100_0193)
+                .rotate_left(5);
         }
         hash
     }
 
     /// The fixed-point components of a row, padded with zeros; divide by 2^15 for the value.
     pub fn row(&self, index: usize) -> &[i16] {
-        &self.values[index * self.stride..(index + 1) * self.stride]
+        let (block, start) = self.locate(index);
+        &self.blocks[block][start..start + self.stride]
+    }
+
+    fn locate(&self, index: usize) -> (usize, usize) {
+        (index / BLOCK, index % BLOCK * self.stride)
     }
 
     /// Row `index` as f32, of length 1 within 1e-3.
@@ -123,18 +131,24 @@ impl FixedRows {
 /// rounding took, in units of the fixed point.
 #[inline(never)]
 fn quantize(row: &[f32], scale: f32, values: &mut [i16]) -> f32 {
-    const LANES: usize = 8;
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer without a function call.
     const ROUND: f32 = 12_582_912.0;
-    let mut residuals = [0f32; LANES];
-    for (row, values) in row.chunks(LANES).zip(values.chunks_mut(LANES)) {
-        for (lane, (x, value)) in row.iter().zip(values).enumerate() {
-            let exact = x * scale;
-            let rounded = ((exact + ROUND) - ROUND).clamp(-32767.0, 32767.0);
-            residuals[lane] += (exact - rounded) * (exact - rounded);
-            // SAFETY: the value is finite and within the range of i16.
-            *value = unsafe { rounded.to_int_unchecked::<i32>() } as i16;
+    let fix = |x: f32, residual: &mut f32| {
+        let exact = x * scale;
+        let rounded = ((exact + ROUND) - ROUND).min(32767.0).max(-32767.0);
+        *residual += (exact - rounded) * (exact - rounded);
+        rounded as i16
+    };
+    let mut residuals = [0f32; PAD];
+    let (chunks, rest) = row.as_chunks::<PAD>();
+    let (value_chunks, _) = values.as_chunks_mut::<PAD>();
+    for (row, values) in chunks.iter().zip(value_chunks) {
+        for lane in 0..PAD {
+            values[lane] = fix(row[lane], &mut residuals[lane]);
         }
+    }
+    for (x, value) in rest.iter().zip(&mut values[row.len() - rest.len()..]) {
+        *value = fix(*x, &mut residuals[0]);
     }
     residuals.iter().sum()
 }
