@@ -16,14 +16,24 @@ grant usage on schema pipeline to service_role;
 -- The engine's clock. Tests set pageperfect.fake_now to travel in time; nothing else does.
 create or replace function pipeline.now()
 returns timestamptz
-language sql
+language plpgsql -- with a cached plan; Postgres before 18 plans a SQL function again in each transaction
 volatile
 set search_path = ''
 as $$
-  select coalesce(
+begin
+  return coalesce(
     nullif(current_setting('pageperfect.fake_now', true), '')::timestamptz,
     clock_timestamp()
   );
+end;
+$$;
+
+do $$
+begin
+  if to_regtype('pipeline.message') is null then
+    create type pipeline.message as (msg_id bigint, read_ct integer, vt timestamptz, message jsonb);
+  end if;
+end;
 $$;
 
 create table if not exists pipeline.pipelines (
@@ -92,7 +102,7 @@ create unique index if not exists jobs_idempotency_key_idx on pipeline.jobs (pip
 create index if not exists jobs_created_at_idx on pipeline.jobs (created_at desc);
 create index if not exists jobs_page_id_idx on pipeline.jobs (page_id);
 create index if not exists jobs_user_id_idx on pipeline.jobs (user_id) where user_id is not null;
-create index if not exists jobs_unfinished_idx on pipeline.jobs (stage, status) where status in ('queued', 'processing');
+-- No index on status or stage: a job changes them twice a stage, and stays on its page (HOT) only without one.
 
 create table if not exists pipeline.job_stages (
   pipeline text not null,
@@ -117,7 +127,7 @@ create table if not exists pipeline.job_stages (
   last_error jsonb,
   dead_lettered_at timestamptz,
   dead_letter_reason text,
-  primary key (pipeline, job_id, stage),
+  primary key (job_id, stage, pipeline), -- job_id first: it also serves the look-ups by job
   foreign key (pipeline, job_id) references pipeline.jobs (pipeline, id) on delete cascade,
   constraint job_stages_status_check check (status in ('queued', 'processing', 'completed', 'failed', 'cancelled')),
   constraint job_stages_processing_has_start check (status <> 'processing' or started_at is not null),
@@ -128,7 +138,6 @@ comment on table pipeline.job_stages is 'One row a stage a job reached: attempts
 comment on column pipeline.job_stages.read_ct is 'pgmq''s delivery count of the running attempt: with msg_id the lease and its fencing token';
 comment on column pipeline.job_stages.wake_requested_at is 'Something the stage waits for happened while it ran; its next defer does not sleep';
 
-create index if not exists job_stages_msg_id_idx on pipeline.job_stages (msg_id) where msg_id is not null;
 create index if not exists job_stages_processing_idx on pipeline.job_stages (stage, lease_expires_at)
   where status = 'processing';
 
@@ -226,7 +235,6 @@ begin
 
   -- Keys without the constant pipeline column, so that upserts and look-ups by job read naturally.
   execute format('create unique index if not exists %I on public.%I (id)', p_pipeline || '_jobs_id_key', p_pipeline || '_jobs');
-  execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_job_stages_key', p_pipeline || '_job_stages');
   execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
 
   -- Rows that change at every transition: room for new versions on the page, early vacuum.
@@ -240,16 +248,93 @@ begin
   if to_regclass(format('pgmq.%I', 'q_' || p_queue)) is null then
     perform pgmq.create(p_queue);
   end if;
-  -- One stage's messages by priority, then age, with the visibility time in the index: a claim never
-  -- reads another stage's messages, and sleeping ones are passed over without touching the table.
+  -- One stage's messages by priority, then age. A claim never reads another stage's messages nor sleeping ones,
+  -- and passes over those that workers hold (vt) without touching the table.
   execute format(
-    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id)), vt)',
+    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id)), vt) where not message ? ''asleep''',
     'q_' || p_queue || '_claim_idx', 'q_' || p_queue);
+  execute format(
+    'create index if not exists %I on pgmq.%I (vt) where message ? ''asleep''',
+    'q_' || p_queue || '_asleep_idx', 'q_' || p_queue);
   execute format('alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'a_' || p_queue);
+  perform pipeline.write_queue_functions();
 end;
 $$;
+
+-- Writes the functions through which the engine works on messages, with one branch a queue: static SQL, planned once
+-- a connection, where `execute format` would plan every statement of every transition anew.
+-- Each returns the message as it is now (when deleted: as it was), or null when it is gone.
+--
+-- A message that is put back for later carries the key "asleep", which keeps it out of the claim index; the first
+-- read after its time removes it. A delayed message without the key is served all the same, only slower.
+create or replace function pipeline.write_queue_functions()
+returns void
+language plpgsql
+set search_path = ''
+as $function$
+declare
+  v_function record;
+begin
+  for v_function in select * from (values
+    -- The next visible message of a stage by priority, then age, as pgmq.read does: hidden until p_visible_at.
+    ('read_message(p_queue text, p_stage text, p_now timestamptz, p_visible_at timestamptz)', $$
+      update pgmq.%1$I as q set message = q.message - 'asleep'
+      where q.msg_id in (
+        select m.msg_id from pgmq.%1$I as m where m.message ? 'asleep' and m.vt <= p_now
+        order by m.vt limit 50 for update skip locked);
+      update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at
+      where q.msg_id = (
+        select m.msg_id from pgmq.%1$I as m
+        where m.message ->> 'stage' = p_stage and m.vt <= p_now and not m.message ? 'asleep'
+        order by coalesce((m.message ->> 'priority')::integer, 0) desc, coalesce((m.message ->> 'seq')::bigint, m.msg_id)
+        limit 1 for update skip locked)
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
+    -- The same over all stages.
+    ('read_any_message(p_queue text, p_now timestamptz, p_visible_at timestamptz)', $$
+      update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at, message = q.message - 'asleep'
+      where q.msg_id = (
+        select m.msg_id from pgmq.%1$I as m where m.vt <= p_now
+        order by coalesce((m.message ->> 'priority')::integer, 0) desc, coalesce((m.message ->> 'seq')::bigint, m.msg_id)
+        limit 1 for update skip locked)
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
+    ('find_message(p_queue text, p_msg_id bigint)', $$
+      select q.msg_id, q.read_ct, q.vt, q.message into v_message
+      from pgmq.%1$I as q where q.msg_id = p_msg_id;$$),
+    ('lock_message(p_queue text, p_msg_id bigint)', $$
+      select q.msg_id, q.read_ct, q.vt, q.message into v_message
+      from pgmq.%1$I as q where q.msg_id = p_msg_id for update;$$),
+    ('send_message(p_queue text, p_message jsonb, p_visible_at timestamptz)', $$
+      insert into pgmq.%1$I as q (vt, message) values (p_visible_at, p_message)
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
+    ('set_message(p_queue text, p_msg_id bigint, p_message jsonb, p_visible_at timestamptz)', $$
+      update pgmq.%1$I as q set vt = p_visible_at, message = p_message where q.msg_id = p_msg_id
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
+    ('delete_message(p_queue text, p_msg_id bigint)', $$
+      delete from pgmq.%1$I as q where q.msg_id = p_msg_id
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$)
+  ) as f (signature, statements)
+  loop
+    execute format(
+      $$create or replace function pipeline.%1$s returns pipeline.message language plpgsql set search_path = '' as $body$
+        declare
+          v_message pipeline.message;
+        begin
+          case p_queue%2$s
+          else
+            raise exception 'queue %% belongs to no pipeline', p_queue using errcode = '22023', hint = 'pipeline.add_pipeline makes one';
+          end case;
+          return v_message;
+        end;
+        $body$;
+        revoke execute on function pipeline.%1$s from public, anon, authenticated$$,
+      v_function.signature,
+      (select string_agg(format(E'\n          when %L then', p.queue) || format(v_function.statements, 'q_' || p.queue), '' order by p.queue)
+       from pipeline.pipelines as p));
+  end loop;
+end;
+$function$;
 
 -- A dead letter written by hand need not repeat its pipeline's queue.
 create or replace function pipeline.set_queue_name()

@@ -38,11 +38,13 @@ create or replace function pipeline.log_event(
   p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb default '{}'::jsonb
 )
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
   values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now());
+end;
 $$;
 
 create or replace function pipeline.pipeline_of(p_queue text)
@@ -81,13 +83,15 @@ begin
 end;
 $$;
 
-create or replace function pipeline.delete_message(p_queue text, p_msg_id bigint)
-returns void
+-- A message that is to be visible at p_visible_at, marked as asleep until then (see write_queue_functions).
+create or replace function pipeline.put_to_sleep(p_message jsonb, p_visible_at timestamptz, p_now timestamptz)
+returns jsonb
 language plpgsql
+immutable
 set search_path = ''
 as $$
 begin
-  execute format('delete from pgmq.%I where msg_id = $1', 'q_' || p_queue) using p_msg_id;
+  return case when p_visible_at > p_now then p_message || '{"asleep": true}' else p_message - 'asleep' end;
 end;
 $$;
 
@@ -107,30 +111,38 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := pipeline.now();
-  v_queue text := pipeline.queue_of(p_pipeline);
+  v_visible_at timestamptz := v_now + p_delay;
   v_config pipeline.stage_config;
+  v_queue text;
+  v_traceparent text;
   v_message jsonb;
-  v_old_seq bigint;
+  v_old_msg_id bigint;
+  v_old pipeline.message;
   v_msg_id bigint;
 begin
   select * into v_config from pipeline.stage_config as c where c.pipeline = p_pipeline and c.stage = p_stage;
+  v_queue := coalesce(v_config.queue, pipeline.queue_of(p_pipeline));
+
+  update pipeline.jobs
+  set stage = p_stage, status = 'queued', last_queued_at = v_now, first_queued_at = coalesce(first_queued_at, v_now)
+  where pipeline = p_pipeline and id = p_job_id
+  returning traceparent into v_traceparent;
 
   v_message := jsonb_build_object(
     'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
     'priority', coalesce(p_priority, 0), 'enqueued_at', v_now);
-  v_message := v_message || coalesce(
-    (select jsonb_build_object('traceparent', j.traceparent) from pipeline.jobs as j
-      where j.pipeline = p_pipeline and j.id = p_job_id and j.traceparent is not null),
-    '{}'::jsonb);
-  execute format(
-    'select coalesce((q.message ->> ''seq'')::bigint, q.msg_id) from pgmq.%I as q
-      join pipeline.job_stages as s on s.msg_id = q.msg_id
-      where s.pipeline = $1 and s.job_id = $2 and s.stage = $3', 'q_' || v_queue)
-    into v_old_seq using p_pipeline, p_job_id, p_stage;
-  if v_old_seq is not null then
-    v_message := v_message || jsonb_build_object('seq', v_old_seq);
+  if v_traceparent is not null then
+    v_message := v_message || jsonb_build_object('traceparent', v_traceparent);
   end if;
-  select * into v_msg_id from pgmq.send(v_queue, v_message, v_now + p_delay);
+  select s.msg_id into v_old_msg_id from pipeline.job_stages as s
+  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  if v_old_msg_id is not null then
+    v_old := pipeline.find_message(v_queue, v_old_msg_id); -- not locked: messages are locked before jobs
+    if v_old.msg_id is not null then
+      v_message := v_message || jsonb_build_object('seq', coalesce((v_old.message ->> 'seq')::bigint, v_old.msg_id));
+    end if;
+  end if;
+  v_msg_id := (pipeline.send_message(v_queue, pipeline.put_to_sleep(v_message, v_visible_at, v_now), v_visible_at)).msg_id;
 
   insert into pipeline.job_stages as s (
     pipeline, job_id, stage, status, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
@@ -139,16 +151,12 @@ begin
     p_pipeline, p_job_id, p_stage, 'queued', v_msg_id,
     coalesce(v_config.max_attempts, 5), coalesce(v_config.retry_delay_seconds, 10),
     coalesce(v_config.max_retry_delay_seconds, 900), coalesce(p_priority, 0),
-    coalesce(v_config.visibility_seconds, 600), v_now + p_delay, v_now
+    coalesce(v_config.visibility_seconds, 600), v_visible_at, v_now
   )
   on conflict (pipeline, job_id, stage) do update
   set status = 'queued', msg_id = excluded.msg_id, read_ct = null, lease_expires_at = null,
       priority = excluded.priority, available_at = excluded.available_at, queued_at = excluded.queued_at,
       finished_at = null;
-
-  update pipeline.jobs
-  set stage = p_stage, status = 'queued', last_queued_at = v_now, first_queued_at = coalesce(first_queued_at, v_now)
-  where pipeline = p_pipeline and id = p_job_id;
 
   perform pipeline.log_event(p_pipeline, p_job_id, p_stage, 'queued', format('%s queued', p_stage),
     jsonb_build_object('msg_id', v_msg_id, 'priority', coalesce(p_priority, 0)));
@@ -200,40 +208,37 @@ $$;
 -- cancelled or unknown jobs, messages that another one has replaced; buries those whose attempts are used up
 -- (a worker that dies without a word ends there). Null when nothing is left.
 -- A message that names no job is archived and comes back with job_id null.
-create or replace function pipeline.take_message(p_pipeline text, p_stage text, p_visibility_seconds integer)
+create or replace function pipeline.take_message(p_pipeline text, p_queue text, p_stage text, p_visibility_seconds integer)
 returns pipeline.lease
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_now timestamptz := pipeline.now();
-  v_queue text := pipeline.queue_of(p_pipeline);
+  v_visible_at timestamptz := v_now + make_interval(secs => p_visibility_seconds);
+  v_message pipeline.message;
   v_lease pipeline.lease;
   v_job pipeline.jobs;
   v_stage pipeline.job_stages;
 begin
   loop
-    v_lease := null;
-    execute format(
-      'update pgmq.%1$I as q set read_ct = read_ct + 1, vt = $1 + make_interval(secs => $2)
-       where q.msg_id = (
-         select m.msg_id from pgmq.%1$I as m
-         where m.vt <= $1 %2$s
-         order by coalesce((m.message ->> ''priority'')::integer, 0) desc, coalesce((m.message ->> ''seq'')::bigint, m.msg_id)
-         limit 1 for update skip locked)
-       returning q.msg_id, q.read_ct, q.message',
-      'q_' || v_queue, case when p_stage is null then '' else 'and m.message ->> ''stage'' = $3' end)
-      into v_lease.msg_id, v_lease.read_ct, v_lease.message
-      using v_now, p_visibility_seconds, p_stage;
-    if v_lease.msg_id is null then
+    v_message := case
+      when p_stage is null then pipeline.read_any_message(p_queue, v_now, v_visible_at)
+      else pipeline.read_message(p_queue, p_stage, v_now, v_visible_at)
+    end;
+    if v_message.msg_id is null then
       return null;
     end if;
+    v_lease := null;
+    v_lease.msg_id := v_message.msg_id;
+    v_lease.read_ct := v_message.read_ct;
+    v_lease.message := v_message.message;
     v_lease.pipeline := p_pipeline;
-    v_lease.queue := v_queue;
+    v_lease.queue := p_queue;
     v_lease.stage := v_lease.message ->> 'stage';
 
     if coalesce(v_lease.message ->> 'job_id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' or v_lease.stage is null then
-      perform pgmq.archive(v_queue, v_lease.msg_id);
+      perform pgmq.archive(p_queue, v_lease.msg_id);
       perform pipeline.log_event(p_pipeline, null, v_lease.stage, 'unreadable', 'message without job_id acknowledged',
         jsonb_build_object('msg_id', v_lease.msg_id));
       return v_lease;
@@ -243,7 +248,7 @@ begin
     select * into v_job from pipeline.jobs as j
     where j.pipeline = p_pipeline and j.id = v_lease.job_id for update;
     if not found then
-      perform pipeline.bury(p_pipeline, v_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
+      perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
         'unknown_job', null, v_lease.read_ct);
       continue;
     end if;
@@ -263,12 +268,12 @@ begin
       returning * into v_stage;
     elsif v_job.status in ('completed', 'cancelled', 'failed') or v_stage.status in ('completed', 'cancelled', 'failed')
         or v_stage.msg_id is distinct from v_lease.msg_id then
-      perform pgmq.archive(v_queue, v_lease.msg_id);
+      perform pgmq.archive(p_queue, v_lease.msg_id);
       perform pipeline.log_event(p_pipeline, v_lease.job_id, v_lease.stage, 'superseded',
         'message without standing archived', jsonb_build_object('msg_id', v_lease.msg_id));
       continue;
     elsif v_stage.attempt_count >= v_stage.max_attempts then
-      perform pipeline.bury(p_pipeline, v_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
+      perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
         'worker_died', coalesce(v_stage.last_error, '{}'::jsonb)
           || jsonb_build_object('message', 'every attempt ended without a report'), v_stage.attempt_count);
       continue;
@@ -318,6 +323,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  v_message pipeline.message;
   v_lease pipeline.lease;
   v_job pipeline.jobs;
   v_stage pipeline.job_stages;
@@ -325,11 +331,13 @@ begin
   v_lease.status := 'lease_lost';
   v_lease.pipeline := p_pipeline;
   v_lease.queue := pipeline.queue_of(p_pipeline);
-  execute format('select q.msg_id, q.read_ct, q.message from pgmq.%I as q where q.msg_id = $1 and q.read_ct = $2 for update',
-    'q_' || v_lease.queue) into v_lease.msg_id, v_lease.read_ct, v_lease.message using p_msg_id, p_read_ct;
-  if v_lease.msg_id is null then
+  v_message := pipeline.lock_message(v_lease.queue, p_msg_id);
+  if v_message.msg_id is null or v_message.read_ct <> p_read_ct then
     return v_lease;
   end if;
+  v_lease.msg_id := v_message.msg_id;
+  v_lease.read_ct := v_message.read_ct;
+  v_lease.message := v_message.message;
 
   select * into v_job from pipeline.jobs as j
   where j.pipeline = p_pipeline and j.id = (v_lease.message ->> 'job_id')::uuid for update;
@@ -440,7 +448,7 @@ begin
     return null;
   end if;
 
-  v_lease := pipeline.take_message(p_pipeline, p_stage, v_visibility);
+  v_lease := pipeline.take_message(p_pipeline, v_config.queue, p_stage, v_visibility);
   if v_lease.msg_id is null then
     return null;
   end if;
@@ -492,7 +500,7 @@ begin
   if v_lease.status <> 'held' then
     return false;
   end if;
-  execute format('update pgmq.%I set vt = $1 where msg_id = $2', 'q_' || v_lease.queue) using v_until, p_msg_id;
+  perform pipeline.set_message(v_lease.queue, p_msg_id, v_lease.message, v_until);
   update pipeline.job_stages set lease_expires_at = v_until
   where pipeline = p_pipeline and job_id = v_lease.job_id and stage = v_lease.stage;
   return true;
@@ -523,9 +531,9 @@ begin
       available_at = case when wake_requested_at is null then v_until else v_now end
   where pipeline = p_pipeline and job_id = v_lease.job_id and stage = v_lease.stage
   returning available_at into v_until;
-  execute format(
-    'update pgmq.%I set vt = $1, message = jsonb_set(message, ''{payload}'', coalesce(message -> ''payload'', ''{}'') || $2) where msg_id = $3',
-    'q_' || v_lease.queue) using v_until, coalesce(p_payload, '{}'::jsonb), p_msg_id;
+  perform pipeline.set_message(v_lease.queue, p_msg_id, pipeline.put_to_sleep(
+    v_lease.message || jsonb_build_object('payload',
+      coalesce(v_lease.message -> 'payload', '{}'::jsonb) || coalesce(p_payload, '{}'::jsonb)), v_until, v_now), v_until);
   update pipeline.jobs set status = 'queued', attempt_count = greatest(attempt_count - 1, 0)
   where pipeline = p_pipeline and id = v_lease.job_id;
   perform pipeline.log_event(p_pipeline, v_lease.job_id, v_lease.stage, 'deferred',
@@ -546,13 +554,13 @@ declare
   v_now timestamptz := pipeline.now();
   v_queue text := pipeline.queue_of(p_pipeline);
   v_msg_id bigint;
+  v_message pipeline.message;
   v_status text;
 begin
   select s.msg_id into v_msg_id from pipeline.job_stages as s
   where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
-  execute format('select q.msg_id from pgmq.%I as q where q.msg_id = $1 for update', 'q_' || v_queue)
-    into v_msg_id using v_msg_id;
-  if v_msg_id is null then
+  v_message := pipeline.lock_message(v_queue, v_msg_id);
+  if v_message.msg_id is null then
     return false;
   end if;
   update pipeline.job_stages
@@ -562,7 +570,7 @@ begin
     and msg_id = v_msg_id and status in ('queued', 'processing')
   returning status into v_status;
   if v_status = 'queued' then
-    execute format('update pgmq.%I set vt = $1 where msg_id = $2', 'q_' || v_queue) using v_now, v_msg_id;
+    perform pipeline.set_message(v_queue, v_msg_id, v_message.message - 'asleep', v_now);
   end if;
   return v_status is not null;
 end;
@@ -599,7 +607,8 @@ begin
       p_error, v_lease.attempt_count));
   end if;
 
-  execute format('update pgmq.%I set vt = $1 where msg_id = $2', 'q_' || v_lease.queue) using v_now + v_delay, p_msg_id;
+  perform pipeline.set_message(v_lease.queue, p_msg_id,
+    pipeline.put_to_sleep(v_lease.message, v_now + v_delay, v_now), v_now + v_delay);
   update pipeline.job_stages
   set status = 'queued', lease_expires_at = null, last_error = p_error,
       available_at = v_now + v_delay, next_retry_at = v_now + v_delay

@@ -32,7 +32,7 @@ set search_path = ''
 as $$
 declare
   v_lease pipeline.lease := pipeline.take_message(
-    pipeline.pipeline_of(p_queue), null, greatest(coalesce(p_visibility_seconds, 600), 1));
+    pipeline.pipeline_of(p_queue), p_queue, null, greatest(coalesce(p_visibility_seconds, 600), 1));
 begin
   if v_lease.msg_id is null then
     return null;
@@ -59,13 +59,16 @@ set search_path = ''
 as $$
 declare
   v_until timestamptz := pipeline.now() + make_interval(secs => greatest(p_seconds, 1));
-  v_found boolean;
+  v_message pipeline.message := pipeline.lock_message(p_queue, p_msg_id);
 begin
-  execute format('update pgmq.%I set vt = $1 where msg_id = $2 returning true', 'q_' || p_queue)
-    into v_found using v_until, p_msg_id;
-  update pipeline.job_stages set lease_expires_at = v_until
-  where pipeline = pipeline.pipeline_of(p_queue) and msg_id = p_msg_id and status = 'processing' and v_found;
-  return coalesce(v_found, false);
+  if v_message.msg_id is null then
+    return false;
+  end if;
+  perform pipeline.set_message(p_queue, p_msg_id, v_message.message, v_until);
+  update pipeline.job_stages as s set lease_expires_at = v_until
+  where s.pipeline = pipeline.pipeline_of(p_queue) and s.msg_id = p_msg_id and s.status = 'processing'
+    and s.job_id::text = v_message.message ->> 'job_id';
+  return true;
 end;
 $$;
 
@@ -81,28 +84,28 @@ set search_path = ''
 as $$
 declare
   v_pipeline text := pipeline.pipeline_of(p_queue);
-  v_until timestamptz := pipeline.now() + make_interval(secs => greatest(coalesce(p_delay_seconds, 0), 0));
-  v_msg_id bigint;
+  v_now timestamptz := pipeline.now();
+  v_until timestamptz := v_now + make_interval(secs => greatest(coalesce(p_delay_seconds, 0), 0));
+  v_message pipeline.message := pipeline.lock_message(p_queue, p_msg_id);
 begin
-  execute format(
-    'update pgmq.%I set vt = $1, message = message
-       || case when $3 is null then ''{}'' else jsonb_build_object(''payload'', $3) end
-       || case when $4 is null then ''{}'' else jsonb_build_object(''priority'', $4) end
-     where msg_id = $2 returning msg_id', 'q_' || p_queue)
-    into v_msg_id using v_until, p_msg_id, p_payload, p_priority;
-  if v_msg_id is null then
+  if v_message.msg_id is null then
     return null;
   end if;
-  update pipeline.jobs set status = 'queued', last_queued_at = pipeline.now()
+  perform pipeline.set_message(p_queue, p_msg_id, pipeline.put_to_sleep(
+    v_message.message
+      || case when p_payload is null then '{}'::jsonb else jsonb_build_object('payload', p_payload) end
+      || case when p_priority is null then '{}'::jsonb else jsonb_build_object('priority', p_priority) end,
+    v_until, v_now), v_until);
+  update pipeline.jobs set status = 'queued', last_queued_at = v_now
   where pipeline = v_pipeline and id = p_job_id and status = 'processing';
   update pipeline.job_stages
   set status = 'queued', lease_expires_at = null, available_at = v_until,
       next_retry_at = case when attempt_count > 0 then v_until end, priority = coalesce(p_priority, priority)
-  where pipeline = v_pipeline and job_id = p_job_id and stage = p_stage and msg_id = v_msg_id
+  where pipeline = v_pipeline and job_id = p_job_id and stage = p_stage and msg_id = p_msg_id
     and status in ('queued', 'processing');
   perform pipeline.log_event(v_pipeline, p_job_id, p_stage, 'requeued', format('%s requeued', p_stage),
-    jsonb_build_object('msg_id', v_msg_id, 'delay_seconds', coalesce(p_delay_seconds, 0)));
-  return v_msg_id;
+    jsonb_build_object('msg_id', p_msg_id, 'delay_seconds', coalesce(p_delay_seconds, 0)));
+  return p_msg_id;
 end;
 $$;
 
@@ -120,9 +123,7 @@ declare
   v_pipeline text := pipeline.pipeline_of(p_queue);
   v_id bigint;
 begin
-  execute format('select q.msg_id from pgmq.%I as q where q.msg_id = $1 for update', 'q_' || p_queue)
-    into v_id using p_msg_id;
-  if v_id is null then
+  if (pipeline.lock_message(p_queue, p_msg_id)).msg_id is null then
     select d.id into v_id from pipeline.dead_letters as d
     where d.pipeline = v_pipeline and d.msg_id = p_msg_id and d.job_id is not distinct from p_job_id;
     return v_id;
@@ -142,7 +143,7 @@ as $$
 declare
   v_lease pipeline.lease;
   v_stage pipeline.job_stages;
-  v_vt timestamptz;
+  v_message pipeline.message;
 begin
   v_lease.pipeline := p_pipeline;
   v_lease.queue := pipeline.queue_of(p_pipeline);
@@ -153,10 +154,10 @@ begin
   if not found then
     raise exception 'job % has no stage % in pipeline %', p_job_id, p_stage, p_pipeline using errcode = 'P0002';
   end if;
-  execute format('select q.read_ct, q.vt from pgmq.%I as q where q.msg_id = $1 for update', 'q_' || v_lease.queue)
-    into v_lease.read_ct, v_vt using v_lease.msg_id;
+  v_message := pipeline.lock_message(v_lease.queue, v_lease.msg_id);
+  v_lease.read_ct := v_message.read_ct;
   perform 1 from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
-  v_stage := pipeline.begin_attempt(v_lease, v_vt);
+  v_stage := pipeline.begin_attempt(v_lease, v_message.vt);
   return jsonb_build_object(
     'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
     'retry_delay_seconds', v_stage.retry_delay_seconds, 'max_retry_delay_seconds', v_stage.max_retry_delay_seconds,

@@ -12,7 +12,7 @@ begin
 end;
 $$;
 select tests.plan_of($$
-  select m.msg_id from pgmq.q_pageperfect as m where m.vt <= pipeline.now() and m.message ->> 'stage' = 'gap_analysis'
+  select m.msg_id from pgmq.q_pageperfect as m where m.vt <= pipeline.now() and m.message ->> 'stage' = 'gap_analysis' and not m.message ? 'asleep'
   order by coalesce((m.message ->> 'priority')::integer, 0) desc, coalesce((m.message ->> 'seq')::bigint, m.msg_id)
   limit 1 for update skip locked$$) as plan \gset
 select matches(:'plan'::text, 'q_pageperfect_claim_idx', 'the claim index is used');
