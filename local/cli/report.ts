@@ -80,7 +80,8 @@ export interface JobResult {
     model: string | null;
     dimensions: number | null;
   };
-  usage: Partial<Report["usage"]>;
+  /** By stage. */
+  usage: Record<string, Partial<Report["usage"]>>;
   dead_letters: {
     stage: string;
     reason: string;
@@ -216,11 +217,12 @@ export interface Report {
     crawl_provider: string | null;
   };
   usage: {
-    embedding_tokens?: number;
-    embedded_count?: number;
-    cached_count?: number;
-    prompt_tokens?: number;
-    completion_tokens?: number;
+    embedding_tokens: number;
+    embedded_count: number;
+    /** Embeddings that earlier jobs had paid for. */
+    cached_count: number;
+    prompt_tokens: number;
+    completion_tokens: number;
   };
   warnings: string[];
 }
@@ -270,6 +272,8 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       fix: { action: "add_section", after_heading: placeOf(best) },
     };
   });
+  const used = (what: keyof Report["usage"]) =>
+    sum(Object.values(result.usage).map((stage) => stage[what] ?? 0));
   const { job, draft } = result;
   return {
     schema_version: 1,
@@ -343,7 +347,13 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       embedding_dimensions: result.parameters.dimensions,
       crawl_provider: result.crawl?.provider ?? null,
     },
-    usage: result.usage,
+    usage: {
+      embedding_tokens: used("embedding_tokens"),
+      embedded_count: used("embedded_count"),
+      cached_count: used("cached_count"),
+      prompt_tokens: used("prompt_tokens"),
+      completion_tokens: used("completion_tokens"),
+    },
     warnings: run.warnings,
   };
 }

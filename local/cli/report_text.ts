@@ -109,7 +109,6 @@ export function draftOrigin(draft: NonNullable<Report["draft"]>): string {
 
 export function provenance(report: Report): string[] {
   const { provenance: p, usage, stages } = report;
-  const cached = usage.cached_count ?? 0;
   return [
     `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
     `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}`,
@@ -117,12 +116,14 @@ export function provenance(report: Report): string[] {
       p.similarity_threshold ?? "–"
     }; opportunity = impressions × (1 − similarity); ` +
     `top ${p.top ?? "–"}`,
-    `embeddings: ${number(usage.embedded_count ?? 0)} computed, ${number(cached)} from the cache` +
+    `embeddings: ${number(usage.embedded_count)} computed, ${
+      number(usage.cached_count)
+    } from the cache` +
     (usage.embedding_tokens ? `, ${number(usage.embedding_tokens)} tokens` : ""),
     ...usage.prompt_tokens || usage.completion_tokens
       ? [
-        `draft: ${number(usage.prompt_tokens ?? 0)} tokens in, ` +
-        `${number(usage.completion_tokens ?? 0)} out`,
+        `draft: ${number(usage.prompt_tokens)} tokens in, ` +
+        `${number(usage.completion_tokens)} out`,
       ]
       : [],
     `stages: ${
