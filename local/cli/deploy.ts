@@ -2,6 +2,7 @@
 
 import type { Command } from "npm:commander@15.1.0";
 import { parse as parseToml } from "npm:smol-toml@1.9.1";
+import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { EnvError, readEnv } from "../../functions/_shared/env.ts";
 import { exists, filesUnder, root, tool } from "../paths.ts";
@@ -32,6 +33,7 @@ export interface DeployOptions {
   yes?: boolean;
   dbUrl?: string;
   profile?: string;
+  adoptTables?: boolean;
 }
 
 export interface Plan {
@@ -189,6 +191,18 @@ export function checkSecrets(env: Record<string, string>, projectUrl: string) {
   return { secrets, ignored, problems, scheduleKey: key };
 }
 
+/** The tables that the migrations make in the schema `public`. */
+async function ownTables(): Promise<string[]> {
+  const names: string[] = [];
+  for (const path of await filesUnder(`${root}/supabase/migrations`, ".sql")) {
+    const text = await Deno.readTextFile(path);
+    for (const [, name] of text.matchAll(/^create table if not exists public\.(\w+)/gm)) {
+      names.push(name);
+    }
+  }
+  return names;
+}
+
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 async function readEnvFile(path: string): Promise<Record<string, string> | undefined> {
@@ -259,7 +273,6 @@ async function makePlan(options: DeployOptions) {
 function describe(plan: Plan, options: DeployOptions): string {
   const remote = options.dbUrl ? "--db-url" : plan.projectRef ?? "the project";
   const width = Math.max(...plan.functions.map(({ slug }) => slug.length));
-  const list = (names: string[], none: string) => names.length > 0 ? names.join(", ") : none;
   return [
     `Plan for ${plan.projectUrl ?? "a project that is yet to be named"}`,
     "",
@@ -273,10 +286,15 @@ function describe(plan: Plan, options: DeployOptions): string {
       }  verify_jwt ${verifyJwt}`
     ),
     `3. Database    supabase db push (${remote}): of ${plan.migrations.length} migrations those it lacks`,
-    `4. Secrets     ${list(plan.secrets, "none in " + options.envFile)}`,
+    `4. Secrets     ${plan.secrets.join(", ") || `none in ${options.envFile}`}`,
     ...(plan.ignored.length > 0
       ? [
         `               not sent, since the functions do not read them: ${plan.ignored.join(", ")}`,
+      ]
+      : []),
+    ...(plan.secrets.includes("PAGEPERFECT_ALLOWED_HOSTS")
+      ? [
+        "               PAGEPERFECT_ALLOWED_HOSTS lets the crawler reach these hosts though they are private",
       ]
       : []),
     "5. Functions   supabase functions deploy --use-api: all of them, old ones replaced",
@@ -322,8 +340,10 @@ async function deploy(options: DeployOptions): Promise<void> {
   const hidden = [...Object.values(secrets), scheduleKey, options.dbUrl ?? ""];
   const project = `--remote=${plan.projectRef}`;
   const database = `--remote=${options.dbUrl ?? plan.projectRef}`;
+  const databaseAdvice =
+    "see the message (a migration that fails is rolled back whole); set SUPABASE_DB_PASSWORD if it asks for one";
   const supabase = async (what: string, args: string[], advice: string) => {
-    const profile = options.profile ? ["--profile", options.profile] : [];
+    const profile = options.profile ? ["--profile", resolve(options.profile)] : [];
     const result = await run(tool("supabase"), [...args, "--yes", ...profile]);
     // A module that is missing is only a warning to the CLI, and the function is broken.
     if (result.code !== 0 || /failed to read file/.test(result.stderr)) {
@@ -339,16 +359,33 @@ async function deploy(options: DeployOptions): Promise<void> {
     ["secrets", "list", project],
     "set SUPABASE_ACCESS_TOKEN (https://supabase.com/dashboard/account/tokens) to a token that may write this project",
   );
+  const query = async (what: string, args: string[], advice = "see the message") =>
+    JSON.parse(
+      await supabase(what, ["db", "query", "--output-format", "json", database, ...args], advice),
+    );
+  if (!options.adoptTables) {
+    // Our migrations would take tables of the same names for ours, and close them to the project's users.
+    const names = (await ownTables()).map((name) => `'${name}'`).join(", ");
+    const taken: { relname: string }[] = await query("looking at the tables", [
+      "--read-only",
+      `select relname from pg_class where relnamespace = 'public'::regnamespace and relname in (${names})
+         and to_regclass('pipeline.jobs') is null order by 1`,
+    ], databaseAdvice);
+    if (taken.length > 0) {
+      throw new Error(
+        `nothing was changed: the project has tables of its own named ${
+          taken.map(({ relname }) => relname).join(", ")
+        }; rename them, or pass --adopt-tables if PagePerfect may use them and close them to anon and signed-in users`,
+      );
+    }
+  }
+
   if (!options.skipBuild) await ensureBuilt(say);
   const { problems } = await checkFunctions();
   if (problems.length > 0) throw new Error(`nothing was changed:\n${list(problems)}`);
 
   say(`database: ${plan.migrations.length} migrations`);
-  await supabase(
-    "db push",
-    ["db", "push", database],
-    "see the message (a migration that fails is rolled back whole); set SUPABASE_DB_PASSWORD if it asks for one",
-  );
+  await supabase("db push", ["db", "push", database], databaseAdvice);
 
   const folder = await Deno.makeTempDir({ prefix: "pageperfect-" });
   try {
@@ -388,12 +425,10 @@ async function deploy(options: DeployOptions): Promise<void> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  const answer = await supabase("making the schedules", [
-    ...["db", "query", "--output-format", "json", database],
-    "select * from pipeline.install_schedules()",
-  ], "see the message");
-  const checks = JSON.parse(answer) as { item: string; is_ready: boolean; advice: string | null }[];
-
+  const checks: { item: string; is_ready: boolean; advice: string | null }[] = await query(
+    "making the schedules",
+    ["select * from pipeline.install_schedules()"],
+  );
   const missing = checks.filter((check) => !check.is_ready);
   if (options.json) {
     const deployed = plan.functions.map(({ slug }) => slug);
@@ -441,6 +476,7 @@ export function registerDeploy(program: Command) {
     .option("--skip-build", "take the wasm modules as they are, if they are current")
     .option("--db-url <url>", "reach the database by this URL instead of through the project")
     .option("--profile <file>", "the Supabase CLI's profile, for another Management API")
+    .option("--adopt-tables", "use tables of our names that the project already has")
     .option("--json", "print JSON")
     .option("--yes", "do not ask")
     .addHelpText(

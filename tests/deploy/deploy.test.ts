@@ -88,6 +88,22 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
       assert.equal(api.secrets.size, 0);
     });
 
+    await t.step(
+      "tables that are the project's own stop it before anything is written",
+      async () => {
+        await stack.sql`alter schema pipeline rename to not_ours`;
+        const { code, stderr } = await pageperfect([...command, "--yes"]);
+        await stack.sql`alter schema not_ours rename to pipeline`;
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          /tables of its own named crawl_jobs, .*pages.*; rename them, or pass --adopt/,
+        );
+        assert.equal(api.uploads.size, 0);
+        assert.equal(api.secrets.size, 0);
+      },
+    );
+
     for (const time of ["first", "second"]) {
       await t.step(`the ${time} run puts all in place and prints no secret`, async () => {
         const { code, all } = await pageperfect([...command, "--yes"]);
