@@ -158,6 +158,7 @@ export class FunctionHost {
       env: { ...this.options.env(), DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
       clearEnv: true,
       cwd: this.options.projectDir,
+      detached: true, // Ctrl-C in the terminal is for the supervisor, which stops its children in order
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

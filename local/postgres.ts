@@ -119,6 +119,7 @@ export async function startPostgres(options: {
       ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
     ],
     cwd: `${home}/data`,
+    detached: true, // Ctrl-C in the terminal is for the supervisor, which stops its children in order
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -125,7 +125,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   let stopped: Promise<void> | undefined;
   const stop = () =>
     stopped ??= (async () => {
-      for (const cleanup of cleanups.reverse()) await cleanup();
+      for (const cleanup of cleanups.reverse()) {
+        try {
+          await cleanup();
+        } catch (error) {
+          // What is left must still be stopped; a part that broke has nothing more to close.
+          report(`while stopping: ${(error as Error).message}`);
+        }
+      }
     })();
 
   try {

@@ -81,6 +81,8 @@ async function up(options: UpOptions) {
 async function upDetached(options: UpOptions) {
   await Deno.mkdir(stateDir, { recursive: true });
   const log = `${stateDir}/up.log`;
+  await Deno.writeTextFile(log, "");
+  await Deno.chmod(log, 0o600); // the keys are printed into it
   const command = [
     Deno.execPath(),
     ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/local/cli/main.ts`, "up"],

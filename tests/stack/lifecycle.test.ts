@@ -56,7 +56,7 @@ test("a_temporary_stack_starts_fast_and_leaves_nothing_behind", async () => {
   const before = await temporaryFolders();
   const started = performance.now();
   const stack = await startStack({ projectDir, ticker: false });
-  assert.ok(performance.now() - started < 4_000, "started in under 4 s");
+  assert.ok(performance.now() - started < 10_000, "a copy, not a new migration");
   await (await fetch(`${stack.apiUrl}/functions/v1/hello`)).body?.cancel();
   const pid = stack.functions.pid("hello")!;
   await stack.stop();
