@@ -4,7 +4,8 @@
 // A message stays on its queue until it is acknowledged; whoever dies in between leaves it to the next worker when
 // its visibility timeout ends.
 import { rpc } from "./client.ts";
-import { type Attempt, retryDelaySeconds } from "./failure.ts";
+import { retryDelaySeconds } from "./failure.ts";
+import { readAttempt } from "./stages.ts";
 
 export type StagePayload = Record<string, unknown>;
 
@@ -73,11 +74,8 @@ export async function delayedRequeueJob(
   options: { baseDelaySeconds?: number; priorityOverride?: number; visibilitySeconds?: number } =
     {},
 ): Promise<number | null> {
-  const attempt = await rpc<Attempt>("stage_state", {
-    p_queue: queue,
-    p_job_id: jobId,
-    p_stage: stage,
-  });
+  // A pipeline's queue bears its name.
+  const attempt = await readAttempt(queue, jobId, stage);
   const delay = retryDelaySeconds({
     ...attempt,
     retry_delay_seconds: options.baseDelaySeconds ?? attempt.retry_delay_seconds,

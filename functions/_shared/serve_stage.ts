@@ -51,6 +51,8 @@ export interface Budget {
   stageMs: number;
   /** Age of an invocation up to which it claims another job instead of leaving it to the next. */
   claimMs: number;
+  /** Jobs of one invocation: their CPU time adds up, and 2 s of it are an isolate's end. */
+  claimCount: number;
 }
 
 export interface Dependencies {
@@ -77,7 +79,7 @@ export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}
     readEnv,
     runBackground,
     registerBeforeUnload,
-    budget: { stageMs: 100_000, claimMs: 20_000 },
+    budget: { stageMs: 100_000, claimMs: 20_000, claimCount: 10 },
     ...overrides,
     log,
   };
@@ -115,7 +117,7 @@ function claimNext(stage: Stage, env: Env, { rpc }: Dependencies): Promise<Claim
   });
 }
 
-/** Works on the claimed job and then on whatever else waits, until the queue is empty or the invocation is old. */
+/** Works on the claimed job and then on whatever else waits, until the queue is empty or the budget is spent. */
 async function drain(
   stage: Stage,
   env: Env,
@@ -129,14 +131,13 @@ async function drain(
     dependencies.runBackground(
       dependencies.ring(dispatcher, { pipeline, stage }, traceparent ?? undefined),
     );
-  const isYoung = () => performance.now() - startedAt < budget.claimMs;
   let claim: Claim | null = first;
-  while (claim !== null) {
+  for (let count = 1; claim !== null; count++) {
     if (claim.job_id !== null) {
       const nextStage = await perform(stage, env, dependencies, claim);
       if (nextStage) ring(nextStage, claim.traceparent);
     }
-    if (!isYoung()) {
+    if (count >= budget.claimCount || performance.now() - startedAt >= budget.claimMs) {
       ring(stage.stage);
       return;
     }

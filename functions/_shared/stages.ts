@@ -51,7 +51,8 @@ export async function shouldDeadLetterForPipeline(
   return judge(new Failure("", { kind }), attempt).action === "dead_letter";
 }
 
-async function readAttempt(
+/** How often the stage was tried, under which settings, and why it failed last. */
+export async function readAttempt(
   pipeline: string,
   jobId: string,
   stage: string,

@@ -1,0 +1,235 @@
+// The HTTP side of every function as it is deployed: on the real stack, one process a function.
+
+import { deepEqual, equal, match } from "node:assert/strict";
+import { startStack } from "../../local/stack.ts";
+import { until } from "./fakes.ts";
+import { keywords, writeSite } from "./site.ts";
+
+const workers = {
+  submit_crawl: "pageperfect-submit-crawl-worker",
+  wait_crawl: "pageperfect-wait-crawl-worker",
+  segment_embed: "pageperfect-segment-embed-worker",
+  keyword_clustering: "pageperfect-keyword-clustering-worker",
+  gap_analysis: "pageperfect-gap-analysis-worker",
+  rewrite_draft: "pageperfect-rewrite-draft-worker",
+};
+const internal = [...Object.values(workers), "content-queue-dispatcher", "crawl-cron"];
+
+Deno.test({
+  name: "http_behaviour_of_the_functions",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn(test) {
+    await using stack = await startStack({ ticker: false });
+    const { sql } = stack;
+    const site = await writeSite();
+    const url = `${await stack.serveFile(site)}article.html`;
+    const call = (name: string, init: RequestInit = {}) =>
+      fetch(`${stack.apiUrl}/functions/v1/${name}`, { method: "POST", ...init });
+    const withKey = { apikey: stack.secretKey };
+    const post = (name: string, body?: unknown, headers: HeadersInit = withKey) =>
+      call(name, { headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const userId = crypto.randomUUID();
+
+    await test.step("every_function_answers_preflights_and_refuses_other_methods", async () => {
+      for (const name of [...internal, "pageperfect-workflow"]) {
+        const preflight = await call(name, { method: "OPTIONS" });
+        equal(preflight.status, 204, name);
+        equal(preflight.headers.get("access-control-allow-origin"), "*", name);
+        const put = await call(name, { method: "PUT", headers: withKey });
+        equal(put.status, 405, name);
+        await put.body?.cancel();
+        if (name === "content-queue-dispatcher") continue;
+        const get = await call(name, { method: "GET", headers: withKey });
+        equal(get.status, 405, name);
+        match(get.headers.get("allow")!, /^POST/);
+        await get.body?.cancel();
+      }
+    });
+
+    await test.step("only_a_secret_key_opens_workers_dispatcher_and_cron", async () => {
+      const strangers: HeadersInit[] = [
+        {},
+        { apikey: "wrong" },
+        { apikey: stack.publishableKey },
+        { authorization: `Bearer ${stack.publishableKey}` },
+        { apikey: stack.anonKey },
+        { authorization: `Bearer ${stack.anonKey}` },
+        { authorization: `Bearer ${stack.userToken(userId)}` },
+        { authorization: `Bearer ${stack.secretKey}x` },
+      ];
+      const keys: HeadersInit[] = [
+        { apikey: stack.secretKey },
+        { authorization: `Bearer ${stack.secretKey}` },
+        { authorization: `Bearer ${stack.serviceRoleKey}` },
+      ];
+      for (const name of internal) {
+        for (const headers of strangers) {
+          const response = await post(name, {}, headers);
+          equal(response.status, 401, `${name} ${JSON.stringify(headers)}`);
+          deepEqual(await response.json(), { error: "unauthorized" });
+        }
+        for (const headers of keys) {
+          const response = await post(name, {}, headers);
+          equal(response.status, name === "content-queue-dispatcher" ? 200 : 204, name);
+          await response.body?.cancel();
+        }
+      }
+    });
+
+    await test.step("nothing_to_do_is_204_without_a_body", async () => {
+      for (const name of [...Object.values(workers), "crawl-cron"]) {
+        const response = await post(name);
+        equal(response.status, 204);
+        equal((await response.arrayBuffer()).byteLength, 0);
+      }
+    });
+
+    await test.step("a_message_without_a_job_is_acknowledged", async () => {
+      for (const [stage, name] of Object.entries(workers)) {
+        await sql`select pgmq.send('pageperfect', ${sql.json({ stage, payload: {} })})`;
+        const response = await post(name);
+        equal(response.status, 202, name);
+        equal((await response.json()).message, "message without job_id acknowledged");
+      }
+      const [{ left }] = await sql`select count(*)::int as left from pgmq.q_pageperfect`;
+      equal(left, 0);
+    });
+
+    await test.step("intake_names_every_wrong_field", async () => {
+      const body = {
+        url: "http://10.0.0.1/",
+        priority: 1000,
+        keywords: [{ query: "" }],
+        surprise: 1,
+      };
+      const response = await post("pageperfect-workflow", body);
+      equal(response.status, 400);
+      const { error, errors } = await response.json();
+      equal(error, "invalid_request");
+      const fields = errors.map(({ field }: { field: string }) => field).join(" ");
+      for (const field of ["url", "priority", "keywords"]) match(fields, new RegExp(field));
+
+      const broken = await call("pageperfect-workflow", { headers: withKey, body: "{" });
+      equal(broken.status, 400);
+      await broken.body?.cancel();
+      const unknown = await post("pageperfect-workflow", { page_id: crypto.randomUUID() });
+      equal(unknown.status, 400);
+      equal((await unknown.json()).errors[0].field, "page_id");
+      const [{ jobs }] = await sql`select count(*)::int as jobs from pageperfect_jobs`;
+      equal(jobs, 0);
+    });
+
+    await test.step("intake_is_for_the_service_and_for_users_and_for_nobody_else", async () => {
+      const ask = async (headers: HeadersInit) => {
+        const response = await post("pageperfect-workflow", { url, keywords }, headers);
+        return { status: response.status, body: await response.json() };
+      };
+      for (
+        const headers of [
+          {},
+          { apikey: stack.publishableKey },
+          { authorization: `Bearer ${stack.anonKey}`, apikey: stack.anonKey },
+          { authorization: "Bearer nonsense" },
+          { authorization: `Bearer ${stack.userToken(userId, { exp: 1 })}` },
+        ] as HeadersInit[]
+      ) {
+        deepEqual(await ask(headers), { status: 401, body: { error: "unauthorized" } });
+      }
+      const { status, body } = await ask({
+        authorization: `Bearer ${stack.userToken(userId)}`,
+        apikey: stack.publishableKey,
+      });
+      equal(status, 202);
+      const [job] =
+        await sql`select user_id, traceparent from pageperfect_jobs where id = ${body.job_id}`;
+      equal(job.user_id, userId);
+      match(job.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+      await sql`select cancel_job('pageperfect', ${body.job_id})`;
+    });
+
+    await test.step("the_same_idempotency_key_gives_the_same_job", async () => {
+      const body = { url, keywords, idempotency_key: "today" };
+      const first = await (await post("pageperfect-workflow", body)).json();
+      const again = await post("pageperfect-workflow", body);
+      equal(again.status, 202);
+      const second = await again.json();
+      deepEqual([second.job_id, first.created, second.created], [first.job_id, true, false]);
+      await sql`select cancel_job('pageperfect', ${first.job_id})`;
+    });
+
+    await test.step("work_is_accepted_with_202_and_goes_on_by_itself", async () => {
+      // Straight to the table, so that no doorbell rings before the worker is called.
+      const request = sql.json({ url, priority: 1, keywords });
+      const [{ job }] = await sql`select create_pageperfect_job(${request}) as job`;
+      const response = await post("pageperfect-submit-crawl-worker");
+      equal(response.status, 202);
+      const { message, job_id, msg_id } = await response.json();
+      deepEqual([message, job_id, typeof msg_id], ["submit_crawl started", job.job_id, "number"]);
+      await until(
+        async () => {
+          const [{ status }] = await sql`select status from pageperfect_jobs where id = ${job_id}`;
+          return status === "completed";
+        },
+        "the job completes with nobody touching it",
+        60_000,
+      );
+    });
+
+    await test.step("the_dispatchers_get_tells_the_figures", async () => {
+      const get = (headers: HeadersInit, query = "") =>
+        call(`content-queue-dispatcher${query}`, { method: "GET", headers });
+      const stranger = await get({ apikey: stack.publishableKey });
+      equal(stranger.status, 401);
+      await stranger.body?.cancel();
+      const figures = await (await get(withKey)).json();
+      equal(
+        figures.stages.filter((s: { pipeline: string }) => s.pipeline === "pageperfect").length,
+        6,
+      );
+      for (
+        const response of [
+          await get({ ...withKey, accept: "text/plain" }),
+          await get(withKey, "?format=prometheus"),
+        ]
+      ) {
+        match(response.headers.get("content-type")!, /^text\/plain/);
+        const text = await response.text();
+        match(text, /^pageperfect_stage_ready\{pipeline="pageperfect",stage="gap_analysis"\} 0$/m);
+        match(text, /^pageperfect_jobs\{pipeline="pageperfect",status="completed"\} 1$/m);
+        for (const line of text.trim().split("\n")) {
+          match(line, /^(# (HELP|TYPE) \w+ .+|\w+\{(\w+="[^"]*",?)*\} \d+(\.\d+)?)$/);
+        }
+      }
+    });
+
+    await test.step("an_unreachable_queue_is_500_queue_pop_failed", async () => {
+      await sql`alter function claim_stage(text, text, integer) rename to claim_stage_away`;
+      await sql`alter function claim_crawl_jobs(integer, integer) rename to claim_crawl_jobs_away`;
+      for (const name of [...Object.values(workers), "crawl-cron"]) {
+        const response = await post(name);
+        equal(response.status, 500, name);
+        deepEqual(await response.json(), { error: "queue_pop_failed" });
+      }
+    });
+
+    await Deno.remove(site, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "a_deployment_without_its_secrets_says_what_is_missing_and_claims_nothing",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using stack = await startStack({ ticker: false, env: { OPENAI_API_KEY: "" } });
+    const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-segment-embed-worker`, {
+      method: "POST",
+      headers: { apikey: stack.secretKey },
+    });
+    equal(response.status, 500);
+    const { error, message } = await response.json();
+    equal(error, "misconfigured");
+    match(message, /OPENAI_API_KEY is missing/);
+  },
+});

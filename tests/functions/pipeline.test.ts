@@ -1,0 +1,317 @@
+// The six stages on real SQL, and what happens when the world around them misbehaves.
+
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { type Stack, startStack } from "../../local/stack.ts";
+import { until } from "./fakes.ts";
+import { keywords, writeSite } from "./site.ts";
+
+const stages = [
+  "submit_crawl",
+  "wait_crawl",
+  "segment_embed",
+  "keyword_clustering",
+  "gap_analysis",
+  "rewrite_draft",
+];
+
+class Lane {
+  constructor(readonly stack: Stack, readonly siteUrl: string) {}
+
+  get sql() {
+    return this.stack.sql;
+  }
+
+  async post(name: string, body: unknown = {}): Promise<Response> {
+    return await fetch(`${this.stack.apiUrl}/functions/v1/${name}`, {
+      method: "POST",
+      headers: { apikey: this.stack.secretKey },
+      body: JSON.stringify(body),
+    });
+  }
+
+  async submit(page: string, options: Record<string, unknown> = {}): Promise<string> {
+    const body = { url: this.siteUrl + page, keywords, ...options };
+    const response = await this.post("pageperfect-workflow", body);
+    equal(response.status, 202, await response.clone().text());
+    return (await response.json()).job_id;
+  }
+
+  async ring(): Promise<void> {
+    const response = await this.post("content-queue-dispatcher");
+    await response.body?.cancel();
+  }
+
+  /** Waits for a job's end, ringing meanwhile as the ticker would. */
+  async end(jobId: string, withinMs = 60_000): Promise<string> {
+    let status = "";
+    await until(
+      async () => {
+        [{ status }] = await this.sql`select status from pageperfect_jobs where id = ${jobId}`;
+        if (["completed", "failed", "cancelled"].includes(status)) return true;
+        await this.ring();
+        return false;
+      },
+      `the end of job ${jobId}`,
+      withinMs,
+    );
+    return status;
+  }
+
+  async stage(jobId: string, stage: string) {
+    const [row] = await this.sql`select * from pageperfect_job_stages
+      where job_id = ${jobId} and stage = ${stage}`;
+    return row;
+  }
+
+  async deadLetter(jobId: string) {
+    const [letter] = await this.sql`select stage, failure_reason, error_details
+      from pageperfect_dead_letters where job_id = ${jobId}`;
+    return letter;
+  }
+
+  async eventsOf(jobId: string, status: string) {
+    return await this.sql`select stage, metadata, created_at from pageperfect_job_events
+      where job_id = ${jobId} and status = ${status} order by id`;
+  }
+}
+
+Deno.test({
+  name: "pipeline_on_the_real_stack",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn(test) {
+    await using stack = await startStack({
+      ticker: false,
+      env: { PAGEPERFECT_QUEUE_VISIBILITY: "6" },
+    });
+    const { sql, standins } = stack;
+    const site = await writeSite();
+    const lane = new Lane(stack, await stack.serveFile(site));
+    await sql`update pipeline.stage_config set retry_delay_seconds = 1, max_retry_delay_seconds = 1`;
+
+    await test.step("a_job_passes_all_six_stages_with_one_attempt_each", async () => {
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const rows = await sql`select stage, status, attempt_count from pageperfect_job_stages
+        where job_id = ${id} order by started_at`;
+      deepEqual(
+        rows.map((row) => [row.stage, row.status, row.attempt_count]),
+        stages.map((stage) => [stage, "completed", 1]),
+      );
+      const [{ report }] = await sql`select get_pageperfect_report(${id}) as report`;
+      equal(report.page.title, "Growing tomatoes on a balcony");
+      ok(report.segments.length >= 8, `${report.segments.length} segments`);
+      const clustered = report.clusters.flatMap((c: { queries: string[] }) => c.queries);
+      deepEqual([...clustered].sort(), keywords.map(({ query }) => query).sort());
+      ok(report.recommendations.length > 0);
+      ok(report.draft.heading.length > 0);
+      const [{ payload }] = await sql`select data as payload from pageperfect_payloads
+        where job_id = ${id} and stage = 'rewrite_draft'`;
+      ok(payload.paragraph_count > 0 && payload.cluster_count > 0 && payload.html_length > 0);
+      const [{ letters }] =
+        await sql`select count(*)::int as letters from pageperfect_dead_letters`;
+      const [{ left }] = await sql`select count(*)::int as left from pgmq.q_pageperfect`;
+      deepEqual([letters, left], [0, 0]);
+    });
+
+    await test.step("a_second_analysis_pays_for_no_embedding_again", async () => {
+      standins.reset();
+      equal(await lane.end(await lane.submit("article.html")), "completed");
+      equal(standins.calls.filter(({ api }) => api === "embeddings").length, 0);
+    });
+
+    await test.step("a_job_without_a_draft_or_without_keywords_completes", async () => {
+      const undrafted = await lane.submit("article.html", { generate_draft: false });
+      equal(await lane.end(undrafted), "completed");
+      const [{ result }] = await sql`select result from pageperfect_jobs where id = ${undrafted}`;
+      deepEqual([result.draft, result.draft_skipped], [null, "not_requested"]);
+
+      const queryless = await lane.submit("article.html?bare", { keywords: [] });
+      equal(await lane.end(queryless), "completed");
+      const [bare] = await sql`select result from pageperfect_jobs where id = ${queryless}`;
+      deepEqual([bare.result.clusters, bare.result.draft_skipped], [[], "no_gaps"]);
+    });
+
+    await test.step("a_rate_limit_is_waited_out_as_retry_after_says", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      standins.fail({ api: "embeddings", status: 429, retryAfter: 3 });
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const [retry] = await lane.eventsOf(id, "retry_scheduled");
+      equal(retry.stage, "segment_embed");
+      equal(retry.metadata.error.http_status, 429);
+      ok(retry.metadata.delay_seconds >= 3 && retry.metadata.delay_seconds <= 4.1);
+      const [, second] = await sql`select created_at from pageperfect_job_events
+        where job_id = ${id} and stage = 'segment_embed' and status = 'started' order by id`;
+      ok(second.created_at - retry.created_at >= 2_990);
+      equal((await lane.stage(id, "segment_embed")).attempt_count, 2);
+    });
+
+    await test.step("an_empty_account_goes_straight_to_the_dead_letters", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      const body = { error: { message: "no credit", code: "insufficient_quota", type: "x" } };
+      standins.fail({ api: "embeddings", status: 429, body });
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "failed");
+      const letter = await lane.deadLetter(id);
+      deepEqual([letter.stage, letter.failure_reason], ["segment_embed", "insufficient_quota"]);
+      equal((await lane.stage(id, "segment_embed")).attempt_count, 1);
+    });
+
+    await test.step("a_draft_that_breaks_the_rules_is_asked_for_again", async () => {
+      standins.reset();
+      standins.fail({ api: "chat", body: "Sure! Here is your section." });
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const [retry] = await lane.eventsOf(id, "retry_scheduled");
+      deepEqual([retry.stage, retry.metadata.error.code], ["rewrite_draft", "draft_invalid"]);
+    });
+
+    await test.step("pages_that_cannot_be_analysed_end_in_the_dead_letters_with_their_reason", async () => {
+      for (
+        const [page, stage, reason] of [
+          ["missing.html", "wait_crawl", "http_404"],
+          ["report.pdf", "wait_crawl", "not_html"],
+          ["empty.html", "wait_crawl", "empty_page"],
+          ["huge.html", "wait_crawl", "too_large"],
+          ["blank.html", "segment_embed", "empty_page"],
+        ]
+      ) {
+        const id = await lane.submit(page);
+        equal(await lane.end(id), "failed", page);
+        const letter = await lane.deadLetter(id);
+        deepEqual([letter.stage, letter.failure_reason], [stage, reason], page);
+        ok(letter.error_details.message.length > 10, page);
+      }
+    });
+
+    await test.step("a_crawl_that_fails_for_the_moment_is_tried_again_without_the_job_noticing", async () => {
+      standins.reset();
+      standins.fail({ api: "files", status: 503, retryAfter: 1 });
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const [crawl] = await sql`select attempt_count from crawl_jobs where job_id = ${id}`;
+      deepEqual([crawl.attempt_count, (await lane.stage(id, "wait_crawl")).attempt_count], [2, 1]);
+    });
+
+    await test.step("waiting_for_a_crawl_spends_no_attempt_and_no_time_after_it_is_done", async () => {
+      standins.reset();
+      standins.fail({ api: "files", delayMs: 2_500 });
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const deferred = await lane.eventsOf(id, "deferred");
+      ok(deferred.length >= 1, "the stage slept");
+      equal(deferred[0].metadata.delay_seconds, 5);
+      const wait = await lane.stage(id, "wait_crawl");
+      equal(wait.attempt_count, 1);
+      const [crawl] = await sql`select finished_at from crawl_jobs where job_id = ${id}`;
+      ok(wait.finished_at - crawl.finished_at < 2_000, "woken by the crawl, not by the clock");
+    });
+
+    await test.step("a_worker_killed_in_the_middle_loses_nothing", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      standins.fail({ api: "embeddings", delayMs: 1_500 });
+      const id = await lane.submit("article.html");
+      await until(async () => {
+        await lane.ring();
+        return (await lane.stage(id, "segment_embed"))?.status === "processing";
+      }, "segment_embed runs");
+      equal(await stack.killFunction("pageperfect-segment-embed-worker"), true);
+      equal(await lane.end(id), "completed");
+      equal((await lane.stage(id, "segment_embed")).attempt_count, 2);
+      equal((await lane.eventsOf(id, "completed")).length, 6);
+    });
+
+    await test.step("a_worker_told_to_go_hands_its_job_back_at_once", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      standins.fail({ api: "embeddings", delayMs: 1_500 });
+      const id = await lane.submit("article.html");
+      await until(async () => {
+        await lane.ring();
+        return (await lane.stage(id, "segment_embed"))?.status === "processing";
+      }, "segment_embed runs");
+      await stack.killFunction("pageperfect-segment-embed-worker", "SIGTERM");
+      equal((await lane.eventsOf(id, "deferred")).at(-1)!.stage, "segment_embed");
+      equal(await lane.end(id), "completed");
+      equal((await lane.stage(id, "segment_embed")).attempt_count, 1);
+    });
+
+    await test.step("a_worker_that_lost_its_lease_changes_nothing", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      standins.fail({ api: "embeddings", delayMs: 3_500 });
+      const id = await lane.submit("article.html");
+      await until(async () => {
+        await lane.ring();
+        return (await lane.stage(id, "segment_embed"))?.status === "processing";
+      }, "segment_embed runs");
+      // As if the lease had run out and another worker had the message now.
+      await sql`update pgmq.q_pageperfect set read_ct = read_ct + 1, vt = clock_timestamp() + interval '4 s'
+        where message ->> 'job_id' = ${id}`;
+      await sql`update pageperfect_job_stages set read_ct = read_ct + 1,
+          lease_expires_at = clock_timestamp() + interval '4 s'
+        where job_id = ${id} and stage = 'segment_embed'`;
+      const before = await lane.stage(id, "segment_embed");
+      await until(async () => {
+        const log = await Deno.readTextFile(
+          `${stack.logsDir}/pageperfect-segment-embed-worker.log`,
+        );
+        return log.includes("lease_lost") && log.includes(id);
+      }, "the worker notices");
+      const after = await lane.stage(id, "segment_embed");
+      deepEqual([after.status, after.attempt_count], [before.status, before.attempt_count]);
+      equal((await sql`select from page_embeddings where job_id = ${id}`).length, 0);
+      equal(await lane.end(id), "completed");
+    });
+
+    await test.step("a_cancelled_job_stops_its_worker", async () => {
+      await sql`truncate embedding_cache`;
+      standins.reset();
+      standins.fail({ api: "embeddings", delayMs: 2_500 });
+      const id = await lane.submit("article.html");
+      await until(async () => {
+        await lane.ring();
+        return (await lane.stage(id, "segment_embed"))?.status === "processing";
+      }, "segment_embed runs");
+      await sql`select cancel_job('pageperfect', ${id})`;
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      equal((await lane.stage(id, "segment_embed")).status, "cancelled");
+      equal((await sql`select from page_embeddings where job_id = ${id}`).length, 0);
+    });
+
+    await test.step("one_trace_runs_through_the_logs_of_a_job", async () => {
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const [{ traceparent }] =
+        await sql`select traceparent from pageperfect_jobs where id = ${id}`;
+      for (const worker of ["submit-crawl", "gap-analysis", "rewrite-draft"]) {
+        const log = await Deno.readTextFile(`${stack.logsDir}/pageperfect-${worker}-worker.log`);
+        const lines = log.split("\n").filter((line) => line.includes(id)).map((line) =>
+          JSON.parse(line)
+        );
+        ok(lines.length >= 2, worker);
+        for (const line of lines) equal(line.traceparent, traceparent);
+      }
+    });
+
+    await test.step("no_log_holds_a_secret_html_or_draft_text", async () => {
+      for await (const { name } of Deno.readDir(stack.logsDir)) {
+        if (name === "postgres.log") continue;
+        const log = await Deno.readTextFile(`${stack.logsDir}/${name}`);
+        for (const secret of [stack.secretKey, stack.serviceRoleKey, "blossom end rot", "<p>"]) {
+          ok(!log.includes(secret), `${name} holds ${secret}`);
+        }
+        for (const line of log.split("\n").filter((line) => line.startsWith("{"))) {
+          match(JSON.parse(line).event, /^[a-z_]+$/);
+        }
+      }
+    });
+
+    deepEqual([...await sql`select * from check_invariants()`], []);
+    await Deno.remove(site, { recursive: true });
+  },
+});
