@@ -5,7 +5,7 @@ import { createDoorbell, dispatcher } from "../_shared/doorbell.ts";
 import { readEnv } from "../_shared/env.ts";
 import { Failure } from "../_shared/failure.ts";
 import { bearerToken, guard, hasSecretKey, json, readJson } from "../_shared/http.ts";
-import { createLog } from "../_shared/log.ts";
+import { createLog, errorText } from "../_shared/log.ts";
 import { runBackground } from "../_shared/runtime.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
@@ -56,11 +56,11 @@ Deno.serve(guard(async (request) => {
       p_traceparent: traceparent,
     });
   } catch (error) {
-    if (error instanceof Failure && error.facts.code === "P0002") {
-      const errors = [{ field: "page_id", message: "there is no page with this id" }];
-      return json(400, { error: "invalid_request", errors });
-    }
-    throw error;
+    const code = error instanceof Failure ? error.facts.code ?? "" : "";
+    const field = code === "P0002" ? "page_id" : "body";
+    // Class 22 is data that the database cannot take, such as a NUL in a text.
+    if (field === "body" && !code.startsWith("22")) throw error;
+    return json(400, { error: "invalid_request", errors: [{ field, message: errorText(error) }] });
   }
   log.info(job.created ? "job_created" : "job_found", { job_id: job.job_id, traceparent });
   runBackground(createDoorbell(log)(dispatcher, { pipeline: "pageperfect" }, traceparent));

@@ -116,6 +116,10 @@ Deno.test({
       const unknown = await post("pageperfect-workflow", { page_id: crypto.randomUUID() });
       equal(unknown.status, 400);
       equal((await unknown.json()).errors[0].field, "page_id");
+      const nul = [{ query: "a\u0000b", impressions: 1, clicks: 0, position: 1 }];
+      const unstorable = await post("pageperfect-workflow", { url, keywords: nul });
+      equal(unstorable.status, 400);
+      equal((await unstorable.json()).error, "invalid_request");
       const [{ jobs }] = await sql`select count(*)::int as jobs from pageperfect_jobs`;
       equal(jobs, 0);
     });
