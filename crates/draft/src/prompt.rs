@@ -86,6 +86,9 @@ fn page_data(input: &DraftInput) -> String {
     let mut excerpts = Vec::new();
     let mut chars_left = MAX_EXCERPTS_CHARS;
     for excerpt in &page.excerpts {
+        if chars_left == 0 {
+            break;
+        }
         let text = clean_text(excerpt, chars_left);
         chars_left -= text.chars().count();
         if !text.is_empty() {

@@ -95,8 +95,7 @@ pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, Answer
     let summary = judge.text(&fields, "summary");
     judge.length("summary", &summary, MAX_SUMMARY_CHARS);
     judge.markdown("summary", &summary);
-    let body_markdown = without_own_heading(judge.text(&fields, "body_markdown"), &heading);
-    judge.body(&body_markdown);
+    let body_markdown = judge.body(&fields, &heading);
     let placement = Placement {
         after_heading: judge.placement(&fields, input),
     };
@@ -149,18 +148,27 @@ fn known_hosts(input: &DraftInput) -> BTreeSet<String> {
         .collect()
 }
 
-/// How headings and queries are compared: a model may change case and spacing.
-fn key(text: &str) -> String {
-    clean_line(text.trim_start_matches('#')).to_lowercase()
+/// A heading without the marks that Markdown puts before one.
+fn unmarked(heading: &str) -> &str {
+    heading
+        .trim_start_matches(|c: char| c == '#' || c.is_whitespace())
+        .trim_end()
 }
 
-/// Drops a first line that only repeats the heading.
-fn without_own_heading(body: String, heading: &str) -> String {
-    let (first, rest) = body.split_once('\n').unwrap_or((&body, ""));
-    if first.starts_with('#') && key(first) == key(heading) {
-        rest.trim().to_owned()
-    } else {
-        body
+/// How headings and queries are compared: a model may change case and spacing.
+fn key(text: &str) -> String {
+    clean_line(unmarked(text)).to_lowercase()
+}
+
+/// Drops first lines that only repeat the heading.
+fn without_own_heading(body: &str, heading: &str) -> String {
+    let mut rest = body;
+    loop {
+        let (first, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        if !first.starts_with('#') || key(first) != key(heading) {
+            return rest.to_owned();
+        }
+        rest = after.trim();
     }
 }
 
@@ -226,45 +234,51 @@ impl Judge {
     }
 
     fn heading(&mut self, fields: &Map<String, Value>, input: &DraftInput) -> String {
-        let heading = self
-            .text(fields, "heading")
-            .trim_start_matches('#')
-            .trim()
-            .to_owned();
+        let text = self.text(fields, "heading");
+        let heading = unmarked(&text).to_owned();
+        if heading.is_empty() {
+            if !text.is_empty() {
+                self.problem("heading is empty");
+            }
+            return heading;
+        }
         self.length("heading", &heading, MAX_HEADING_CHARS);
         self.markdown("heading", &heading);
         if heading.contains('\n') {
             self.problem("heading has more than one line");
         }
-        let same = |other: &String| !heading.is_empty() && key(other) == key(&heading);
-        if input.page.headings.iter().any(same) {
+        if input
+            .page
+            .headings
+            .iter()
+            .any(|other| key(other) == key(&heading))
+        {
             self.problem(format!("heading {heading:?} is on the page already"));
         }
         heading
     }
 
-    fn body(&mut self, body: &str) {
-        if !body.is_empty() {
-            self.markdown("body_markdown", body);
+    fn body(&mut self, fields: &Map<String, Value>, heading: &str) -> String {
+        let text = self.text(fields, "body_markdown");
+        if text.is_empty() {
+            return text;
         }
-        let count = count_words(&prose(body));
-        if !body.is_empty() && !(MIN_BODY_WORDS..=MAX_BODY_WORDS).contains(&count) {
+        let body = without_own_heading(&text, heading);
+        self.markdown("body_markdown", &body);
+        let count = count_words(&prose(&body));
+        if !(MIN_BODY_WORDS..=MAX_BODY_WORDS).contains(&count) {
             self.problem(format!(
                 "body_markdown has {count} words, not {MIN_BODY_WORDS} to {MAX_BODY_WORDS}"
             ));
         }
-        let top = parse(body).any(|event| {
-            matches!(
-                event,
-                Event::Start(Tag::Heading {
-                    level: HeadingLevel::H1 | HeadingLevel::H2,
-                    ..
-                })
-            )
-        });
-        if top {
+        let is_top = |event| {
+            use HeadingLevel::{H1, H2};
+            matches!(event, Event::Start(Tag::Heading { level: H1 | H2, .. }))
+        };
+        if parse(&body).any(is_top) {
             self.problem("body_markdown has a heading above level 3");
         }
+        body
     }
 
     /// Refuses HTML, images and links that lead elsewhere than the page itself does.

@@ -121,7 +121,7 @@ pub fn check_url(url: &UrlParts, hosts: HostRules<'_>) -> Result<AllowedUrl, Ref
         return Err(RefusedUrl::new("url_credentials", message));
     }
     let hostname = url.hostname.to_ascii_lowercase();
-    let name = hostname.strip_suffix('.').unwrap_or(&hostname);
+    let name = hostname.trim_end_matches('.');
     if name.is_empty() {
         return Err(RefusedUrl::new("invalid_url", "the URL has no host"));
     }
