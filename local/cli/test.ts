@@ -159,9 +159,11 @@ function countTap(name: string, result: { code: number; text: string }): Result 
  * `autoExpose`: as on a project from before June 2026, see postgres.ts.
  */
 async function sql(log: Log, autoExpose: boolean): Promise<Result> {
-  const files = await filesUnder(`${root}/supabase/tests`, ".sql");
+  const files = await filesUnder(`${root}/supabase/tests`, ".test.sql");
   const total: Result = { passed: 0, failed: 0, notes: [] };
-  if (files.length === 0) return { ...total, failed: 1, notes: ["no file in supabase/tests"] };
+  if (files.length === 0) {
+    return { ...total, failed: 1, notes: ["no *.test.sql in supabase/tests"] };
+  }
   await using stack = await startStack({ ticker: false, autoExpose });
   // A database can only be copied while nobody uses it: the stack's own connections rest on a copy.
   const admin = new URL(stack.adminDbUrl);
@@ -309,9 +311,9 @@ export function registerTest(program: Command) {
       await Deno.mkdir(logsDir, { recursive: true });
       const total = { passed: 0, failed: 0 };
       for (const suite of suites) {
-        // The functions import the built wasm, so everything but Rust's own tests needs the build.
+        // The functions import the built wasm.
         const needed = wanted.includes(suite.kind) ||
-          suite.name === "build" && wanted.some((kind) => kind !== "rust");
+          suite.name === "build" && wanted.some((kind) => kind === "deno" || kind === "lint");
         if (!needed) continue;
         const { passed, failed } = await runSuite(suite, logsDir);
         total.passed += passed;
