@@ -3,7 +3,7 @@
 
 import type { SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
 import { painter } from "./report_terminal.ts";
-import { formatBytes, formatDuration, plain } from "./report_text.ts";
+import { formatBytes, formatDuration, noDraft, plain } from "./report_text.ts";
 
 export const stages = [
   ["submit_crawl", "Ask for the page"],
@@ -25,6 +25,14 @@ export interface StageProgress {
   last_error: { message?: string } | null;
   /** What the stage handed on, once it has completed. */
   facts: Record<string, unknown>;
+  /** wait_crawl: the crawl it waits for, which has attempts of its own. */
+  crawl?: {
+    status: string;
+    attempt_count: number;
+    max_attempts: number;
+    available_at: string;
+    error: { message?: string } | null;
+  };
 }
 
 export interface JobProgress {
@@ -39,15 +47,17 @@ export async function readProgress(
   supabase: SupabaseClient,
   jobId: string,
 ): Promise<JobProgress | undefined> {
-  const [job, rows, events] = await Promise.all([
+  const [job, rows, events, crawls] = await Promise.all([
     supabase.from("pageperfect_jobs").select("status").eq("id", jobId).maybeSingle(),
     supabase.from("pageperfect_job_stages").select(
       "stage,status,attempt_count,started_at,finished_at,next_retry_at,last_error",
     ).eq("job_id", jobId),
     supabase.from("pageperfect_job_events").select("stage,metadata").eq("job_id", jobId)
       .eq("status", "completed").order("id"),
+    supabase.from("crawl_jobs").select("status,attempt_count,max_attempts,available_at,error")
+      .eq("job_id", jobId).order("created_at", { ascending: false }).limit(1),
   ]);
-  const error = job.error ?? rows.error ?? events.error;
+  const error = job.error ?? rows.error ?? events.error ?? crawls.error;
   if (error) throw new Error(`the job cannot be read: ${error.message}`);
   if (!job.data) return undefined;
   return {
@@ -64,6 +74,7 @@ export async function readProgress(
         last_error: null,
       },
       facts: events.data!.findLast((event) => event.stage === stage)?.metadata ?? {},
+      crawl: stage === "wait_crawl" ? crawls.data![0] : undefined,
     })),
   };
 }
@@ -166,9 +177,11 @@ class ProgressDisplay {
 
   #sayChanges(progress: JobProgress) {
     for (const stage of progress.stages) {
-      const waits = stage.next_retry_at !== null && stage.status === "queued";
+      const waits = stage.status === "queued" &&
+        (stage.next_retry_at !== null || crawlFailed(stage));
       if (stage.status === "pending" || (stage.status === "queued" && !waits)) continue;
-      const state = `${stage.status} ${stage.attempt_count} ${stage.next_retry_at}`;
+      const crawl = crawlFailed(stage) ? stage.crawl!.attempt_count : 0;
+      const state = `${stage.status} ${stage.attempt_count} ${stage.next_retry_at} ${crawl}`;
       if (this.#said.get(stage.stage) === state) continue;
       this.#said.set(stage.stage, state);
       const status = waits ? "waits" : stage.status;
@@ -214,15 +227,31 @@ function detail(stage: StageProgress): string {
       return `${count("cluster_count")} clusters, ${count("noise_count")} noise points`;
     }
     if (facts.gap_count !== undefined) return `${count("gap_count")} gaps`;
-    if (facts.draft_skipped) return `skipped: ${plain(String(facts.draft_skipped))}`;
+    if (facts.draft_skipped) return `left out: ${noDraft(String(facts.draft_skipped))}`;
     if (facts.draft_model) return plain(String(facts.draft_model));
     return "";
   }
   const error = stage.last_error?.message ? plain(stage.last_error.message) : "";
   if (stage.status === "failed") return error;
   if (stage.next_retry_at) {
-    const seconds = Math.max(0, Math.round((Date.parse(stage.next_retry_at) - Date.now()) / 1000));
-    return `attempt ${stage.attempt_count + 1} in ${seconds} s${error ? `: ${error}` : ""}`;
+    return `attempt ${stage.attempt_count + 1} ${soon(stage.next_retry_at)}${
+      error ? `: ${error}` : ""
+    }`;
+  }
+  if (crawlFailed(stage)) {
+    const { attempt_count, max_attempts, available_at, error } = stage.crawl!;
+    const reason = plain(error!.message ?? "the crawl failed");
+    return `attempt ${attempt_count + 1} of ${max_attempts} ${soon(available_at)}: ${reason}`;
   }
   return stage.attempt_count > 1 ? `attempt ${stage.attempt_count}` : "";
+}
+
+/** Whether an attempt to crawl went wrong and another one is to come. */
+function crawlFailed({ crawl }: StageProgress): boolean {
+  return crawl?.status === "pending" && crawl.error !== null;
+}
+
+function soon(time: string): string {
+  const seconds = Math.ceil((Date.parse(time) - Date.now()) / 1000);
+  return seconds > 0 ? `in ${seconds} s` : "at the next round";
 }

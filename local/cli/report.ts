@@ -118,7 +118,7 @@ export interface Section {
   kind: string;
   text: string;
   css_path: string;
-  /** Offsets in the HTML, in characters. */
+  /** The range in the HTML, in Unicode characters: `[...html].slice(char_start, char_end)`. */
   char_start: number;
   char_end: number;
 }
