@@ -107,7 +107,7 @@ async function runAll(log: Log, commands: Record<string, string[]>): Promise<Res
     if (code === 0) result.passed++;
     else {
       result.failed++;
-      result.notes.push(`${name} failed: ${command.join(" ")}`);
+      result.notes.push(`${name} failed`);
     }
   }
   return result;
