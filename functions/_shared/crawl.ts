@@ -215,7 +215,8 @@ async function readPage(
   }
   const bytes = await readBytes(response, url);
   return {
-    html: decode_html(bytes, contentType ?? ""),
+    // Postgres holds no NUL; to an HTML parser the two are the same.
+    html: decode_html(bytes, contentType ?? "").replaceAll("\0", "\uFFFD"),
     http_status: response.status,
     final_url: url,
     content_type: contentType,

@@ -21,14 +21,14 @@ serveStage({
     if (segments.length === 0) {
       throw new Failure(`${url} has no readable text`, { code: "empty_page" });
     }
-    const texts: string[] = rust.embedding_texts(page.title, segments);
+    const texts = rust.embedding_texts(page.title, segments);
     const { vectors, usage } = await embed(texts, context);
     return {
       output: {
         page,
         model: context.env.embedding.model,
         dimensions: context.env.embedding.dimensions,
-        segments: segments.map((segment: Record<string, unknown>, i: number) => ({
+        segments: segments.map((segment, i) => ({
           ...segment,
           embedding: rust.pgvector_text(vectors[i]),
         })),

@@ -55,6 +55,13 @@ Deno.test("bytes_are_decoded_by_their_charset", async () => {
   equal((await run("https://site.org/", answer)).crawled!.html, "<p>é</p>");
 });
 
+Deno.test("a_nul_that_the_database_cannot_hold_is_replaced", async () => {
+  equal(
+    (await run("https://site.org/", () => page("<p>a\0b</p>"))).crawled!.html,
+    "<p>a\uFFFDb</p>",
+  );
+});
+
 Deno.test("redirects_are_followed_to_the_final_url", async () => {
   const { crawled } = await run(
     "https://site.org/old",
