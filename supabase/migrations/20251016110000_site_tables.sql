@@ -215,15 +215,21 @@ stable
 security invoker
 set search_path = ''
 as $$
+  -- A subquery, not a join: before the table's first analyze a join reads all of a model's rows for each text.
   select coalesce(
-    jsonb_agg(translate(encode(c.embedding, 'base64'), E'\n', '') order by t.ordinality),
+    jsonb_agg(
+      (
+        select replace(encode(c.embedding, 'base64'), E'\n', '')
+        from public.embedding_cache as c
+        where c.model = p_model
+          and c.dimensions = p_dimensions
+          and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'))
+      )
+      order by t.ordinality
+    ),
     '[]'::jsonb
   )
-  from unnest(p_texts) with ordinality as t (text, ordinality)
-  left join public.embedding_cache as c
-    on c.model = p_model
-    and c.dimensions = p_dimensions
-    and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'));
+  from unnest(p_texts) with ordinality as t (text, ordinality);
 $$;
 
 -- Stores embeddings (base64 of f32s) for texts in the same order; returns how many were new.
