@@ -187,6 +187,9 @@ async function measureDatabase(
   const outputs = new Map<string, unknown>();
   for (const [stage, make] of Object.entries(output)) outputs.set(stage, await make());
 
+  // Made beforehand: what the client does is not the database's time.
+  const cached = Array.from({ length: Math.max(segments, keywords) }, () => bytesOf(dimensions));
+
   const runPage = async (number: number) => {
     const request = {
       url: `https://example.com/${number}`,
@@ -209,7 +212,7 @@ async function measureDatabase(
       const count = { segment_embed: segments, keyword_clustering: keywords }[stage] ?? 0;
       if (count > 0) {
         const texts = Array.from({ length: count }, (_, i) => `${stage} ${i} of page ${number}`);
-        const embeddings = texts.map(() => bytesOf(dimensions));
+        const embeddings = cached.slice(0, count);
         await sql`select embedding_cache_get('m', ${dimensions}, ${texts})`;
         await sql`select embedding_cache_put('m', ${dimensions}, ${texts}, ${embeddings})`;
       }
