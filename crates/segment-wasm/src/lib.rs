@@ -1,0 +1,91 @@
+//! JavaScript boundary of `pageperfect-segment`, and the codec that its embeddings go through.
+
+use pageperfect_boundary as _;
+use pageperfect_segment::Segment;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A piece of a page's main content. */
+export interface Segment {
+  /** 0-based, in document order. */
+  position: number;
+  kind: "heading" | "paragraph" | "list_item" | "quote" | "code" | "table_row" | "definition";
+  /** The headings above it, outermost first. */
+  heading_path: string[];
+  text: string;
+  /** Range in the HTML in code points, as Postgres' `substr` counts: `[...html].slice(start, end)`. */
+  char_start: number;
+  char_end: number;
+  /** A selector for the element of its first block. */
+  css_path: string;
+  /** An estimate. */
+  token_count: number;
+}
+
+/** A page: what it says about itself, and its main content. */
+export interface SegmentedPage {
+  title: string;
+  description: string;
+  canonical_url: string | null;
+  /** BCP 47. */
+  language: string | null;
+  /** ISO 8601. */
+  published_at: string | null;
+  segments: Segment[];
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "SegmentedPage")]
+    pub type PageObject;
+    #[wasm_bindgen(typescript_type = "Segment[]")]
+    pub type SegmentObjects;
+}
+
+/// The page's title, description, canonical URL, language, date and segments. Never throws.
+/// `url` is where the page came from; it may be empty.
+#[wasm_bindgen]
+pub fn segment(html: &str, url: &str) -> Result<PageObject, JsError> {
+    let page = pageperfect_segment::segment(html, url);
+    // `None` is null for JavaScript: a key that JSON would keep.
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    Ok(page.serialize(&serializer)?.unchecked_into())
+}
+
+/// Decodes HTML by its byte order mark, `content_type`'s charset, its own `<meta>`, or its bytes.
+/// Malformed sequences become U+FFFD; never throws.
+#[wasm_bindgen]
+pub fn decode_html(bytes: &[u8], content_type: &str) -> String {
+    pageperfect_segment::decode_html(bytes, content_type)
+}
+
+/// What is embedded for each of `segment`'s segments: its text, with the heading path (or else the
+/// title) in front where it is not a heading itself.
+#[wasm_bindgen]
+pub fn embedding_texts(page_title: &str, segments: SegmentObjects) -> Result<Vec<String>, JsError> {
+    let segments: Vec<Segment> = serde_wasm_bindgen::from_value(segments.into())
+        .map_err(|error| JsError::new(&format!("segments are not those of segment(): {error}")))?;
+    Ok(pageperfect_segment::embedding_texts(page_title, &segments))
+}
+
+/// An embedding as OpenAI sends it (base64 of little-endian f32) in pgvector's text form.
+///
+/// # Errors
+/// Not base64, not whole numbers, or not finite.
+#[wasm_bindgen]
+pub fn pgvector_text(base64: &str) -> Result<String, JsError> {
+    let bytes = pageperfect_vector::codec::base64(base64.into())?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if numbers.is_empty() || !rest.is_empty() {
+        return Err(JsError::new(&format!(
+            "an embedding is a whole number of 4-byte floats, got {} bytes",
+            bytes.len()
+        )));
+    }
+    let row: Vec<f32> = numbers.iter().copied().map(f32::from_le_bytes).collect();
+    pageperfect_vector::codec::check_rows(&row, row.len(), 0)?;
+    Ok(pageperfect_vector::codec::write_text(&row))
+}

@@ -1,0 +1,714 @@
+//! The page as blocks: runs of text between the borders that a reader would see, in document order.
+//!
+//! Nothing is judged here, only measured: what stands around a block, how much of it is links, what
+//! its containers are called.
+
+use crate::Kind;
+use crate::source::{Piece, Source};
+use crate::vocabulary::{self, Hints};
+use ego_tree::iter::Edge;
+use html5ever::local_name;
+use scraper::Node;
+use scraper::node::Element as HtmlElement;
+
+/// A run of text between block borders.
+pub struct Block {
+    /// White space is one space; a line break is `\n`.
+    pub text: String,
+    pub kind: Kind,
+    /// 1 to 6 for a heading.
+    pub level: u8,
+    /// The innermost element with a border that holds it: an index into [`Blocks::elements`].
+    pub element: u32,
+    /// (byte of `text`, byte of the source) wherever the two stop running side by side.
+    pub map: Vec<(u32, u32)>,
+    /// Byte range in the source.
+    pub start: u32,
+    pub end: u32,
+    pub chars: u32,
+    pub words: u32,
+    pub link_chars: u32,
+    pub link_count: u16,
+    pub bold_chars: u32,
+}
+
+/// What is known of an element once the walk is over. Texts count without white space collapsed out.
+pub struct Element {
+    pub parent: u32,
+    pub name: Name,
+    pub depth: u16,
+    /// 1-based among the siblings of the same name, 0 when there are too many names to count.
+    pub nth: u16,
+    pub node: ego_tree::NodeId,
+    /// What its own class, id and role say.
+    pub hints: Hints,
+    /// The same with those of all elements around it.
+    pub all_hints: Hints,
+    /// Which of [`Name`]'s context elements are around it, itself included.
+    pub context: u32,
+    pub chars: u32,
+    pub link_chars: u32,
+    pub words: u32,
+    pub block_count: u32,
+    /// Chars in paragraphs that are its children, and half of those of its grandchildren.
+    pub prose: f32,
+    pub first_block: u32,
+}
+
+/// The elements that matter for what a text is; the bit in `context` is `1 << Name as u32`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Name {
+    Main,
+    Article,
+    Section,
+    Nav,
+    Header,
+    Footer,
+    Aside,
+    Form,
+    Button,
+    Figure,
+    Quote,
+    Table,
+    List,
+    Item,
+    Details,
+    Link,
+    Paragraph,
+    Cell,
+    Row,
+    Heading,
+    Code,
+    Term,
+    Description,
+    Label,
+    Caption,
+    Address,
+    Div,
+    Body,
+    Inline,
+    Hidden,
+    Other,
+}
+
+impl Name {
+    pub const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+pub struct Blocks<'s> {
+    pub source: &'s Source,
+    pub elements: Vec<Element>,
+    pub blocks: Vec<Block>,
+}
+
+/// How an element takes part in the flow of text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Inline,
+    Block,
+    Break,
+    Skip,
+}
+
+fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
+    use Flow::*;
+    match *name {
+        local_name!("div") => (Block, Name::Div),
+        local_name!("span") => (Inline, Name::Inline),
+        local_name!("a") => (Inline, Name::Link),
+        local_name!("p") => (Block, Name::Paragraph),
+        local_name!("li") => (Block, Name::Item),
+        local_name!("ul") | local_name!("ol") | local_name!("menu") => (Block, Name::List),
+        local_name!("h1")
+        | local_name!("h2")
+        | local_name!("h3")
+        | local_name!("h4")
+        | local_name!("h5")
+        | local_name!("h6") => (Block, Name::Heading),
+        local_name!("br") => (Break, Name::Inline),
+        local_name!("main") => (Block, Name::Main),
+        local_name!("article") => (Block, Name::Article),
+        local_name!("section") => (Block, Name::Section),
+        local_name!("nav") => (Block, Name::Nav),
+        local_name!("header") => (Block, Name::Header),
+        local_name!("footer") => (Block, Name::Footer),
+        local_name!("aside") => (Block, Name::Aside),
+        local_name!("form") | local_name!("fieldset") => (Block, Name::Form),
+        local_name!("button") => (Block, Name::Button),
+        local_name!("figure") => (Block, Name::Figure),
+        local_name!("figcaption") | local_name!("caption") => (Block, Name::Caption),
+        local_name!("blockquote") => (Block, Name::Quote),
+        local_name!("table") => (Block, Name::Table),
+        local_name!("tr") => (Block, Name::Row),
+        local_name!("td") | local_name!("th") => (Block, Name::Cell),
+        local_name!("details") => (Block, Name::Details),
+        local_name!("pre") | local_name!("listing") | local_name!("xmp") => (Block, Name::Code),
+        local_name!("dt") => (Block, Name::Term),
+        local_name!("dd") => (Block, Name::Description),
+        local_name!("label") => (Inline, Name::Label),
+        local_name!("address") => (Block, Name::Address),
+        local_name!("body") => (Block, Name::Body),
+        local_name!("html")
+        | local_name!("dl")
+        | local_name!("summary")
+        | local_name!("tbody")
+        | local_name!("thead")
+        | local_name!("tfoot")
+        | local_name!("colgroup")
+        | local_name!("center")
+        | local_name!("dialog")
+        | local_name!("legend")
+        | local_name!("hr")
+        | local_name!("hgroup")
+        | local_name!("dir")
+        | local_name!("search")
+        | local_name!("slot")
+        | local_name!("optgroup") => (Block, Name::Other),
+        local_name!("head")
+        | local_name!("script")
+        | local_name!("style")
+        | local_name!("svg")
+        | local_name!("select")
+        | local_name!("option")
+        | local_name!("datalist")
+        | local_name!("textarea")
+        | local_name!("input")
+        | local_name!("canvas")
+        | local_name!("video")
+        | local_name!("audio")
+        | local_name!("object")
+        | local_name!("iframe")
+        | local_name!("noscript")
+        | local_name!("template")
+        | local_name!("map")
+        | local_name!("progress")
+        | local_name!("meter")
+        | local_name!("annotation")
+        | local_name!("annotation-xml")
+        | local_name!("rp")
+        | local_name!("rt") => (Skip, Name::Other),
+        // Custom elements are containers more often than words.
+        _ if name.contains('-') => (Block, Name::Div),
+        _ => (Inline, Name::Inline),
+    }
+}
+
+/// An open element during the walk.
+struct Open<'s> {
+    element: u32,
+    flow: Flow,
+    /// How many children of each name came so far.
+    counts: Vec<(&'s html5ever::LocalName, u16)>,
+}
+
+/// Names counted for `nth` under one parent.
+const MAX_COUNTED_NAMES: usize = 64;
+/// A row with more text than this is a page laid out as a table.
+const MAX_ROW_BYTES: usize = 1500;
+
+impl<'s> Blocks<'s> {
+    pub fn new(source: &'s Source) -> Blocks<'s> {
+        let mut walk = Walk {
+            out: Blocks {
+                source,
+                elements: Vec::new(),
+                blocks: Vec::new(),
+            },
+            open: Vec::new(),
+            current: Run::default(),
+            link_depth: 0,
+            bold_depth: 0,
+            code: 0,
+            row: 0,
+        };
+        let mut skip = None;
+        for edge in source.html.tree.root().traverse() {
+            match edge {
+                Edge::Open(node) if skip.is_none() => match node.value() {
+                    Node::Text(text) => walk.text(node.id(), text),
+                    Node::Element(element) => {
+                        if !walk.enter(node, element) {
+                            skip = Some(node.id());
+                        }
+                    }
+                    _ => {}
+                },
+                Edge::Close(node) if skip == Some(node.id()) => skip = None,
+                Edge::Close(node) if skip.is_none() => {
+                    if let Node::Element(element) = node.value() {
+                        walk.leave(element);
+                    }
+                }
+                _ => {}
+            }
+        }
+        walk.flush();
+        let mut out = walk.out;
+        out.sum_up();
+        out
+    }
+
+    /// Adds what blocks hold to all elements around them.
+    fn sum_up(&mut self) {
+        for (index, block) in self.blocks.iter().enumerate() {
+            let element = &mut self.elements[block.element as usize];
+            element.chars += block.chars;
+            element.link_chars += block.link_chars;
+            element.words += block.words;
+            element.block_count += 1;
+            element.first_block = element.first_block.min(index as u32);
+            if block.kind == Kind::Paragraph
+                && block.words >= 8
+                && block.link_chars * 3 < block.chars
+            {
+                let prose = block.chars as f32;
+                let is_paragraph = element.name == Name::Paragraph;
+                let parent = if is_paragraph {
+                    element.parent
+                } else {
+                    block.element
+                };
+                self.elements[parent as usize].prose += prose;
+                let grandparent = self.elements[parent as usize].parent;
+                self.elements[grandparent as usize].prose += prose / 2.0;
+            }
+        }
+        // Parents stand before their children.
+        for index in (1..self.elements.len()).rev() {
+            let element = &self.elements[index];
+            let (chars, link_chars, words) = (element.chars, element.link_chars, element.words);
+            let (block_count, first_block) = (element.block_count, element.first_block);
+            let parent = element.parent as usize;
+            let parent = &mut self.elements[parent];
+            parent.chars += chars;
+            parent.link_chars += link_chars;
+            parent.words += words;
+            parent.block_count += block_count;
+            parent.first_block = parent.first_block.min(first_block);
+        }
+    }
+
+    pub fn html_element(&self, element: u32) -> Option<&'s HtmlElement> {
+        self.source
+            .html
+            .tree
+            .get(self.elements[element as usize].node)?
+            .value()
+            .as_element()
+    }
+
+    /// The element and those around it, innermost first.
+    pub fn ancestors(&self, element: u32) -> impl Iterator<Item = &Element> + '_ {
+        let mut next = Some(element);
+        std::iter::from_fn(move || {
+            let index = next?;
+            let element = &self.elements[index as usize];
+            next = (index != 0).then_some(element.parent);
+            Some(element)
+        })
+    }
+}
+
+/// The text that has been read since the last border.
+#[derive(Default)]
+struct Run {
+    text: String,
+    map: Vec<(u32, u32)>,
+    start: u32,
+    end: u32,
+    /// White space or a break stands before the next character.
+    gap: Option<char>,
+    link_bytes: u32,
+    link_count: u16,
+    bold_bytes: u32,
+}
+
+impl Run {
+    /// Appends a stretch without white space that stands at `start..end` of the source.
+    fn push(&mut self, word: &str, start: u32, end: u32) {
+        if let Some(gap) = self.gap.take()
+            && !self.text.is_empty()
+        {
+            self.text.push(gap);
+        }
+        if self.text.is_empty() {
+            self.start = start;
+        }
+        let at = self.text.len() as u32;
+        let in_step = self
+            .map
+            .last()
+            .is_some_and(|(text, source)| at - text == start.wrapping_sub(*source));
+        if !in_step {
+            self.map.push((at, start));
+        }
+        self.text.push_str(word);
+        self.end = end;
+    }
+
+    fn white_space(&mut self, c: char, keep: bool) {
+        if !keep {
+            return self.gap(' ');
+        }
+        // Inside code all of it stays but what stands around the whole.
+        if self.text.is_empty() {
+            return;
+        }
+        if let Some(gap) = self.gap.take() {
+            self.text.push(gap);
+        }
+        self.text.push(c);
+    }
+
+    fn gap(&mut self, gap: char) {
+        // A line break outlives the spaces around it.
+        if self.gap.is_none() || gap == '\n' {
+            self.gap = Some(gap);
+        }
+    }
+}
+
+struct Walk<'s> {
+    out: Blocks<'s>,
+    open: Vec<Open<'s>>,
+    current: Run,
+    link_depth: u32,
+    bold_depth: u32,
+    /// Open elements that keep their white space.
+    code: u32,
+    /// Depth of the open stack at which a table row is read as one block, or 0.
+    row: usize,
+}
+
+impl<'s> Walk<'s> {
+    /// False when the element and all in it are to be passed over.
+    fn enter(&mut self, node: ego_tree::NodeRef<'s, Node>, element: &'s HtmlElement) -> bool {
+        let (flow, mut name) = flow_and_name(&element.name.local);
+        if flow == Flow::Skip {
+            return false;
+        }
+        let nth = self.open.last_mut().map_or(1, |parent| {
+            let local = &element.name.local;
+            let known = parent.counts.iter().position(|(name, _)| *name == local);
+            match known {
+                Some(index) => {
+                    let count = &mut parent.counts[index].1;
+                    *count = count.saturating_add(1);
+                    *count
+                }
+                None if parent.counts.len() < MAX_COUNTED_NAMES => {
+                    parent.counts.push((local, 1));
+                    1
+                }
+                None => 0,
+            }
+        });
+        if flow == Flow::Break {
+            match self.current.gap {
+                Some('\n') if self.row == 0 && self.code == 0 => self.flush(),
+                _ if self.row > 0 => self.current.gap(' '),
+                _ => self.current.gap('\n'),
+            }
+            return false;
+        }
+        let in_row = self.row > 0;
+        if flow == Flow::Block && in_row {
+            match name {
+                Name::Cell if !self.current.text.is_empty() => self.cell_border(),
+                _ => self.current.gap(' '),
+            }
+        } else if flow == Flow::Block {
+            self.flush();
+        }
+        let parent = self.open.last().map_or(0, |open| open.element);
+        let mut hints = Hints::default();
+        for (attribute, value) in &element.attrs {
+            match attribute.local {
+                local_name!("class") | local_name!("id") | local_name!("role") => {
+                    hints |= vocabulary::hints(value);
+                }
+                local_name!("itemprop") if &**value == "articleBody" => hints |= vocabulary::BODY,
+                local_name!("hidden") => name = Name::Hidden,
+                local_name!("style") if hides(value) => name = Name::Hidden,
+                local_name!("aria-hidden") if &**value == "true" => hints |= vocabulary::HIDDEN,
+                _ => {}
+            }
+        }
+        let (depth, all_hints, context) = match self.out.elements.get(parent as usize) {
+            Some(parent) => (parent.depth + 1, parent.all_hints, parent.context),
+            None => (0, Hints::default(), 0),
+        };
+        // What is said of the whole page says nothing about a part of it.
+        let is_page = matches!(
+            element.name.local,
+            local_name!("html") | local_name!("body")
+        );
+        let hints = if is_page { Hints::default() } else { hints };
+        let index = self.out.elements.len() as u32;
+        self.out.elements.push(Element {
+            parent,
+            name,
+            depth,
+            nth,
+            node: node.id(),
+            hints,
+            all_hints: all_hints | hints,
+            context: context | name.bit(),
+            chars: 0,
+            link_chars: 0,
+            words: 0,
+            block_count: 0,
+            prose: 0.0,
+            first_block: u32::MAX,
+        });
+        self.open.push(Open {
+            element: index,
+            flow,
+            counts: Vec::new(),
+        });
+        match element.name.local {
+            local_name!("a") => {
+                self.link_depth += 1;
+                self.current.link_count = self.current.link_count.saturating_add(1);
+            }
+            local_name!("b") | local_name!("strong") => self.bold_depth += 1,
+            local_name!("pre") | local_name!("listing") | local_name!("xmp") => self.code += 1,
+            local_name!("tr") if !in_row && is_data_row(node) => self.row = self.open.len(),
+            _ => {}
+        }
+        true
+    }
+
+    fn leave(&mut self, element: &HtmlElement) {
+        let (flow, _) = flow_and_name(&element.name.local);
+        if matches!(flow, Flow::Skip | Flow::Break) {
+            return;
+        }
+        if flow == Flow::Block {
+            if self.row == 0 {
+                self.flush();
+            } else if self.row == self.open.len() {
+                self.flush();
+                self.row = 0;
+            } else {
+                self.current.gap(' ');
+            }
+        }
+        self.open.pop();
+        match element.name.local {
+            local_name!("a") => self.link_depth = self.link_depth.saturating_sub(1),
+            local_name!("b") | local_name!("strong") => {
+                self.bold_depth = self.bold_depth.saturating_sub(1);
+            }
+            local_name!("pre") | local_name!("listing") | local_name!("xmp") => {
+                self.code = self.code.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+
+    fn cell_border(&mut self) {
+        self.current.gap = None;
+        self.current.text.push_str(" |");
+        self.current.gap(' ');
+    }
+
+    fn text(&mut self, node: ego_tree::NodeId, text: &str) {
+        if self.open.is_empty() {
+            return;
+        }
+        let before = self.current.text.len();
+        let pieces: Vec<Piece> = self.out.source.pieces(node).collect();
+        let mut next_piece = 0;
+        let current = &mut self.current;
+        let mut at = 0;
+        while at < text.len() {
+            let rest = &text[at..];
+            let c = rest.chars().next().unwrap_or(' ');
+            if c.is_whitespace() {
+                current.white_space(c, self.code > 0);
+                at += c.len_utf8();
+                continue;
+            }
+            if is_invisible(c) {
+                at += c.len_utf8();
+                continue;
+            }
+            let word_end = rest
+                .find(|c: char| c.is_whitespace() || is_invisible(c))
+                .map_or(text.len(), |end| at + end);
+            // A word may be made of several pieces: text, character reference, text.
+            while at < word_end {
+                while pieces
+                    .get(next_piece + 1)
+                    .is_some_and(|next| next.at as usize <= at)
+                {
+                    next_piece += 1;
+                }
+                let border = pieces
+                    .get(next_piece + 1)
+                    .map_or(text.len(), |next| next.at as usize);
+                let end = word_end.min(border);
+                let (start, stop) = match pieces.get(next_piece) {
+                    Some(piece) => piece.place(at, end),
+                    None => (current.end, current.end),
+                };
+                current.push(&text[at..end], start, stop);
+                at = end;
+            }
+        }
+        let added = (current.text.len() - before) as u32;
+        if self.link_depth > 0 {
+            current.link_bytes += added;
+        }
+        if self.bold_depth > 0 {
+            current.bold_bytes += added;
+        }
+    }
+
+    /// Ends the block that is being read.
+    fn flush(&mut self) {
+        let mut run = std::mem::take(&mut self.current);
+        // Links that are open go on in the next block.
+        self.current.link_count = u16::from(self.link_depth > 0);
+        run.text.truncate(run.text.trim_end().len());
+        if run.text.is_empty() || self.open.is_empty() {
+            return;
+        }
+        let Some(open) = self.open.iter().rev().find(|open| open.flow == Flow::Block) else {
+            return;
+        };
+        let element = open.element;
+        let (kind, level) = self.kind_of(element);
+        let (chars, words) = measure(&run.text);
+        let share = |bytes: u32| (bytes as u64 * chars as u64 / run.text.len() as u64) as u32;
+        self.out.blocks.push(Block {
+            kind,
+            level,
+            element,
+            map: run.map,
+            start: run.start,
+            end: run.end,
+            chars,
+            words,
+            link_chars: share(run.link_bytes),
+            link_count: if run.link_bytes > 0 {
+                run.link_count
+            } else {
+                0
+            },
+            bold_chars: share(run.bold_bytes),
+            text: run.text,
+        });
+    }
+
+    fn kind_of(&self, element: u32) -> (Kind, u8) {
+        let mut in_quote = false;
+        for (steps, ancestor) in self.out.ancestors(element).enumerate() {
+            match ancestor.name {
+                Name::Heading => {
+                    let name = self
+                        .out
+                        .html_element_of(ancestor)
+                        .map_or("h2", |e| e.name());
+                    return (Kind::Heading, name.as_bytes()[1] - b'0');
+                }
+                Name::Code => return (Kind::Code, 0),
+                Name::Row => return (Kind::TableRow, 0),
+                Name::Term | Name::Description => return (Kind::Definition, 0),
+                Name::Item => return (Kind::ListItem, 0),
+                Name::Cell if steps > 0 => break,
+                Name::Quote => in_quote = true,
+                Name::Article | Name::Main | Name::Body => break,
+                _ => {}
+            }
+        }
+        (
+            if in_quote {
+                Kind::Quote
+            } else {
+                Kind::Paragraph
+            },
+            0,
+        )
+    }
+}
+
+impl<'s> Blocks<'s> {
+    fn html_element_of(&self, element: &Element) -> Option<&'s HtmlElement> {
+        self.source
+            .html
+            .tree
+            .get(element.node)?
+            .value()
+            .as_element()
+    }
+}
+
+/// Characters that take no room: soft hyphen, zero width space, word joiner, byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+fn hides(style: &str) -> bool {
+    let mut declarations = style
+        .split(';')
+        .filter_map(|declaration| declaration.split_once(':'));
+    declarations.any(|(property, value)| {
+        let value = value.trim();
+        (property.trim().eq_ignore_ascii_case("display") && value.starts_with("none"))
+            || (property.trim().eq_ignore_ascii_case("visibility") && value.starts_with("hidden"))
+    })
+}
+
+/// Whether a row is data, one line for a reader, and not a page laid out in cells.
+fn is_data_row(row: ego_tree::NodeRef<'_, Node>) -> bool {
+    let (mut cell_count, mut bytes) = (0, 0);
+    for node in row.descendants().skip(1) {
+        match node.value() {
+            Node::Text(text) => bytes += text.trim().len(),
+            Node::Element(element) => match flow_and_name(&element.name.local).1 {
+                Name::Cell => cell_count += 1,
+                Name::Table
+                | Name::Heading
+                | Name::Form
+                | Name::Code
+                | Name::Article
+                | Name::Section => {
+                    return false;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        if bytes > MAX_ROW_BYTES {
+            return false;
+        }
+    }
+    cell_count > 1
+}
+
+/// Characters without white space, and words; scripts without spaces count two characters a word.
+pub fn measure(text: &str) -> (u32, u32) {
+    let (mut chars, mut words, mut dense, mut in_word) = (0, 0, 0, false);
+    for c in text.chars() {
+        if c.is_whitespace() {
+            in_word = false;
+            continue;
+        }
+        chars += 1;
+        let is_dense = vocabulary::is_dense_script(c);
+        if is_dense {
+            dense += 1;
+        }
+        let is_word = !is_dense && c.is_alphanumeric();
+        if is_word && !in_word {
+            words += 1;
+        }
+        in_word = is_word || (in_word && matches!(c, '\'' | '’' | '-'));
+    }
+    (chars, words + dense / 2)
+}

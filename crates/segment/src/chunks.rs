@@ -1,0 +1,361 @@
+//! Blocks of content to segments: heading paths, joins and splits near a size, places.
+
+use crate::blocks::{Block, Blocks, Element, Name};
+use crate::features::is_sentence_end;
+use crate::tokens::token_count;
+use crate::{Kind, Options, Segment};
+use std::collections::HashMap;
+
+/// The segments of the blocks that are `kept`. `html` is the source the blocks were read from.
+pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> Vec<Segment> {
+    let mut headings = Headings::default();
+    let mut parts: Vec<Part> = Vec::new();
+    for (block, kept) in page.blocks.iter().zip(kept) {
+        if block.kind == Kind::Heading {
+            // A title that stands apart from the content still heads it; other headings do not.
+            let names_page = block.level == 1 && !is_aside(&page.elements[block.element as usize]);
+            if *kept || names_page {
+                headings.enter(block.level, &block.text);
+            }
+        }
+        if !kept {
+            continue;
+        }
+        if options.join && block.kind != Kind::Heading {
+            for part in split(block, options) {
+                match parts.last_mut() {
+                    Some(last) if last.takes(&part, headings.version, options) => last.join(part),
+                    _ => parts.push(Part {
+                        heading_version: headings.version,
+                        ..part
+                    }),
+                }
+                if let Some(last) = parts.last_mut() {
+                    last.heading_path.get_or_insert_with(|| headings.path());
+                }
+            }
+        } else {
+            let path = headings.path();
+            let above = path.len() - usize::from(block.kind == Kind::Heading);
+            parts.push(Part {
+                heading_path: Some(path[..above].to_vec()),
+                heading_version: headings.version,
+                ..Part::of(block, 0, block.text.len())
+            });
+        }
+    }
+    let mut paths = CssPaths::new(page);
+    let mut chars = CharOffsets {
+        html,
+        byte: 0,
+        chars: 0,
+    };
+    // Blocks can leave the source's order where the parser moved them, so places are looked up sorted.
+    let mut places: Vec<u32> = parts
+        .iter()
+        .flat_map(|part| [part.start, part.end])
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let offsets: Vec<u32> = places.iter().map(|byte| chars.at(*byte)).collect();
+    let char_at = |byte: u32| {
+        places
+            .binary_search(&byte)
+            .map_or(0, |index| offsets[index])
+    };
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(position, part)| Segment {
+            position: position as u32,
+            kind: part.kind,
+            heading_path: part.heading_path.unwrap_or_default(),
+            char_start: char_at(part.start),
+            char_end: char_at(part.end),
+            css_path: paths.of(part.element),
+            token_count: part.tokens,
+            text: part.text,
+        })
+        .collect()
+}
+
+/// What is embedded for each segment: its text, with its heading path (or the page's title) in
+/// front where it is not a heading, so that a short text is not torn out of what it is about.
+pub fn embedding_texts(page_title: &str, segments: &[Segment]) -> Vec<String> {
+    segments
+        .iter()
+        .map(|segment| {
+            let path = match &segment.heading_path[..] {
+                _ if segment.kind == Kind::Heading => String::new(),
+                [] => page_title.to_owned(),
+                path => path.join(" > "),
+            };
+            if path.is_empty() {
+                segment.text.clone()
+            } else {
+                format!("{path}\n{}", segment.text)
+            }
+        })
+        .collect()
+}
+
+fn is_aside(element: &Element) -> bool {
+    let aside = Name::Nav.bit() | Name::Footer.bit() | Name::Aside.bit() | Name::Hidden.bit();
+    element.context & aside != 0
+}
+
+/// The headings that the walk is under.
+#[derive(Default)]
+struct Headings {
+    open: Vec<(u8, String)>,
+    /// Grows with each heading.
+    version: u32,
+}
+
+impl Headings {
+    fn enter(&mut self, level: u8, text: &str) {
+        while self.open.last().is_some_and(|(last, _)| *last >= level) {
+            self.open.pop();
+        }
+        self.open.push((level, text.replace('\n', " ")));
+        self.version += 1;
+    }
+
+    fn path(&self) -> Vec<String> {
+        self.open.iter().map(|(_, text)| text.clone()).collect()
+    }
+}
+
+/// A segment in the making.
+struct Part {
+    kind: Kind,
+    /// Tokens of the longest block so far, which gives the kind.
+    longest: u32,
+    text: String,
+    tokens: u32,
+    start: u32,
+    end: u32,
+    element: u32,
+    heading_path: Option<Vec<String>>,
+    heading_version: u32,
+}
+
+impl Part {
+    /// Bytes `from..to` of a block's text.
+    fn of(block: &Block, from: usize, to: usize) -> Part {
+        let text = block.text[from..to].trim();
+        let tokens = token_count(text);
+        let start = if from == 0 {
+            block.start
+        } else {
+            block.source_at(from)
+        };
+        let end = if to == block.text.len() {
+            block.end
+        } else {
+            block.source_end(to)
+        };
+        Part {
+            kind: block.kind,
+            longest: tokens,
+            text: text.to_owned(),
+            tokens,
+            start: start.min(end),
+            end: end.max(start),
+            element: block.element,
+            heading_path: None,
+            heading_version: 0,
+        }
+    }
+
+    fn takes(&self, next: &Part, heading_version: u32, options: &Options) -> bool {
+        let is_run = self.kind == next.kind
+            && matches!(
+                self.kind,
+                Kind::ListItem | Kind::TableRow | Kind::Definition | Kind::Code
+            );
+        let is_short = self.tokens.min(next.tokens) < options.min_tokens;
+        self.kind != Kind::Heading
+            && self.heading_version == heading_version
+            && self.tokens + next.tokens <= options.target_tokens
+            && (is_run || is_short)
+            && self.end <= next.start
+    }
+
+    fn join(&mut self, next: Part) {
+        self.text.push('\n');
+        self.text.push_str(&next.text);
+        self.tokens += next.tokens;
+        self.end = next.end;
+        if next.longest > self.longest {
+            (self.longest, self.kind) = (next.longest, next.kind);
+        }
+    }
+}
+
+impl Block {
+    /// Where the byte `at` of the text stands in the source.
+    fn source_at(&self, at: usize) -> u32 {
+        let index = self
+            .map
+            .partition_point(|(text, _)| *text as usize <= at)
+            .max(1)
+            - 1;
+        let (text, source) = self.map[index];
+        source + (at as u32 - text)
+    }
+
+    /// Where the text before byte `at` ends in the source.
+    fn source_end(&self, at: usize) -> u32 {
+        let text = self.text[..at].trim_end();
+        let last = text.chars().next_back().map_or(0, char::len_utf8);
+        self.source_at(text.len() - last) + last as u32
+    }
+}
+
+/// A block as parts of at most the maximum, cut at sentences near the target, else at words.
+fn split(block: &Block, options: &Options) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    if token_count(&block.text) > options.max_tokens {
+        let text = &*block.text;
+        // Ends of pieces, from the best to cut at (a line, a sentence) to the worst.
+        let (mut piece_start, mut tokens) = (0, 0);
+        for end in sentence_ends(text, options.target_tokens) {
+            let piece = token_count(&text[piece_start..end]);
+            if tokens > 0 && tokens + piece > options.target_tokens {
+                parts.push(Part::of(block, from, piece_start));
+                (from, tokens) = (piece_start, 0);
+            }
+            tokens += piece;
+            piece_start = end;
+        }
+    }
+    parts.push(Part::of(block, from, block.text.len()));
+    parts.retain(|part| !part.text.is_empty());
+    parts
+}
+
+/// Byte offsets behind each sentence or line; sentences over `limit` tokens are cut at words, and
+/// words over it anywhere.
+fn sentence_ends(text: &str, limit: u32) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let (mut start, mut last_space, mut after_end) = (0, 0, false);
+    let mut rough_tokens = 0;
+    for (at, c) in text.char_indices() {
+        let is_space = c.is_whitespace();
+        let is_dense_end = matches!(c, '。' | '！' | '？' | '．' | '।' | '۔');
+        if c == '\n' || (is_space && after_end) {
+            ends.push(at + c.len_utf8());
+            (start, last_space, rough_tokens) = (at + c.len_utf8(), 0, 0);
+        } else if is_dense_end {
+            ends.push(at + c.len_utf8());
+            (start, last_space, rough_tokens) = (at + c.len_utf8(), 0, 0);
+        } else if is_space {
+            last_space = at + c.len_utf8();
+        }
+        if !is_space {
+            // Closing quotes and brackets belong to the sentence before.
+            after_end = is_sentence_end(c)
+                || (after_end && matches!(c, '"' | '”' | '’' | ')' | '»' | '\''));
+        }
+        rough_tokens += 1;
+        // Looked at rarely: counting is linear.
+        if rough_tokens % 64 == 0 && token_count(&text[start..at]) > limit {
+            let cut = if last_space > start { last_space } else { at };
+            if cut > start {
+                ends.push(cut);
+                (start, last_space, rough_tokens) = (cut, 0, 0);
+            }
+        }
+    }
+    ends.push(text.len());
+    ends.dedup();
+    ends
+}
+
+/// Counts characters up to growing byte offsets.
+struct CharOffsets<'s> {
+    html: &'s str,
+    byte: usize,
+    chars: u32,
+}
+
+impl CharOffsets<'_> {
+    fn at(&mut self, byte: u32) -> u32 {
+        let byte = (byte as usize).min(self.html.len());
+        let between = &self.html.as_bytes()[self.byte..byte];
+        // Every byte but those that continue a character.
+        self.chars += between
+            .iter()
+            .map(|b| u32::from((*b as i8) >= -0x40))
+            .sum::<u32>();
+        self.byte = byte;
+        self.chars
+    }
+}
+
+/// Selectors, from the nearest element with an id of its own or from the root.
+struct CssPaths<'p, 's> {
+    page: &'p Blocks<'s>,
+    ids: HashMap<&'s str, u32>,
+}
+
+impl<'p, 's> CssPaths<'p, 's> {
+    fn new(page: &'p Blocks<'s>) -> CssPaths<'p, 's> {
+        let mut ids = HashMap::new();
+        for element in page
+            .source
+            .html
+            .tree
+            .values()
+            .filter_map(|node| node.as_element())
+        {
+            if let Some(id) = element.attrs.iter().find(|(name, _)| &*name.local == "id") {
+                *ids.entry(&*id.1).or_default() += 1;
+            }
+        }
+        CssPaths { page, ids }
+    }
+
+    fn of(&mut self, element: u32) -> String {
+        let mut steps = Vec::new();
+        let mut next = element;
+        loop {
+            let Some(html) = self.page.html_element(next) else {
+                break;
+            };
+            let id = html
+                .attrs
+                .iter()
+                .find(|(name, _)| &*name.local == "id")
+                .map(|(_, id)| &**id);
+            if let Some(id) = id.filter(|id| is_plain_name(id) && self.ids.get(id) == Some(&1)) {
+                steps.push(format!("#{id}"));
+                break;
+            }
+            let element = &self.page.elements[next as usize];
+            let name = html.name();
+            let name = if is_plain_name(name) { name } else { "*" };
+            steps.push(match (name, element.nth) {
+                ("html" | "body", _) | (_, 0) | ("*", _) => name.to_owned(),
+                (name, nth) => format!("{name}:nth-of-type({nth})"),
+            });
+            if next == 0 {
+                break;
+            }
+            next = element.parent;
+        }
+        steps.reverse();
+        steps.join(" > ")
+    }
+}
+
+/// Needs no escaping in a selector.
+fn is_plain_name(name: &str) -> bool {
+    name.len() <= 80
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
