@@ -1,6 +1,6 @@
 // A draft's text from an LLM, as JSON by a schema. What to ask and whether the answer will do is Rust's business.
-import Anthropic from "npm:@anthropic-ai/sdk@1.12.0";
-import OpenAI from "npm:openai@7.57.0";
+import type Anthropic from "npm:@anthropic-ai/sdk@1.12.0";
+import type OpenAI from "npm:openai@7.57.0";
 import type { Env } from "./env.ts";
 import { Failure } from "./failure.ts";
 
@@ -41,9 +41,13 @@ export async function askForDraft(
     timeout: timeoutMs,
     fetch: fetcher,
   };
-  return settings.provider === "anthropic"
-    ? await askAnthropic(prompt, settings.model, new Anthropic(client), signal)
-    : await askOpenAi(prompt, settings.model, new OpenAI(client), signal);
+  // Only the provider's own client is loaded: each costs a cold start some hundred milliseconds.
+  if (settings.provider === "anthropic") {
+    const { default: Anthropic } = await import("npm:@anthropic-ai/sdk@1.12.0");
+    return await askAnthropic(prompt, settings.model, new Anthropic(client), signal);
+  }
+  const { default: OpenAI } = await import("npm:openai@7.57.0");
+  return await askOpenAi(prompt, settings.model, new OpenAI(client), signal);
 }
 
 async function askOpenAi(

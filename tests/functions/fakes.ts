@@ -77,3 +77,6 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** The Deno that runs the functions of a test's stack; FUNCTIONS_DENO=2.1 takes the one hosted Supabase is like. */
+export const deno = Deno.env.get("FUNCTIONS_DENO") === "2.1" ? "2.1" : "newest";

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { startStack } from "../../local/stack.ts";
-import { until } from "./fakes.ts";
+import { deno, until } from "./fakes.ts";
 import { keywords, writeSite } from "./site.ts";
 
 const workers = {
@@ -20,7 +20,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn(test) {
-    await using stack = await startStack({ ticker: false });
+    await using stack = await startStack({ deno, ticker: false });
     const { sql } = stack;
     const site = await writeSite();
     const url = `${await stack.serveFile(site)}article.html`;
@@ -226,7 +226,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await using stack = await startStack({ ticker: false, env: { OPENAI_API_KEY: "" } });
+    await using stack = await startStack({ deno, ticker: false, env: { OPENAI_API_KEY: "" } });
     const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-segment-embed-worker`, {
       method: "POST",
       headers: { apikey: stack.secretKey },

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { until } from "./fakes.ts";
+import { deno, until } from "./fakes.ts";
 import { keywords, writeSite } from "./site.ts";
 
 const stages = [
@@ -81,6 +81,7 @@ Deno.test({
   sanitizeResources: false,
   async fn(test) {
     await using stack = await startStack({
+      deno,
       ticker: false,
       env: { PAGEPERFECT_QUEUE_VISIBILITY: "6" },
     });
