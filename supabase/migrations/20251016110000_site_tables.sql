@@ -206,6 +206,7 @@ create table if not exists public.embedding_cache (
 );
 comment on table public.embedding_cache is 'Paid-for embeddings, so that no retry and no re-crawl pays twice';
 comment on column public.embedding_cache.embedding is 'f32 little-endian, 4 bytes a dimension: the bytes the embedding API sends';
+create index if not exists embedding_cache_created_at_idx on public.embedding_cache using brin (created_at);
 
 -- What the cache holds of p_texts: a JSON array in their order, base64 of the f32s or null.
 create or replace function public.embedding_cache_get(p_model text, p_dimensions integer, p_texts text[])
@@ -262,6 +263,23 @@ begin
 end;
 $$;
 
+-- Forgets embeddings older than p_after: the largest table, and cheap to fill again. One bounded step; returns its count.
+create or replace function public.prune_embedding_cache(p_after interval default '90 days', p_limit integer default 5000)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  delete from public.embedding_cache
+  where ctid in (select c.ctid from public.embedding_cache as c where c.created_at < now() - p_after limit p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+
 -- Site tables are private to the service until a policy says otherwise (see the access migration).
 do $$
 declare
@@ -282,3 +300,5 @@ revoke execute on function public.embedding_cache_get(text, integer, text[]) fro
 grant execute on function public.embedding_cache_get(text, integer, text[]) to service_role;
 revoke execute on function public.embedding_cache_put(text, integer, text[], text[]) from public, anon, authenticated;
 grant execute on function public.embedding_cache_put(text, integer, text[], text[]) to service_role;
+revoke execute on function public.prune_embedding_cache(interval, integer) from public, anon, authenticated;
+grant execute on function public.prune_embedding_cache(interval, integer) to service_role;

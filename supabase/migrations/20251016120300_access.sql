@@ -49,7 +49,7 @@ begin
       'create_pageperfect_job', 'get_stage_input', 'get_pageperfect_report',
       'commit_submit_crawl', 'commit_wait_crawl', 'commit_segment_embed', 'commit_keyword_clustering',
       'commit_gap_analysis', 'commit_rewrite_draft',
-      'claim_crawl_jobs', 'complete_crawl', 'fail_crawl', 'pending_crawl_count')))
+      'claim_crawl_jobs', 'complete_crawl', 'fail_crawl', 'pending_crawl_count', 'prune_crawls')))
   loop
     execute format('revoke execute on function %s from public, anon, authenticated', v.signature);
     if v.nspname = 'public' then

@@ -122,7 +122,7 @@ as $$
     ('pageperfect-crawl', '30 seconds',
       'select pipeline.ring(''crawl-cron'') where public.pending_crawl_count() > 0'),
     -- One bounded step a minute for an hour: no long transaction, and nothing to do once all is gone.
-    ('pageperfect-retention', '* 3 * * *', 'select public.prune()'),
+    ('pageperfect-retention', '* 3 * * *', 'select public.prune(), public.prune_crawls(), public.prune_embedding_cache()'),
     ('pageperfect-cron-history', '10 4 * * *',
       'delete from cron.job_run_details where end_time < now() - interval ''3 days''');
 $$;
