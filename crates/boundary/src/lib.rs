@@ -4,6 +4,8 @@
 //! as JavaScript Errors that say what happened and where, instead of `RuntimeError: unreachable`.
 
 use js_sys::{JsString, Reflect, Uint8Array};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(start)]
@@ -33,4 +35,20 @@ pub fn ascii(text: &JsString) -> Option<Vec<u8>> {
     let count = |key: &str| Reflect::get(&result, &key.into()).ok()?.as_f64();
     // Other characters take more than one byte, so not all of them find room.
     (count("read") == Some(f64::from(length)) && bytes.is_ascii()).then_some(bytes)
+}
+
+/// Reads a JavaScript value; `what` names it in the error.
+pub fn read<T: DeserializeOwned>(what: &str, value: JsValue) -> Result<T, JsError> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| {
+        let error = error.to_string();
+        JsError::new(&format!(
+            "{what}: {}",
+            error.strip_prefix("Error: ").unwrap_or(&error)
+        ))
+    })
+}
+
+/// Writes a value as plain JavaScript objects, arrays, numbers and nulls, as JSON would have them.
+pub fn write(value: &impl Serialize) -> Result<JsValue, JsError> {
+    Ok(value.serialize(&Serializer::json_compatible())?)
 }

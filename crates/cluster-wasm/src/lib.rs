@@ -1,10 +1,9 @@
 //! JavaScript boundary of `pageperfect-cluster`. Vectors cross packed, never as objects.
 
 use js_sys::JsString;
-use pageperfect_boundary::ascii;
+use pageperfect_boundary::{ascii, read, write};
 use pageperfect_cluster::{Dbscan, Keyword, Keywords, summarize};
 use pageperfect_vector::VectorError;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -170,9 +169,8 @@ impl KeywordClustering {
         &self,
         #[wasm_bindgen(unchecked_param_type = "Keyword[]")] keywords: JsValue,
     ) -> Result<JsValue, JsError> {
-        let keywords: Vec<Keyword> = serde_wasm_bindgen::from_value(keywords)?;
-        let summaries = summarize(&self.keywords, &self.labels()?, &keywords)?;
-        Ok(summaries.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+        let keywords: Vec<Keyword> = read("keywords", keywords)?;
+        write(&summarize(&self.keywords, &self.labels()?, &keywords)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! JavaScript boundary of `pageperfect-gap`. Vectors cross packed, never as objects.
 
 use js_sys::JsString;
-use pageperfect_boundary::ascii;
+use pageperfect_boundary::{ascii, read, write};
 use pageperfect_gap::{Cluster, GapError, GapScorer as Scorer, Hit, Match as Scored};
 use pageperfect_vector::VectorError;
 use serde::{Deserialize, Serialize};
@@ -109,9 +109,9 @@ impl GapScorer {
         threshold: f64,
         top: usize,
     ) -> Result<JsValue, JsError> {
-        let cluster_ids: Vec<Id> = serde_wasm_bindgen::from_value(clusters.clone())?;
-        let clusters: Vec<Cluster> = serde_wasm_bindgen::from_value(clusters)?;
-        let segment_ids: Vec<Id> = serde_wasm_bindgen::from_value(segments)?;
+        let cluster_ids: Vec<Id> = read("clusters", clusters.clone())?;
+        let clusters: Vec<Cluster> = read("clusters", clusters)?;
+        let segment_ids: Vec<Id> = read("segments", segments)?;
         if segment_ids.len() != self.0.segment_count() {
             return Err(GapError::Count {
                 what: "segments",
@@ -138,7 +138,7 @@ impl GapScorer {
             recommendations: gaps.recommendations.iter().map(name).collect(),
             coverage: gaps.coverage.iter().map(name).collect(),
         };
-        Ok(gaps.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+        write(&gaps)
     }
 }
 

@@ -1,0 +1,329 @@
+//! DBSCAN against a plain implementation of scikit-learn's rule, and the properties it must have.
+
+use pageperfect_cluster::{Dbscan, DbscanError, Keywords, NOISE};
+use proptest::prelude::*;
+
+fn keywords(rows: &[Vec<f32>]) -> Keywords {
+    let mut keywords = Keywords::new(rows.first().map_or(1, Vec::len)).unwrap();
+    rows.iter().for_each(|row| keywords.push(row).unwrap());
+    keywords
+}
+
+fn dbscan(rows: &[Vec<f32>], eps: f64, min_points: u32) -> Vec<i32> {
+    let keywords = keywords(rows);
+    let mut dbscan = Dbscan::new(&keywords, eps, min_points).unwrap();
+    dbscan.run(&keywords);
+    assert!(dbscan.undecided(&keywords).is_empty());
+    dbscan.labels(&keywords)
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum()
+    };
+    let norms = dot(a, a).sqrt() * dot(b, b).sqrt();
+    if norms == 0.0 {
+        1.0
+    } else {
+        1.0 - (dot(a, b) / norms).clamp(-1.0, 1.0)
+    }
+}
+
+/// As scikit-learn does it: all neighbours of all points, then a search from each core point.
+fn reference(rows: &[Vec<f32>], eps: f64, min_points: u32) -> Vec<i32> {
+    let neighbours: Vec<Vec<usize>> = (0..rows.len())
+        .map(|a| {
+            (0..rows.len())
+                .filter(|&b| a == b || distance(&rows[a], &rows[b]) <= eps)
+                .collect()
+        })
+        .collect();
+    let is_core = |point: usize| neighbours[point].len() >= min_points as usize;
+    let mut labels = vec![NOISE; rows.len()];
+    let mut next = 0;
+    for start in 0..rows.len() {
+        if labels[start] != NOISE || !is_core(start) {
+            continue;
+        }
+        let mut stack = vec![start];
+        while let Some(point) = stack.pop() {
+            if labels[point] == NOISE {
+                labels[point] = next;
+                if is_core(point) {
+                    stack.extend(
+                        neighbours[point]
+                            .iter()
+                            .filter(|&&other| labels[other] == NOISE),
+                    );
+                }
+            }
+        }
+        next += 1;
+    }
+    labels
+}
+
+fn partition(labels: &[i32]) -> Vec<Option<usize>> {
+    labels
+        .iter()
+        .map(|label| (*label != NOISE).then(|| labels.iter().position(|x| x == label).unwrap()))
+        .collect()
+}
+
+/// Whether no pair is so close to the boundary that a rounded copy might fall on the other side.
+fn is_clear(rows: &[Vec<f32>], eps: f64) -> bool {
+    let pairs = (0..rows.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
+    pairs
+        .into_iter()
+        .all(|(a, b)| (distance(&rows[a], &rows[b]) - eps).abs() > 1e-5)
+}
+
+/// Points in a few bunches, so that clusters, borders and noise all come up.
+fn points() -> impl Strategy<Value = Vec<Vec<f32>>> {
+    (2usize..24, 0usize..70, any::<u64>(), 0.1f32..1.2).prop_map(
+        |(dimensions, count, seed, spread)| {
+            let mut state = seed | 1;
+            let mut random = move || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let mut row = |scale: f32| {
+                (0..dimensions)
+                    .map(|_| random() * scale)
+                    .collect::<Vec<f32>>()
+            };
+            let centres: Vec<Vec<f32>> = (0..5).map(|_| row(1.0)).collect();
+            (0..count)
+                .map(|i| {
+                    centres[i % 5]
+                        .iter()
+                        .zip(row(spread))
+                        .map(|(c, x)| c + x)
+                        .collect()
+                })
+                .collect()
+        },
+    )
+}
+
+fn parameters() -> impl Strategy<Value = (f64, u32)> {
+    (
+        prop::sample::select(vec![0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.0]),
+        1u32..6,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn labels_are_those_of_the_plain_rule(rows in points(), (eps, min_points) in parameters()) {
+        prop_assert_eq!(dbscan(&rows, eps, min_points), reference(&rows, eps, min_points));
+    }
+
+    #[test]
+    fn order_changes_numbers_but_not_clusters(
+        rows in points(), eps in 0.02f64..1.0, min_points in 1u32..3, seed in any::<u64>(),
+    ) {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|&i| (i as u64 + 1).wrapping_mul(seed | 1));
+        let shuffled: Vec<Vec<f32>> = order.iter().map(|&i| rows[i].clone()).collect();
+        let found = dbscan(&shuffled, eps, min_points);
+        let mut back = vec![NOISE; rows.len()];
+        order.iter().zip(found).for_each(|(&i, label)| back[i] = label);
+        prop_assert_eq!(partition(&back), partition(&dbscan(&rows, eps, min_points)));
+    }
+
+    #[test]
+    fn length_does_not_count(rows in points(), eps in 0.02f64..1.0, min_points in 1u32..6) {
+        prop_assume!(is_clear(&rows, eps));
+        let scaled: Vec<Vec<f32>> = (rows.iter().enumerate())
+            .map(|(i, row)| row.iter().map(|x| x * (1.0 + i as f32) * 0.37).collect())
+            .collect();
+        prop_assert_eq!(dbscan(&scaled, eps, min_points), dbscan(&rows, eps, min_points));
+    }
+
+    #[test]
+    fn a_larger_eps_only_joins(rows in points(), eps in 0.02f64..0.9, more in 0.0f64..0.5) {
+        let (before, after) = (dbscan(&rows, eps, 2), dbscan(&rows, eps + more, 2));
+        for a in 0..rows.len() {
+            for b in (0..a).filter(|&b| before[a] == before[b] && before[a] != NOISE) {
+                prop_assert!(after[a] == after[b] && after[a] != NOISE);
+            }
+        }
+    }
+
+    #[test]
+    fn more_min_points_only_make_noise(rows in points(), (eps, min_points) in parameters()) {
+        let (before, after) = (dbscan(&rows, eps, min_points), dbscan(&rows, eps, min_points + 1));
+        prop_assert!(before.iter().zip(after).all(|(&before, after)| before != NOISE || after == NOISE));
+    }
+
+    #[test]
+    fn a_twin_takes_a_point_out_of_the_noise(rows in points(), eps in 0.02f64..1.0) {
+        let labels = dbscan(&rows, eps, 2);
+        if let Some(lonely) = labels.iter().position(|&label| label == NOISE)
+            && rows[lonely].iter().any(|&x| x != 0.0)
+        {
+            let mut more = rows.clone();
+            more.push(rows[lonely].clone());
+            let found = dbscan(&more, eps, 2);
+            prop_assert!(found[lonely] != NOISE && found[lonely] == found[rows.len()]);
+            prop_assert_eq!(found.iter().filter(|&&label| label == found[lonely]).count(), 2);
+        }
+    }
+
+    #[test]
+    fn chunks_checkpoints_and_exactness_change_nothing(
+        rows in points(), (eps, min_points) in parameters(), chunk in 1usize..9,
+    ) {
+        let mut chunked = Keywords::new(rows.first().map_or(1, Vec::len)).unwrap();
+        for rows in rows.chunks(chunk) {
+            chunked.push(&rows.concat()).unwrap();
+        }
+        let mut first = Dbscan::exact(&chunked, eps, min_points).unwrap();
+        first.advance(&chunked);
+        let mut second = Dbscan::new(&chunked, eps, min_points).unwrap();
+        second.restore(&chunked, &first.checkpoint(&chunked)).unwrap();
+        second.run(&chunked);
+        prop_assert_eq!(second.labels(&chunked), dbscan(&rows, eps, min_points));
+    }
+}
+
+#[test]
+fn numbers_go_by_the_first_core_point_and_a_border_point_takes_the_lowest() {
+    // Two cores with three neighbours each, and a point in the middle that is near both.
+    let angle = |degrees: f32| vec![degrees.to_radians().cos(), degrees.to_radians().sin()];
+    let rows: Vec<Vec<f32>> = [90.0, 0.0, 40.0, 20.0, 60.0, -9.0, 89.0, 1.0, 91.0]
+        .map(angle)
+        .to_vec();
+    let eps = 1.0 - 20.5f64.to_radians().cos();
+    assert_eq!(dbscan(&rows, eps, 4), reference(&rows, eps, 4));
+}
+
+#[test]
+fn the_boundary_belongs_to_the_neighbourhood() {
+    // Exact in binary: a cosine of one half.
+    let rows = vec![vec![1.0, 0.0, 0.0, 0.0], vec![0.5, 0.5, 0.5, 0.5]];
+    assert_eq!(dbscan(&rows, 0.5, 2), [0, 0]);
+    assert_eq!(dbscan(&rows, 0.499_999_999, 2), [NOISE, NOISE]);
+}
+
+#[test]
+fn the_point_itself_counts() {
+    let rows = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
+    assert_eq!(dbscan(&rows, 0.3, 1), [0, 1]);
+    assert_eq!(dbscan(&rows, 0.3, 2), [NOISE, NOISE]);
+}
+
+#[test]
+fn a_zero_vector_is_at_distance_one_from_all() {
+    let rows = vec![
+        vec![0.0, 0.0],
+        vec![1.0, 0.0],
+        vec![1.0, 0.0],
+        vec![0.0, 0.0],
+    ];
+    assert_eq!(dbscan(&rows, 0.3, 2), [NOISE, 0, 0, NOISE]);
+    assert_eq!(dbscan(&rows, 1.0, 2), [0, 0, 0, 0]);
+}
+
+#[test]
+fn all_within_two_and_none_of_nothing() {
+    let rows = vec![vec![1.0, 0.0], vec![-1.0, 0.0], vec![0.0, 1.0]];
+    assert_eq!(dbscan(&rows, 2.0, 3), [0, 0, 0]);
+    assert!(dbscan(&[], 0.3, 2).is_empty());
+}
+
+#[test]
+fn parameters_out_of_range_are_refused() {
+    let keywords = Keywords::new(2).unwrap();
+    for eps in [0.0, -0.1, 2.1, f64::NAN] {
+        assert!(matches!(
+            Dbscan::new(&keywords, eps, 2),
+            Err(DbscanError::Eps(_))
+        ));
+    }
+    assert_eq!(
+        Dbscan::new(&keywords, 0.3, 0).err(),
+        Some(DbscanError::MinPoints)
+    );
+}
+
+#[test]
+fn a_checkpoint_of_something_else_is_refused() {
+    let (one, other) = (keywords(&[vec![1.0, 0.5]]), keywords(&[vec![1.0, 0.75]]));
+    let checkpoint = Dbscan::new(&one, 0.3, 2).unwrap().checkpoint(&one);
+    let mut dbscan = Dbscan::new(&other, 0.3, 2).unwrap();
+    assert_eq!(
+        dbscan.restore(&other, &checkpoint),
+        Err(DbscanError::Checkpoint)
+    );
+    let mut dbscan = Dbscan::new(&one, 0.3, 2).unwrap();
+    for length in 0..checkpoint.len() {
+        assert_eq!(
+            dbscan.restore(&one, &checkpoint[..length]),
+            Err(DbscanError::Checkpoint)
+        );
+    }
+    assert_eq!(dbscan.restore(&one, &checkpoint), Ok(()));
+}
+
+/// Enough rows of enough dimensions that sketches choose the candidates.
+fn site(count: usize, common: f32, seed: u64) -> Vec<Vec<f32>> {
+    let dimensions = 256;
+    let mut state = seed;
+    let mut random = move || {
+        // The sum of four uniform numbers is near enough to a normal one.
+        (0..4).fold(-2.0, |sum, _| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            sum + (state >> 40) as f32 / (1u64 << 24) as f32
+        })
+    };
+    let mut row = || (0..dimensions).map(|_| random()).collect::<Vec<f32>>();
+    let shared = row();
+    let mut group = row();
+    (0..count)
+        .map(|index| {
+            if index % 7 == 0 {
+                group = row();
+            }
+            let near = 0.5 + 0.1 * (index % 5) as f32;
+            let weights = [common, (1.0 - common) * near, (1.0 - common) * (1.0 - near)];
+            let [a, b, c] = weights.map(f32::sqrt);
+            let own = row();
+            (0..dimensions)
+                .map(|i| a * shared[i] + b * group[i] + c * own[i])
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn sketches_lose_nothing() {
+    for (common, seed) in [(0.0, 1), (0.25, 2), (0.45, 3)] {
+        let rows = site(2600, common, seed);
+        let keywords = keywords(&rows);
+        for min_points in [2, 4] {
+            let run = |mut dbscan: Dbscan| {
+                dbscan.run(&keywords);
+                dbscan.labels(&keywords)
+            };
+            let sketched = run(Dbscan::new(&keywords, 0.3, min_points).unwrap());
+            let exact = run(Dbscan::exact(&keywords, 0.3, min_points).unwrap());
+            assert_eq!(sketched, exact, "common {common}, min_points {min_points}");
+            let count = exact.iter().max().unwrap() + 1;
+            assert!(
+                count > 50,
+                "common {common}, min_points {min_points}: {count} clusters"
+            );
+        }
+    }
+}
