@@ -37,6 +37,7 @@ export interface JobResult {
     id: number;
     is_noise: boolean;
     label: string;
+    medoid_query: string;
     queries: string[];
     size: number;
     cohesion: number | null;
@@ -127,7 +128,10 @@ export interface Section {
 export type Coverage = "covered" | "partly" | "gap";
 
 export interface ReportCluster {
+  /** The medoid's query and the terms that set the cluster apart. */
   label: string;
+  /** The query nearest to the cluster's middle: its name in the renderings. */
+  medoid_query: string;
   /** By impressions, highest first. */
   queries: string[];
   query_count: number;
@@ -188,7 +192,7 @@ export interface Report {
   /** Every cluster, by impressions. */
   coverage: (ReportCluster & { coverage: Coverage; cohesion: number | null })[];
   /** Queries that are like no other: kept apart, never merged into a cluster; by impressions. */
-  noise: (Omit<ReportCluster, "label" | "queries" | "query_count"> & {
+  noise: (Omit<ReportCluster, "label" | "medoid_query" | "queries" | "query_count"> & {
     query: string;
     coverage: Coverage;
   })[];
@@ -246,6 +250,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
   const clusters = byImpressions.filter((cluster) => !cluster.is_noise);
   const coverage = clusters.map((cluster) => ({
     label: cluster.label,
+    medoid_query: cluster.medoid_query,
     queries: cluster.queries,
     query_count: cluster.size,
     cohesion: round(cluster.cohesion, 4),
@@ -260,6 +265,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
     return {
       rank: gap.rank,
       label: gap.label,
+      medoid_query: cluster?.medoid_query ?? gap.label,
       queries: gap.queries,
       query_count: gap.queries.length,
       impressions: gap.impressions,

@@ -66,7 +66,7 @@ export function renderMarkdown(report: Report): string {
       "rlrrrrrr",
       report.gaps.map((gap) => [
         String(gap.rank),
-        md(gap.label),
+        md(gap.medoid_query),
         number(gap.query_count),
         number(gap.impressions),
         number(gap.clicks),
@@ -77,7 +77,7 @@ export function renderMarkdown(report: Report): string {
     );
   }
   for (const gap of report.gaps) {
-    lines.push(`### ${gap.rank}. ${md(gap.label)}`, "");
+    lines.push(`### ${gap.rank}. ${md(gap.medoid_query)}`, "");
     lines.push(
       `- Asked: ${gap.queries.slice(0, 12).map(md).join(" · ")}` + ellipsis(gap.queries, 12),
     );
@@ -133,7 +133,7 @@ export function renderMarkdown(report: Report): string {
       "llrrrrrl",
       report.coverage.map((cluster) => [
         cluster.coverage,
-        md(cluster.label),
+        md(cluster.medoid_query),
         number(cluster.query_count),
         number(cluster.impressions),
         number(cluster.clicks),

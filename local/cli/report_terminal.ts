@@ -79,15 +79,15 @@ export function renderTerminal(report: Report, options: { width: number; color: 
   for (const gap of report.gaps) {
     const topic = width - 61;
     lines.push(
-      `${right(String(gap.rank), 2)}  ${paint("bold", left(plain(gap.label), topic))}` +
+      `${right(String(gap.rank), 2)}  ${paint("bold", left(plain(gap.medoid_query), topic))}` +
         right(number(gap.query_count), 8) + right(number(gap.impressions), 12) +
         right(number(gap.clicks), 7) + right(position(gap.avg_position), 9) +
         right(gap.similarity.toFixed(2), 8) +
         paint("red", right(number(gap.opportunity), 13)),
     );
-    const label = plain(gap.label);
-    const isCut = cut(label, topic) !== label;
-    const others = gap.queries.map(plain).filter((query) => isCut || query !== label);
+    const name = plain(gap.medoid_query);
+    const isCut = cut(name, topic) !== name;
+    const others = gap.queries.map(plain).filter((query) => isCut || query !== name);
     const detail = (name: string, text: string) =>
       lines.push(`    ${paint("dim", left(name, 9))}${cut(text, width - 13)}`);
     if (others.length > 0) detail("asked", others.join(" · "));
@@ -122,7 +122,8 @@ export function renderTerminal(report: Report, options: { width: number; color: 
     const color = colors[cluster.coverage];
     lines.push((
       paint(color, left(cluster.coverage, 9) + bar) + ` ${cluster.similarity.toFixed(2)}  ` +
-      left(plain(cluster.label), topicWidth) + right(number(cluster.impressions), 12) + "  " +
+      left(plain(cluster.medoid_query), topicWidth) + right(number(cluster.impressions), 12) +
+      "  " +
       paint("dim", lastHeading(cluster.best_section))
     ).trimEnd());
   }

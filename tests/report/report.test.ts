@@ -87,7 +87,7 @@ Deno.test("the order of the database's rows does not change the report", () => {
 });
 
 Deno.test("a gap is what the database calls one, partly is the lowest third above", () => {
-  const coverage = Object.fromEntries(report.coverage.map((c) => [c.label, c.coverage]));
+  const coverage = Object.fromEntries(report.coverage.map((c) => [c.medoid_query, c.coverage]));
   assert.equal(coverage["caffeine_in_tea | how *much*"], "gap");
   assert.equal(coverage["抹茶の点て方を初心者向けに詳しく解説してほしい"], "partly");
   assert.equal(coverage["green tea temperature"], "covered");
