@@ -1,0 +1,295 @@
+// The engine against a model of its state machine: random interleavings of everything that workers,
+// the reaper, operators and the clock can do, over several connections, compared after each step.
+// A failure prints the shortest sequence that still fails, and the seed that finds it again:
+//   PAGEPERFECT_SEED=… ./pageperfect test --only deno
+
+import { deepEqual, equal } from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { startStack } from "../../local/stack.ts";
+import { type Claim, Model } from "./model.ts";
+import { addTrialPipeline, connect, createJob, pipeline, type Sql, stages } from "./trial.ts";
+
+const runCount = Number(Deno.env.get("PAGEPERFECT_RUNS") ?? 250);
+const epoch = Date.UTC(2026, 0, 1) / 1000;
+const lateLease = "no lease is older than its expiry by a minute";
+
+/** The engine through its connections, with what the model's claims and letters are called there. */
+class Engine {
+  leases: { msg_id: number; read_ct: number }[] = [];
+  letterIds: number[] = [];
+  #clocks: number[] = [];
+  constructor(readonly connections: Sql[]) {}
+
+  /** Puts a connection's clock right and hands it over: commands choose who acts. */
+  async as(worker: number, now: number): Promise<Sql> {
+    const index = worker % this.connections.length;
+    const sql = this.connections[index];
+    if (this.#clocks[index] !== now) {
+      const at = new Date((epoch + now) * 1000).toISOString();
+      await sql`select set_config('pageperfect.fake_now', ${at}, false)`;
+      this.#clocks[index] = now;
+    }
+    return sql;
+  }
+}
+
+type Step = fc.AsyncCommand<Model, Engine>;
+
+/** What both sides must agree on after every step. */
+async function compare(model: Model, engine: Engine, leasesMayBeLate = true) {
+  const sql = await engine.as(0, model.now);
+  const [row] = await sql`
+    select
+      (select coalesce(jsonb_agg(rule || ': ' || detail), '[]') from check_invariants()
+       where rule <> ${leasesMayBeLate ? lateLease : ""}) as violations,
+      (select coalesce(jsonb_object_agg(j.id, jsonb_build_object(
+          'status', j.status, 'stage', s.stage, 'attempts', s.attempt_count,
+          'visible', (extract(epoch from q.vt) - ${epoch})::float,
+          'lease', (extract(epoch from s.lease_expires_at) - ${epoch})::float,
+          'completed', (select count(*) from pipeline.job_stages as c where c.job_id = j.id and c.status = 'completed'))), '{}')
+       from public.trial_jobs as j
+       left join public.trial_job_stages as s on s.job_id = j.id and s.status in ('queued', 'processing')
+       left join pgmq.q_trial as q on q.msg_id = s.msg_id) as jobs,
+      (select count(*)::int from pgmq.q_trial) as message_count,
+      (select coalesce(jsonb_agg(d.id order by d.id), '[]') from public.trial_dead_letters as d) as letter_ids`;
+  deepEqual(row.violations, []);
+  const open = model.jobs.filter((job) => job.open);
+  deepEqual(
+    row.jobs,
+    Object.fromEntries(model.jobs.map((job) => [job.id, {
+      status: job.open ? job.open.leaseUntil === null ? "queued" : "processing" : job.status,
+      stage: job.open?.stage ?? null,
+      attempts: job.open?.attemptCount ?? null,
+      visible: job.open?.visibleAt ?? null,
+      lease: job.open?.leaseUntil ?? null,
+      completed: job.status === "completed"
+        ? stages.length
+        : stages.indexOf(job.open?.stage ?? job.failedStage ?? stages[0]),
+    }])),
+  );
+  equal(row.message_count, open.length, "messages on the queue");
+  equal(row.letter_ids.length, model.letters.length, "dead letters");
+  engine.letterIds = row.letter_ids;
+}
+
+/** A step that reads like a sentence, runs only when `ready`, and ends in a comparison. */
+function step(
+  name: string,
+  run: (model: Model, engine: Engine) => Promise<void>,
+  ready: (model: Model) => boolean = () => true,
+): Step {
+  return {
+    check: ready,
+    run: async (model, engine) => {
+      await run(model, engine);
+      await compare(model, engine, name !== "reap");
+    },
+    toString: () => name,
+  };
+}
+
+const hasJobs = (model: Model) => model.jobs.length > 0;
+const hasClaims = (model: Model) => model.claims.length > 0;
+const pick = <T>(from: T[], index: number) => from[index % from.length];
+
+const worker = fc.nat(2);
+const which = fc.nat(20); // of the jobs, claims or letters there are by then, also long-lost ones
+const seconds = fc.constantFrom(0, 1, 10, 60);
+const leaseSeconds = fc.constantFrom(1, 10, 60);
+const stage = fc.constantFrom(...stages);
+
+function onClaim(
+  name: string,
+  worker: number,
+  which: number,
+  run: (sql: Sql, lease: Engine["leases"][0], model: Model, claim: Claim) => Promise<void>,
+): Step {
+  return step(name, async (model, engine) => {
+    const claim = pick(model.claims, which);
+    const sql = await engine.as(worker, model.now);
+    await run(sql, engine.leases[claim.number], model, claim);
+  }, hasClaims);
+}
+
+const create = fc.constantFrom(0, 0, 5).map((priority) =>
+  step(`create(priority ${priority})`, async (model, engine) => {
+    const id = crypto.randomUUID();
+    const sql = await engine.as(0, model.now);
+    await createJob(sql, id, priority);
+    model.create(id, priority);
+  })
+);
+
+const claim = fc.tuple(worker, stage, leaseSeconds).map(([worker, stage, lease]) =>
+  step(`worker ${worker}: claim(${stage}, ${lease} s)`, async (model, engine) => {
+    const sql = await engine.as(worker, model.now);
+    const [{ got }] = await sql`select claim_stage(${pipeline}, ${stage}, ${lease}) as got`;
+    const expected = model.claim(stage, lease);
+    equal(got?.job_id ?? null, expected?.job.id ?? null, "the claimed job");
+    if (expected) {
+      equal(got.attempt_count, expected.job.open!.attemptCount);
+      engine.leases[expected.number] = { msg_id: got.msg_id, read_ct: got.read_ct };
+    }
+  })
+);
+
+const commit = fc.tuple(worker, which).map(([worker, which]) =>
+  onClaim(
+    `worker ${worker}: commit(claim ${which})`,
+    worker,
+    which,
+    async (sql, { msg_id, read_ct }, model, claim) => {
+      const [{ got }] = await sql`select commit_stage(${pipeline}, ${msg_id}, ${read_ct}) as got`;
+      equal(got.status, model.commit(claim));
+    },
+  )
+);
+
+const extend = fc.tuple(worker, which, leaseSeconds).map(([worker, which, lease]) =>
+  onClaim(
+    `worker ${worker}: extend(claim ${which}, ${lease} s)`,
+    worker,
+    which,
+    async (sql, { msg_id, read_ct }, model, claim) => {
+      const [{ got }] =
+        await sql`select extend_lease(${pipeline}, ${msg_id}, ${read_ct}, ${lease}) as got`;
+      equal(got, model.extend(claim, lease));
+    },
+  )
+);
+
+const fail = fc.tuple(worker, which, fc.constantFrom("retry", "retry", "dead_letter"), seconds)
+  .map(([worker, which, action, delay]) =>
+    onClaim(
+      `worker ${worker}: fail(claim ${which}, ${action}, ${delay} s)`,
+      worker,
+      which,
+      async (sql, { msg_id, read_ct }, model, claim) => {
+        const [{ got }] = await sql`
+          select fail_stage(${pipeline}, ${msg_id}, ${read_ct}, '{"message": "boom"}', ${action}, ${delay}) as got`;
+        equal(got.status, model.fail(claim, action as "retry" | "dead_letter", delay));
+      },
+    )
+  );
+
+const defer = fc.tuple(worker, which, seconds).map(([worker, which, delay]) =>
+  onClaim(
+    `worker ${worker}: defer(claim ${which}, ${delay} s)`,
+    worker,
+    which,
+    async (sql, { msg_id, read_ct }, model, claim) => {
+      const [{ got }] =
+        await sql`select defer_stage(${pipeline}, ${msg_id}, ${read_ct}, ${delay}) as got`;
+      equal(got.status, model.defer(claim, delay));
+    },
+  )
+);
+
+const wake = fc.tuple(which, stage).map(([which, stage]) =>
+  step(`wake(job ${which}, ${stage})`, async (model, engine) => {
+    const job = pick(model.jobs, which);
+    const sql = await engine.as(0, model.now);
+    const [{ got }] =
+      await sql`select pipeline.wake_stage(${pipeline}, ${job.id}, ${stage}) as got`;
+    equal(got, model.wake(job, stage));
+  }, hasJobs)
+);
+
+const cancel = which.map((which) =>
+  step(`cancel(job ${which})`, async (model, engine) => {
+    const job = pick(model.jobs, which);
+    const sql = await engine.as(0, model.now);
+    const [{ got }] = await sql`select cancel_job(${pipeline}, ${job.id}) as got`;
+    const stageThen = job.open?.stage ?? job.failedStage;
+    equal(got.cancelled, model.cancel(job));
+    job.failedStage = stageThen;
+  }, hasJobs)
+);
+
+const reap = fc.constant(step("reap", async (model, engine) => {
+  const sql = await engine.as(1, model.now);
+  const [{ got }] = await sql`select reap_expired_leases() as got`;
+  const { reaped, deadLettered } = model.reap();
+  deepEqual(got, { reaped_count: reaped, dead_lettered_count: deadLettered, resent_count: 0 });
+}));
+
+const replay = which.map((which) =>
+  step(`replay(letter ${which})`, async (model, engine) => {
+    const letter = pick(model.letters, which);
+    const id = pick(engine.letterIds, which);
+    const sql = await engine.as(2, model.now);
+    const [{ got }] = await sql`select replay_dead_letter(${pipeline}, ${id}) as got`;
+    equal(got.status, model.replay(letter));
+  }, (model) => model.letters.length > 0)
+);
+
+const advance = fc.constantFrom(1, 5, 10, 30, 90).map((by) =>
+  step(`${by} s later`, (model) => {
+    model.now += by;
+    return Promise.resolve();
+  })
+);
+
+/** Whatever happened, what is left can be worked off: no job is stuck. */
+async function drain(model: Model, engine: Engine) {
+  for (let round = 0; model.jobs.some((job) => job.open); round++) {
+    if (round > 20) throw new Error("jobs are left that nothing moves");
+    model.now += 100;
+    const sql = await engine.as(round, model.now);
+    await sql`select reap_expired_leases()`;
+    model.reap();
+    for (const stage of stages) {
+      for (;;) {
+        const [{ got }] = await sql`select claim_stage(${pipeline}, ${stage}, 60) as got`;
+        const expected = model.claim(stage, 60);
+        equal(got?.job_id ?? null, expected?.job.id ?? null, "the claimed job");
+        if (!expected) break;
+        const [{ answer }] =
+          await sql`select commit_stage(${pipeline}, ${got.msg_id}, ${got.read_ct}) as answer`;
+        equal(answer.status, model.commit(expected));
+      }
+    }
+  }
+  await compare(model, engine, false);
+}
+
+Deno.test("every interleaving of workers, reaper, operators and clock follows the model", async () => {
+  await using stack = await startStack({ ticker: false });
+  await addTrialPipeline(stack.dbUrl);
+  // check_invariants() looks at every pipeline, and here it runs after every step.
+  await stack.sql`delete from pipeline.pipelines where pipeline <> ${pipeline}`;
+  const connections = [1, 2, 3].map(() => connect(stack.adminDbUrl));
+  const seed = Number(Deno.env.get("PAGEPERFECT_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`PAGEPERFECT_SEED=${seed}`);
+  try {
+    const steps = [create, claim, claim, claim, commit, commit, extend, fail, defer, wake, cancel];
+    const started = Date.now();
+    let runs = 0, stepCount = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.commands([...steps, reap, replay, advance, advance] as fc.Arbitrary<Step>[], {
+          maxCommands: 40,
+          size: "max",
+        }),
+        async (commands) => {
+          await stack.sql`
+            with jobs as (delete from public.trial_jobs),
+              letters as (delete from public.trial_dead_letters)
+            delete from pgmq.q_trial`;
+          const model = new Model();
+          const engine = new Engine(connections);
+          await fc.asyncModelRun(() => ({ model, real: engine }), commands);
+          runs++;
+          stepCount += [...commands].length;
+          await drain(model, engine);
+        },
+      ),
+      { seed, numRuns: runCount, interruptAfterTimeLimit: 55_000 },
+    );
+    console.log(
+      `${runs} runs, ${stepCount} steps in ${Math.round((Date.now() - started) / 1000)} s`,
+    );
+  } finally {
+    await Promise.all(connections.map((connection) => connection.end()));
+  }
+});
