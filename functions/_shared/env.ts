@@ -98,7 +98,8 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     serviceKey: secretKeys[0] ?? "",
     secretKeys,
     visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 600, 5),
-    crawlLeaseSeconds: count("PAGEPERFECT_CRAWL_LEASE", 120, 5),
+    // A little more than the slowest crawl takes, see crawl.ts.
+    crawlLeaseSeconds: count("PAGEPERFECT_CRAWL_LEASE", text("SCRAPER_API_KEY") ? 90 : 45, 5),
     embedding: {
       apiKey: openaiKey,
       baseUrl: text("OPENAI_BASE_URL"),

@@ -4,8 +4,7 @@ import { createLog, errorText } from "./log.ts";
 
 export const corsHeaders: Record<string, string> = {
   "access-control-allow-origin": "*",
-  "access-control-allow-headers":
-    "authorization, apikey, content-type, x-client-info, traceparent, idempotency-key",
+  "access-control-allow-headers": "authorization, apikey, content-type, x-client-info, traceparent",
   "access-control-allow-methods": "GET, POST, OPTIONS",
 };
 

@@ -3,10 +3,10 @@ import { rpc } from "../_shared/client.ts";
 import { crawl, type CrawlRequest } from "../_shared/crawl.ts";
 import { crawler, createDoorbell, dispatcher } from "../_shared/doorbell.ts";
 import { type Env, readEnv } from "../_shared/env.ts";
-import { judge } from "../_shared/failure.ts";
+import { Failure, judge } from "../_shared/failure.ts";
 import { guard, json, noContent } from "../_shared/http.ts";
 import { createLog, errorText } from "../_shared/log.ts";
-import { runBackground } from "../_shared/runtime.ts";
+import { registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
 
 interface CrawlJob extends CrawlRequest {
   id: string;
@@ -38,6 +38,20 @@ async function run(job: CrawlJob, env: Env): Promise<void> {
     attempt: job.attempt_count,
   });
   const lease = { p_crawl_job_id: job.id, p_attempt_count: job.attempt_count };
+  const fail = async (error: unknown) => {
+    const verdict = judge(error, { ...job, ...retryDelays });
+    const { status } = await rpc<{ status: string }>("fail_crawl", {
+      ...lease,
+      p_error: verdict.error,
+      p_action: verdict.action,
+      p_delay_seconds: verdict.delaySeconds,
+    });
+    crawlLog.warn(`crawl_${status}`, { ...verdict.error, delay_seconds: verdict.delaySeconds });
+  };
+  // A worker that is told to go hands its crawls back, so that nobody waits for their leases to run out.
+  const forgetUnload = registerBeforeUnload((reason) =>
+    fail(new Failure(`the crawler ended (${reason})`, { code: "WORKER_LIMIT" }))
+  );
   try {
     const page = await crawl(job, env);
     const { status } = await rpc<{ status: string }>("complete_crawl", {
@@ -47,14 +61,9 @@ async function run(job: CrawlJob, env: Env): Promise<void> {
     const { html, ...facts } = page;
     crawlLog.info(`crawl_${status}`, { ...facts, html_length: html.length });
   } catch (error) {
-    const verdict = judge(error, { ...job, ...retryDelays });
-    const { status } = await rpc<{ status: string }>("fail_crawl", {
-      ...lease,
-      p_error: verdict.error,
-      p_action: verdict.action,
-      p_delay_seconds: verdict.delaySeconds,
-    });
-    crawlLog.warn(`crawl_${status}`, { ...verdict.error, delay_seconds: verdict.delaySeconds });
+    await fail(error);
+  } finally {
+    forgetUnload();
   }
 }
 

@@ -211,6 +211,21 @@ Deno.test({
       ok(wait.finished_at - crawl.finished_at < 2_000, "woken by the crawl, not by the clock");
     });
 
+    await test.step("a_crawler_told_to_go_hands_its_crawls_back", async () => {
+      standins.reset();
+      standins.fail({ api: "files", delayMs: 2_000 });
+      const id = await lane.submit("article.html");
+      await until(async () => {
+        await lane.ring();
+        const [crawl] = await sql`select status from crawl_jobs where job_id = ${id}`;
+        return crawl?.status === "processing";
+      }, "the crawl runs");
+      await stack.killFunction("crawl-cron", "SIGTERM");
+      const [crawl] = await sql`select status, error from crawl_jobs where job_id = ${id}`;
+      deepEqual([crawl.status, crawl.error.code], ["pending", "WORKER_LIMIT"]);
+      equal(await lane.end(id), "completed");
+    });
+
     await test.step("a_worker_killed_in_the_middle_loses_nothing", async () => {
       await sql`truncate embedding_cache`;
       standins.reset();
