@@ -1,8 +1,7 @@
 //! JavaScript binding of [`pageperfect_draft`].
 
+use pageperfect_boundary::{read, write};
 use pageperfect_draft::DraftInput;
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -53,7 +52,7 @@ export interface Draft {
 pub fn build_prompt(
     #[wasm_bindgen(unchecked_param_type = "DraftInput")] input: JsValue,
 ) -> Result<JsValue, JsError> {
-    to_js(&pageperfect_draft::build_prompt(&read(input)?))
+    write(&pageperfect_draft::build_prompt(&read_input(input)?))
 }
 
 /// Reads and judges a model's answer to the prompt of the same input. Throws with every problem.
@@ -62,14 +61,12 @@ pub fn validate_answer(
     answer: &str,
     #[wasm_bindgen(unchecked_param_type = "DraftInput")] input: JsValue,
 ) -> Result<JsValue, JsError> {
-    to_js(&pageperfect_draft::validate_answer(answer, &read(input)?)?)
+    write(&pageperfect_draft::validate_answer(
+        answer,
+        &read_input(input)?,
+    )?)
 }
 
-fn read(input: JsValue) -> Result<DraftInput, JsError> {
-    serde_wasm_bindgen::from_value(input)
-        .map_err(|error| JsError::new(&format!("the draft's input is not of its shape: {error}")))
-}
-
-fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
-    Ok(value.serialize(&Serializer::json_compatible())?)
+fn read_input(input: JsValue) -> Result<DraftInput, JsError> {
+    read("the draft's input is not of its shape", input)
 }

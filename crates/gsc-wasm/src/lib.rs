@@ -1,5 +1,6 @@
 //! JavaScript binding of [`pageperfect_gsc`].
 
+use pageperfect_boundary as _;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]

@@ -1,13 +1,13 @@
 //! JavaScript binding of [`pageperfect_policy`]: the host parses URLs and gives random numbers.
 
+use pageperfect_boundary::write;
 use pageperfect_policy::error::{CRAWL_CODES, ErrorKind, STAGE_CODES};
-use pageperfect_policy::intake::FieldError;
+use pageperfect_policy::intake::{FieldError, IntakeRequest};
 use pageperfect_policy::retry::RetryPolicy;
 use pageperfect_policy::url::{AllowedUrl, HostRules, RefusedUrl, UrlParts};
 use pageperfect_policy::{address, crawl, error, intake, retry, url};
 use serde::Serialize;
 use serde_json::{Value, json};
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -77,7 +77,7 @@ pub fn retry_decision(
         base_seconds,
         max_seconds,
     };
-    to_js(&retry::retry_decision(
+    write(&retry::retry_decision(
         attempt,
         policy,
         kind,
@@ -101,7 +101,7 @@ pub fn error_codes() -> Result<JsValue, JsError> {
     let codes: Vec<Value> = codes
         .map(|(code, kind, meaning)| json!({ "code": code, "kind": kind, "meaning": meaning }))
         .collect();
-    to_js(&codes)
+    write(&codes)
 }
 
 /// Seconds to wait by a Retry-After header (seconds or an HTTP date); `now_ms` is `Date.now()`.
@@ -134,7 +134,7 @@ pub fn check_url(
         allowed: &allowed_hosts,
         blocked: &blocked_hosts.unwrap_or_default(),
     };
-    to_js(&match parse_and_check(url, hosts) {
+    write(&match parse_and_check(url, hosts) {
         Ok(AllowedUrl {
             href,
             hostname,
@@ -178,10 +178,16 @@ pub fn check_intake(
         }]),
     };
     let answer = match checked {
-        Ok(request) => json!({ "ok": true, "request": request }),
-        Err(errors) => json!({ "ok": false, "errors": errors }),
+        Ok(request) => serde_json::to_string(&Accepted { ok: true, request })?,
+        Err(errors) => json!({ "ok": false, "errors": errors }).to_string(),
     };
-    js_sys::JSON::parse(&answer.to_string()).map_err(|_| JsError::new("the result is not JSON"))
+    js_sys::JSON::parse(&answer).map_err(|_| JsError::new("the result is not JSON"))
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    ok: bool,
+    request: IntakeRequest,
 }
 
 /// The host's parser reads the URL exactly as its `fetch` will.
@@ -202,8 +208,4 @@ fn parse_and_check(url: &str, hosts: HostRules<'_>) -> Result<AllowedUrl, Refuse
 fn random() -> Result<f64, JsError> {
     let bits = getrandom::u64()?;
     Ok((bits >> 11) as f64 / (1u64 << 53) as f64)
-}
-
-fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
-    Ok(value.serialize(&Serializer::json_compatible())?)
 }

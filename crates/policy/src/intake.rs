@@ -98,7 +98,7 @@ pub fn check_intake(
     let mut errors = Errors::default();
     let mut reader = Reader {
         fields,
-        path: "",
+        place: Place::Body,
         errors: &mut errors,
     };
     reader.refuse_unknown(FIELDS);
@@ -168,7 +168,7 @@ fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
     };
     let mut reader = Reader {
         fields,
-        path: "parameters.",
+        place: Place::Parameters,
         errors,
     };
     reader.refuse_unknown(PARAMETERS);
@@ -232,19 +232,15 @@ fn keywords(body: &Map<String, Value>, errors: &mut Errors) -> Option<Vec<Keywor
 }
 
 fn keyword(row: &Value, index: usize, errors: &mut Errors) -> Option<Keyword> {
-    let path = format!("keywords[{index}]");
     let Value::Object(fields) = row else {
-        let message = format!(
-            "must be an object with {}, not {}",
-            KEYWORD_FIELDS.join(", "),
-            kind_of(row)
-        );
-        errors.add(&path, message);
+        let expected = KEYWORD_FIELDS.join(", ");
+        let message = format!("must be an object with {expected}, not {}", kind_of(row));
+        errors.add(&format!("keywords[{index}]"), message);
         return None;
     };
     let mut reader = Reader {
         fields,
-        path: &format!("{path}."),
+        place: Place::Keyword(index),
         errors,
     };
     reader.refuse_unknown(KEYWORD_FIELDS);
@@ -295,9 +291,16 @@ impl Errors {
 /// a wrong one, which it reports.
 struct Reader<'a> {
     fields: &'a Map<String, Value>,
-    /// What goes before a field's name in an error: `parameters.`.
-    path: &'a str,
+    place: Place,
     errors: &'a mut Errors,
+}
+
+/// The object that is read, for the names in errors.
+#[derive(Clone, Copy)]
+enum Place {
+    Body,
+    Parameters,
+    Keyword(usize),
 }
 
 impl Reader<'_> {
@@ -306,7 +309,12 @@ impl Reader<'_> {
     }
 
     fn error(&mut self, field: &str, message: impl Into<String>) {
-        self.errors.add(&format!("{}{field}", self.path), message);
+        let path = match self.place {
+            Place::Body => field.to_owned(),
+            Place::Parameters => format!("parameters.{field}"),
+            Place::Keyword(index) => format!("keywords[{index}].{field}"),
+        };
+        self.errors.add(&path, message);
     }
 
     fn refuse_unknown(&mut self, known: &[&str]) {
