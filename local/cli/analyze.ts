@@ -57,8 +57,7 @@ Top queries, Clicks, Impressions, CTR, Position; the API's names and any order d
 Exit codes: 0 report made, 1 the job failed or did not end in time, 2 wrong options or input.`,
     )
     .action(async (target: string, options: AnalyzeOptions) => {
-      const report = await analyze(target, options);
-      await publish(report, options);
+      await publish(await analyze(target, options), options);
     });
 }
 
@@ -99,8 +98,15 @@ function inputError(...lines: string[]): never {
   stop(exitCodes.input, ...lines);
 }
 
+/** What `analyze` hands to `publish`. */
+export interface Analysis {
+  report: Report;
+  /** Why the job failed after the gaps were found; empty when it did not. */
+  failure: string[];
+}
+
 /** Runs one analysis to its end. Every error is told and carries its exit code. */
-export async function analyze(target: string, options: AnalyzeOptions): Promise<Report> {
+export async function analyze(target: string, options: AnalyzeOptions): Promise<Analysis> {
   const page = await readTarget(target);
   const csv = await readFile(options.keywords, "--keywords");
   await ensureBuilt(say);
@@ -139,29 +145,37 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
       );
     }
     const result = await readResult(supabase, jobId);
-    if (status !== "completed") explainFailure(result, status, options, lookAgain);
-    return buildReport(result, {
+    const report = buildReport(result, {
       source: page.file,
       realApis: stack.realApis,
       warnings: warnings.map((warning) => `${options.keywords}: ${warning}`),
     });
+    if (status === "completed") return { report, failure: [] };
+    const failure = explainFailure(result, status, options, lookAgain);
+    // The gaps are known by then, and worth reading without a draft.
+    if (status === "failed" && result.job.stage === "rewrite_draft") return { report, failure };
+    return stop(exitCodes.job, ...failure);
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
     await stack.stop();
   }
 }
 
-/** Writes report.md and report.json where they are wanted and prints the report. */
+/** Prints the report, writes report.md and report.json where they are wanted, tells a failure. */
 export async function publish(
-  report: Report,
+  { report, failure }: Analysis,
   options: { json?: boolean; out?: string },
 ): Promise<void> {
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else {
     console.log(renderTerminal(report, { width: reportWidth(), color: mayColor(Deno.stdout) }));
   }
-  if (options.out === undefined) return;
-  const dir = options.out.replace(/\/+$/, "") || "/";
+  if (options.out !== undefined) await writeReport(report, options.out);
+  if (failure.length > 0) stop(exitCodes.job, ...failure);
+}
+
+async function writeReport(report: Report, out: string): Promise<void> {
+  const dir = out.replace(/\/+$/, "") || "/";
   try {
     await Deno.mkdir(dir, { recursive: true });
     await Deno.writeTextFile(`${dir}/report.md`, renderMarkdown(report));
@@ -338,30 +352,29 @@ function advice(code: string): string[] {
   return [];
 }
 
-/** Says why there is no finished job and what to do; ends the command. */
+/** Why there is no finished job and what to do, a line each. */
 function explainFailure(
   result: JobResult,
   status: string,
   options: AnalyzeOptions,
   lookAgain: string,
-): never {
+): string[] {
   const stage = result.job.stage ?? "the job";
   if (status !== "failed") {
     const lines = status === "cancelled"
       ? [`the job was cancelled at ${stage}`]
       : [`the job is still at ${stage} after ${options.timeout} s (--timeout waits longer)`];
-    return stop(exitCodes.job, ...lines, `look at it with ${lookAgain}`);
+    return [...lines, `look at it with ${lookAgain}`];
   }
   const letter = result.dead_letters.at(-1);
   const details = (letter?.error_details ?? result.job.error ?? {}) as {
     message?: string;
     code?: string;
   };
-  return stop(
-    exitCodes.job,
+  return [
     `${stage} failed: ${plain(details.message ?? letter?.reason ?? "no reason was recorded")}`,
     ...details.code ? advice(details.code) : [],
     ...letter ? [`dead letter: ${plain(letter.reason)}`] : [],
     `look at it with ${lookAgain}`,
-  );
+  ];
 }

@@ -24,11 +24,11 @@ export function registerDemo(program: Command) {
     .action(async (options: AnalyzeOptions) => {
       note(introduction);
       const sample = `${root}/local/sample`;
-      const report = await analyze(`${sample}/index.html`, {
+      const analysis = await analyze(`${sample}/index.html`, {
         ...options,
         keywords: `${sample}/queries.csv`,
       });
-      await publish(report, options);
+      await publish(analysis, options);
       note(epilogue);
     });
 }

@@ -218,6 +218,8 @@ export interface Report {
     top: number | null;
     embedding_model: string | null;
     embedding_dimensions: number | null;
+    /** True when the offline model made the embeddings: it knows words, hardly meanings. */
+    embedding_by_standin: boolean;
     crawl_provider: string | null;
   };
   usage: {
@@ -351,6 +353,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       top: result.parameters.top,
       embedding_model: result.parameters.model,
       embedding_dimensions: result.parameters.dimensions,
+      embedding_by_standin: !run.realApis.includes("openai"),
       crawl_provider: result.crawl?.provider ?? null,
     },
     usage: {

@@ -73,7 +73,14 @@ export function summary(report: Report): string[] {
     `page: ${facts.filter((fact) => fact).join(" · ")}`,
     `queries: ${queries.join(" · ")}`,
     `topics: ${topics.join(" · ")}`,
-    `job: ${job.id} · ${job.status} in ${formatDuration(job.duration_ms)}`,
+    `job: ${job.id} · ${job.status}` +
+    (job.duration_ms === null ? "" : ` in ${formatDuration(job.duration_ms)}`),
+    ...report.provenance.embedding_by_standin
+      ? [
+        "note: the offline embedding model compares words more than meanings: a section that says the same " +
+        "in other words may count as a gap. OPENAI_API_KEY or --threshold change that.",
+      ]
+      : [],
   ];
 }
 

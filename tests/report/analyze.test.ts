@@ -13,21 +13,23 @@ const sample = `${root}/local/sample/index.html`;
 const queries = `${root}/local/sample/queries.csv`;
 const trueGaps = /cycle to work scheme|insurance|train|child|calories|studded|cycling on ice/;
 
-async function pageperfect(...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+function start(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: [
-      "run",
-      "-A",
-      "--quiet",
-      "--config",
-      `${root}/deno.json`,
+      ...["run", "-A", "--quiet", "--config", `${root}/deno.json`],
       `${root}/local/cli/main.ts`,
       ...args,
     ],
     cwd: state,
     env: { PAGEPERFECT_STATE: state },
     stdin: "null",
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function pageperfect(...args: string[]) {
+  const { code, stdout, stderr } = await start(...args).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
@@ -55,7 +57,16 @@ Deno.test("analyze and demo on the embedded stack", async (t) => {
 
 async function steps(t: Deno.TestContext) {
   const [info] = await filesUnder(state, "/stack.json");
-  const { standinUrl } = JSON.parse(await Deno.readTextFile(info));
+  const { standinUrl, secretKey } = JSON.parse(await Deno.readTextFile(info));
+  const fault = async (body: Record<string, unknown>) => {
+    const response = await fetch(`${standinUrl}/control/faults`, {
+      method: "POST",
+      headers: { apikey: secretKey },
+      body: JSON.stringify(body),
+    });
+    assert.ok(response.ok, await response.text());
+    await response.body?.cancel();
+  };
 
   await t.step("demo reports true gaps only and writes both files", async () => {
     const { code, stdout, stderr } = await pageperfect("demo");
@@ -132,6 +143,33 @@ async function steps(t: Deno.TestContext) {
     assert.equal(report.provenance.similarity_threshold, 0.5);
     assert.equal(report.gaps.length, 1);
     assert.ok(report.gaps[0].similarity < 0.5);
+  });
+
+  await t.step("a draft that fails leaves the report of the gaps", async () => {
+    await fault({ api: "chat", status: 400 });
+    const { code, stdout, stderr } = await pageperfect("analyze", sample, "-k", queries, "--json");
+    assert.equal(code, 1);
+    assert.match(stderr, /rewrite_draft failed: /);
+    const report = JSON.parse(stdout);
+    assert.equal(report.job.status, "failed");
+    assert.ok(report.gaps.length >= 5);
+    assert.equal(report.draft, null);
+  });
+
+  await t.step("Ctrl-C leaves the job running and says how to look at it", async () => {
+    await fault({ api: "files", delayMs: 5_000 });
+    const child = start("analyze", sample, "-k", queries, "--no-draft");
+    const stderr = child.stderr.pipeThrough(new TextDecoderStream());
+    let told = "";
+    for await (const text of stderr) {
+      if (!/job [0-9a-f-]{36}/.test(told) && /job [0-9a-f-]{36}/.test(told + text)) {
+        child.kill("SIGINT");
+      }
+      told += text;
+    }
+    await child.stdout.cancel();
+    assert.equal((await child.status).code, 130, told);
+    assert.match(told, /the job goes on[^]*\.\/pageperfect status [0-9a-f-]{36}/);
   });
 
   const wrong = async (name: string, args: string[], code: number, message: RegExp) => {
