@@ -26,7 +26,11 @@ export interface CrawledPage {
   processing_time_ms: number;
 }
 
-export type ResolveDns = (name: string, type: "A" | "AAAA") => Promise<string[]>;
+export type ResolveDns = (
+  name: string,
+  type: "A" | "AAAA",
+  options: { signal: AbortSignal },
+) => Promise<string[]>;
 
 export interface CrawlDependencies {
   fetcher: typeof fetch;
@@ -35,7 +39,7 @@ export interface CrawlDependencies {
 
 const defaults: CrawlDependencies = {
   fetcher: (...args) => fetch(...args),
-  resolveDns: (name, type) => Deno.resolveDns(name, type),
+  resolveDns: (name, type, options) => Deno.resolveDns(name, type, options),
 };
 
 /** Decoded, a page takes several times its bytes in an isolate of 256 MB that crawls a few pages at once. */
@@ -87,10 +91,14 @@ function checkUrl(url: string, env: Env): CheckedUrl {
   return check;
 }
 
-async function checkAddresses(hostname: string, { resolveDns }: CrawlDependencies): Promise<void> {
+async function checkAddresses(
+  hostname: string,
+  signal: AbortSignal,
+  { resolveDns }: CrawlDependencies,
+): Promise<void> {
   const answers = await Promise.all(
     (["A", "AAAA"] as const).map((type) =>
-      resolveDns(hostname, type).catch((error) => {
+      resolveDns(hostname, type, { signal }).catch((error) => {
         if (error instanceof Deno.errors.NotFound) return [];
         throw new Failure(`${hostname} could not be resolved: ${error.message}`, {
           code: "dns_failed",
@@ -119,7 +127,7 @@ async function crawlDirectly(
 ): Promise<FetchedPage> {
   const signal = AbortSignal.timeout(directTimeoutMs);
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    if (target.resolve) await checkAddresses(target.hostname, dependencies);
+    if (target.resolve) await checkAddresses(target.hostname, signal, dependencies);
     const response = await request(target.href, directHeaders, signal, dependencies);
     if (![301, 302, 303, 307, 308].includes(response.status)) {
       return await readPage(response, target.href, "direct");

@@ -11,6 +11,7 @@ export interface FailureFacts {
   retryAfter?: string;
   /** Set when the cause was classified before, e.g. by the crawl. */
   kind?: policy.ErrorKind;
+  /** For the database only: it may quote the page or the draft, so it is never logged. */
   details?: Record<string, unknown>;
 }
 

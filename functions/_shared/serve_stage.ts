@@ -205,8 +205,9 @@ async function perform(
       p_delay_seconds: verdict.delaySeconds,
       p_reason: verdict.reason,
     });
+    const { details: _, ...facts } = verdict.error;
     log.warn(status, {
-      ...verdict.error,
+      ...facts,
       reason: verdict.reason,
       delay_seconds: verdict.delaySeconds,
       duration_ms: durationMs(),

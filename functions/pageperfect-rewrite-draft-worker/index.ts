@@ -29,8 +29,9 @@ serveStage({
     try {
       draft = rust.validate_answer(text, prompt_input);
     } catch (error) {
-      throw new Failure(`the draft breaks the rules: ${errorText(error)}`, {
+      throw new Failure("the draft breaks the rules", {
         code: "draft_invalid",
+        details: { problems: errorText(error) },
       });
     }
     return { output: { recommendation_id, draft, ...answer } };

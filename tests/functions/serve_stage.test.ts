@@ -237,6 +237,17 @@ Deno.test("a_permanent_failure_is_dead_lettered_with_its_code_as_reason", async 
   deepEqual([p_action, p_reason], ["dead_letter", "not_html"]);
 });
 
+Deno.test("an_errors_details_reach_the_database_and_not_the_log", async () => {
+  const details = { problems: 'heading "Feeding tomatoes" is on the page already' };
+  const { post, of, settle, log } = setUp({
+    run: () => Promise.reject(new Failure("broken rules", { code: "draft_invalid", details })),
+  });
+  await post();
+  await settle();
+  deepEqual((of("fail_stage")[0].p_error as { details: unknown }).details, details);
+  ok(!JSON.stringify(log.lines).includes("Feeding"));
+});
+
 Deno.test("a_commit_that_the_database_refuses_is_a_failure_too", async () => {
   const { post, of, settle } = setUp({
     answers: {
