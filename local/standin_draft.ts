@@ -49,7 +49,9 @@ export function writeDraft(prompt: string): Draft {
   const { label, queries, nearest_section: nearest } = recommendation;
   const taken = new Set(page.headings.map((heading) => heading.toLowerCase()));
 
-  const topic = bare([label, ...queries, page.title].find(isProse) ?? "the subject");
+  // A label may end in further words of its cluster: "bike insurance (home, uk)".
+  const names = [label.replace(/\s*\(.*\)$/, ""), ...queries, page.title];
+  const topic = bare(names.find(isProse) ?? "the subject");
   let heading = capital(topic).slice(0, 100);
   if (taken.has(heading.toLowerCase())) heading = `More on ${topic}`.slice(0, 110);
 
