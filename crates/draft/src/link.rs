@@ -45,24 +45,22 @@ fn is_scheme(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
+/// The host at the start of `after_slashes`. Only what can end an address ends it, and punctuation
+/// after it is the sentence's: to cut at the first odd character would read `good.com!.evil.com`
+/// as `good.com`.
 fn host(after_slashes: &str) -> String {
-    let ends = |c: char| {
-        c.is_whitespace()
-            || matches!(
-                c,
-                '/' | '\\' | '?' | '#' | '"' | '<' | '>' | '`' | '|' | '{' | '}'
-            )
-    };
+    let ends = |c: char| c.is_whitespace() || "/\\?#\"<>`|{}".contains(c);
     let authority = after_slashes.split(ends).next().unwrap_or_default();
     let host = authority
         .rsplit_once('@')
-        .map_or(authority, |(_, host)| host)
+        .map_or(authority, |(_, host)| host);
+    let host = host
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
         .to_lowercase();
     let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => &host,
     };
-    let host = host.trim_end_matches(['.', ',', ';', ':', '!', ')', ']', '\'', '*', '_']);
     host.strip_prefix("www.").unwrap_or(host).to_owned()
 }
 

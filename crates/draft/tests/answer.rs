@@ -356,6 +356,7 @@ fn links_lead_only_where_the_page_leads() {
         "[a][1]\n\n[1]: /wide",
         "the example.net domain",
         "at 10:30 http is fine",
+        "“https://lab.example.org”, (http://lab.example.org:443).",
     ] {
         assert!(
             validate(&body(link)).is_ok(),
@@ -402,6 +403,16 @@ fn links_lead_only_where_the_page_leads() {
             "evil.example.net",
         ),
         ("<https://evil.example.net>", "evil.example.net"),
+        ("“https://evil.example.net”", "evil.example.net"),
+        ("(https://evil.example.net:80).", "evil.example.net"),
+        (
+            "https://lab.example.org!.evil.example.net",
+            "lab.example.org!.evil.example.net",
+        ),
+        (
+            "https://lab.example.org!@evil.example.net",
+            "evil.example.net",
+        ),
         ("read https://evil.example.net now", "evil.example.net"),
         ("read (https://evil.example.net)", "evil.example.net"),
         ("read www.evil.example.net now", "evil.example.net"),

@@ -1,7 +1,7 @@
 //! Which errors are worth another attempt.
 //!
-//! [`CODES`] is the vocabulary: the crawler and the stages report failures under these codes, and
-//! the codes of the libraries and services they stand on are listed beside them.
+//! [`CRAWL_CODES`] and [`STAGE_CODES`] are the vocabulary: what the crawler and the stages report.
+//! The codes of the libraries and services they stand on are known beside them.
 
 use serde::Serialize;
 
