@@ -1,6 +1,7 @@
 // Runs functions/<name>/index.ts unmodified, one process a function, started by its first request and
 // again by the next one after it died. A process of its own is what makes kill -9 tests honest.
 
+import { resolve } from "node:path";
 import { parse as parseToml } from "npm:smol-toml@1.9.1";
 import { exists, root, tool } from "./paths.ts";
 import { isAlive, type ProcessId, type ProcessTable, stopProcesses } from "./processes.ts";
@@ -53,7 +54,7 @@ export class FunctionHost {
     })();
     const section = (await this.#config)[name];
     const entrypoint = section?.entrypoint
-      ? new URL(section.entrypoint, `file://${supabaseDir}/`).pathname
+      ? resolve(supabaseDir, section.entrypoint)
       : `${this.options.projectDir}/functions/${name}/index.ts`;
     if (!await exists(entrypoint)) return undefined;
     return { verifyJwt: section?.verify_jwt ?? true, entrypoint };

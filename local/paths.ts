@@ -1,9 +1,11 @@
 // Where things are: the checkout, the cache that ./pageperfect fills, and the state of the stacks.
 
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The checkout's root folder, without a trailing slash. */
-export const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 /** True when we are root: Postgres then runs as another user, since it refuses root. */
 export const isRoot = Deno.build.os !== "windows" && Deno.uid() === 0;
@@ -17,10 +19,12 @@ export const cacheDir = Deno.env.get("PAGEPERFECT_CACHE") ||
     : `${Deno.env.get("XDG_CACHE_HOME") || `${home}/.cache`}/pageperfect`);
 
 /** Data, logs, keys and process ids of this checkout's stacks, one folder an instance. */
-export const stateDir = (Deno.env.get("PAGEPERFECT_STATE") ||
-  (isRoot
-    ? "/var/lib/pageperfect"
-    : `${Deno.env.get("XDG_STATE_HOME") || `${home}/.local/state`}/pageperfect`)) +
+export const stateDir = resolve(
+  Deno.env.get("PAGEPERFECT_STATE") ||
+    (isRoot
+      ? "/var/lib/pageperfect"
+      : `${Deno.env.get("XDG_STATE_HOME") || `${home}/.local/state`}/pageperfect`),
+) +
   `/${root.split("/").pop()}-${sha256(root).slice(0, 8)}`;
 
 /** A tool that ./pageperfect installed. */

@@ -183,6 +183,7 @@ async function extensionsDir(): Promise<string> {
 async function fillOnce(dir: string, fill: (temporary: string) => Promise<void>) {
   if (await exists(dir)) return;
   await Deno.mkdir(cacheDir, { recursive: true });
+  await sweepUnfinished();
   const temporary = await Deno.makeTempDir({ dir: cacheDir, prefix: ".new-" });
   try {
     await Deno.chmod(temporary, 0o755);
@@ -191,6 +192,20 @@ async function fillOnce(dir: string, fill: (temporary: string) => Promise<void>)
   } catch (error) {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
     if (!await exists(dir)) throw error;
+  }
+}
+
+/** Stops and deletes what a process that was killed while it filled the cache left there. */
+async function sweepUnfinished() {
+  const longAgo = Date.now() - 15 * 60_000;
+  for await (const { name } of Deno.readDir(cacheDir)) {
+    if (!name.startsWith(".new-")) continue;
+    const path = `${cacheDir}/${name}`;
+    try {
+      if (((await Deno.stat(path)).mtime?.getTime() ?? 0) > longAgo) continue;
+      await stopProcesses(await ProcessTable.orphans(`${path}/pids.json`), "SIGQUIT");
+      await Deno.remove(path, { recursive: true });
+    } catch { /* another process sweeps it, too */ }
   }
 }
 
@@ -243,6 +258,8 @@ export async function createCluster(
     }
     await Deno.remove(processes.path);
   });
+  const now = new Date();
+  await Deno.utime(snapshot, now, now); // the least recently used ones go
   await run("cp", ["-Rp", `${snapshot}/data`, `${snapshot}/password`, home]);
   await removeOldSnapshots(snapshot);
 }

@@ -1,5 +1,7 @@
 // Runs a function on Deno 2.1, which has no DENO_SERVE_ADDRESS: Deno.serve is told its address here.
 
+import { pathToFileURL } from "node:url";
+
 const serve = Deno.serve as unknown as (
   options: Record<string, unknown>,
   handler: unknown,
@@ -16,4 +18,4 @@ Deno.serve = ((...args: unknown[]) => {
   );
 }) as typeof Deno.serve;
 
-await import(`file://${Deno.args[0]}`);
+await import(pathToFileURL(Deno.args[0]).href);

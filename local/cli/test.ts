@@ -6,7 +6,7 @@ import { exists, filesUnder, postgresHome, root, stateDir, tool } from "../paths
 import { freePort } from "../postgres.ts";
 import { startStack } from "../stack.ts";
 
-interface Result {
+export interface Result {
   passed: number;
   failed: number;
   /** Why a suite did not run as it should, or what failed. */
@@ -80,7 +80,7 @@ async function run(
  * Adds up the result lines of a test runner. A runner that failed without a failed test, or ran no
  * test at all, counts as one failed.
  */
-function count(result: { code: number; text: string }, pattern: RegExp): Result {
+export function count(result: { code: number; text: string }, pattern: RegExp): Result {
   let passed = 0, failed = 0;
   for (const [, some, others] of result.text.matchAll(pattern)) {
     passed += Number(some);
@@ -95,9 +95,9 @@ function count(result: { code: number; text: string }, pattern: RegExp): Result 
 }
 
 /** `test result: ok. 12 passed; 0 failed; …`, of cargo test and of wasm-bindgen's runner. */
-const rustResult = /^test result: \w+\. (\d+) passed; (\d+) failed/gm;
+export const rustResult = /^test result: \w+\. (\d+) passed; (\d+) failed/gm;
 /** `ok | 12 passed (3 steps) | 0 failed (2s)` */
-const denoResult = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm;
+export const denoResult = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm;
 
 /** Commands of which each counts as one test. */
 async function runAll(log: Log, commands: Record<string, string[]>): Promise<Result> {
@@ -141,7 +141,7 @@ async function lint(log: Log): Promise<Result> {
 }
 
 /** TAP of one pgTAP file. A file that breaks off or misses its plan fails by that. */
-function countTap(name: string, result: { code: number; text: string }): Result {
+export function countTap(name: string, result: { code: number; text: string }): Result {
   const passed = result.text.match(/^ok \d+/gm)?.length ?? 0;
   const broken = result.text.match(/^not ok \d+.*/gm) ?? [];
   const notes = broken.map((line) => `${name}: ${line}`);
