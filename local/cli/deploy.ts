@@ -341,7 +341,8 @@ async function deploy(options: DeployOptions): Promise<void> {
   const project = `--remote=${plan.projectRef}`;
   const database = `--remote=${options.dbUrl ?? plan.projectRef}`;
   const databaseAdvice =
-    "see the message (a migration that fails is rolled back whole); set SUPABASE_DB_PASSWORD if it asks for one";
+    "see the message (a migration that fails is rolled back whole). Without IPv6 pass --db-url with the session " +
+    "pooler's connection string (Dashboard, Connect)";
   const supabase = async (what: string, args: string[], advice: string) => {
     const profile = options.profile ? ["--profile", resolve(options.profile)] : [];
     const result = await run(tool("supabase"), [...args, "--yes", ...profile]);
@@ -361,7 +362,16 @@ async function deploy(options: DeployOptions): Promise<void> {
   );
   const query = async (what: string, args: string[], advice = "see the message") =>
     JSON.parse(
-      await supabase(what, ["db", "query", "--output-format", "json", database, ...args], advice),
+      await supabase(what, [
+        "db",
+        "query",
+        "--agent",
+        "no",
+        "--output-format",
+        "json",
+        database,
+        ...args,
+      ], advice),
     );
   if (!options.adoptTables) {
     // Our migrations would take tables of the same names for ours, and close them to the project's users.
@@ -474,7 +484,10 @@ export function registerDeploy(program: Command) {
       `${root}/.env`,
     )
     .option("--skip-build", "take the wasm modules as they are, if they are current")
-    .option("--db-url <url>", "reach the database by this URL instead of through the project")
+    .option(
+      "--db-url <url>",
+      "reach the database by this URL, such as the session pooler's where there is no IPv6",
+    )
     .option("--profile <file>", "the Supabase CLI's profile, for another Management API")
     .option("--adopt-tables", "use tables of our names that the project already has")
     .option("--json", "print JSON")
