@@ -106,7 +106,7 @@ fn page_data(input: &DraftInput) -> String {
         "recommendation": {
             "label": clean_line(&gap.label),
             "queries": clean_lines(&gap.queries, MAX_QUERIES),
-            "impressions": gap.impressions,
+            "impressions": gap.impressions.round() as u64,
             "nearest_section": {
                 "heading_path": clean_lines(&gap.best_heading_path, MAX_HEADINGS),
                 "text": clean_text(&gap.best_text, MAX_BEST_TEXT_CHARS),

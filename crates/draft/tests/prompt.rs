@@ -56,7 +56,7 @@ fn the_prompt_carries_the_page_and_the_gap_as_data() {
             "recommendation": {
                 "label": "wide trail shoes",
                 "queries": ["wide trail shoes", "trail shoes for wide feet"],
-                "impressions": 5400.0,
+                "impressions": 5400,
                 "nearest_section": {
                     "heading_path": ["Choosing trail running shoes", "Cushioning"],
                     "text": "Cushioning decides how long a shoe feels good.\nOur Ridge model has 28 mm.",

@@ -1,27 +1,25 @@
 //! Numbers as spreadsheets write them.
 //!
-//! `1,234` is a thousand in an English export and a fraction in a German one. What decides is the
-//! file's delimiter: only where the comma is free (semicolon and tab files) may it be a decimal
-//! comma, and the full stop a thousands separator.
+//! `1,234` is a thousand in an English export and a fraction in a German one. The caller says
+//! whether the file may have a decimal comma, and so a full stop between thousands.
 
 /// A count such as `1,234`, `1 234`, `1234` or `12.0`. `None` when it is no whole number.
-pub(crate) fn parse_count(text: &str, delimiter: u8) -> Option<f64> {
+pub(crate) fn parse_count(text: &str, decimal_comma: bool) -> Option<f64> {
     let text = text.trim();
-    let dot_groups = delimiter != b',';
-    let grouped = ungroup(text, |c| is_group_separator(c) || (dot_groups && c == '.'));
+    let grouped = ungroup(text, |c| {
+        is_group_separator(c) || (decimal_comma && c == '.')
+    });
     let value = parse_plain(grouped.as_deref().unwrap_or(text))?;
     (value.fract() == 0.0).then_some(value)
 }
 
 /// A position such as `7.2`, `7,2` or `1,234.5`.
-pub(crate) fn parse_decimal(text: &str, delimiter: u8) -> Option<f64> {
+pub(crate) fn parse_decimal(text: &str, decimal_comma: bool) -> Option<f64> {
     let text = text.trim();
     let (whole, fraction) = match text.rsplit_once('.') {
         Some(parts) => parts,
         None => match text.rsplit_once(',') {
-            Some((whole, fraction)) if delimiter != b',' || fraction.len() != 3 => {
-                (whole, fraction)
-            }
+            Some((whole, fraction)) if decimal_comma || fraction.len() != 3 => (whole, fraction),
             _ => (text, ""),
         },
     };
@@ -73,64 +71,62 @@ mod tests {
 
     #[test]
     fn counts() {
-        for (text, delimiter, expected) in [
-            ("0", b',', Some(0.0)),
-            ("1234", b',', Some(1234.0)),
-            ("1,234", b',', Some(1234.0)),
-            ("1,234,567", b',', Some(1_234_567.0)),
-            (" 1 234 ", b',', Some(1234.0)),
-            ("1\u{202f}234", b';', Some(1234.0)),
-            ("1'234", b';', Some(1234.0)),
-            ("1.234", b';', Some(1234.0)),
-            ("1.234.567", b'\t', Some(1_234_567.0)),
-            ("12.0", b',', Some(12.0)),
-            ("12.0", b';', Some(12.0)),
-            ("-5", b',', Some(-5.0)),
-            ("1.234", b',', None),
-            ("1,23", b',', None),
-            ("12,34,567", b',', None),
-            ("1234,567", b',', None),
-            (",234", b',', None),
-            ("1e9", b',', None),
-            ("inf", b',', None),
-            ("NaN", b',', None),
-            ("", b',', None),
-            ("-", b',', None),
-            ("12%", b',', None),
-            ("twelve", b',', None),
+        for (text, decimal_comma, expected) in [
+            ("0", false, Some(0.0)),
+            ("1234", false, Some(1234.0)),
+            ("1,234", false, Some(1234.0)),
+            ("1,234,567", false, Some(1_234_567.0)),
+            (" 1 234 ", false, Some(1234.0)),
+            ("1\u{202f}234", true, Some(1234.0)),
+            ("1'234", true, Some(1234.0)),
+            ("1.234", true, Some(1234.0)),
+            ("1.234.567", true, Some(1_234_567.0)),
+            ("12.0", false, Some(12.0)),
+            ("12.0", true, Some(12.0)),
+            ("-5", false, Some(-5.0)),
+            ("1.234", false, None),
+            ("1,23", false, None),
+            ("12,34,567", false, None),
+            ("1234,567", false, None),
+            (",234", false, None),
+            ("1e9", false, None),
+            ("inf", false, None),
+            ("NaN", false, None),
+            ("", false, None),
+            ("-", false, None),
+            ("12%", false, None),
+            ("twelve", false, None),
         ] {
             assert_eq!(
-                parse_count(text, delimiter),
+                parse_count(text, decimal_comma),
                 expected,
-                "{text:?} in a {:?} file",
-                delimiter as char
+                "{text:?} {decimal_comma}",
             );
         }
     }
 
     #[test]
     fn decimals() {
-        for (text, delimiter, expected) in [
-            ("7.2", b',', Some(7.2)),
-            ("7", b',', Some(7.0)),
-            ("7,2", b',', Some(7.2)),
-            ("7,25", b';', Some(7.25)),
-            ("1,234", b',', Some(1234.0)),
-            ("1,234", b';', Some(1.234)),
-            ("1,234.5", b',', Some(1234.5)),
-            ("12.345", b',', Some(12.345)),
-            ("-1.5", b',', Some(-1.5)),
-            ("7.2.1", b',', None),
-            ("7,2,1", b',', None),
-            ("", b',', None),
-            (".", b',', None),
-            ("first", b',', None),
+        for (text, decimal_comma, expected) in [
+            ("7.2", false, Some(7.2)),
+            ("7", false, Some(7.0)),
+            ("7,2", false, Some(7.2)),
+            ("7,25", true, Some(7.25)),
+            ("1,234", false, Some(1234.0)),
+            ("1,234", true, Some(1.234)),
+            ("1,234.5", false, Some(1234.5)),
+            ("12.345", false, Some(12.345)),
+            ("-1.5", false, Some(-1.5)),
+            ("7.2.1", false, None),
+            ("7,2,1", false, None),
+            ("", false, None),
+            (".", false, None),
+            ("first", false, None),
         ] {
             assert_eq!(
-                parse_decimal(text, delimiter),
+                parse_decimal(text, decimal_comma),
                 expected,
-                "{text:?} in a {:?} file",
-                delimiter as char
+                "{text:?} {decimal_comma}",
             );
         }
     }

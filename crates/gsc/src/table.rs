@@ -41,9 +41,10 @@ fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvError> {
 /// Reads a CSV file of search queries.
 ///
 /// The header names the columns, in any order and case: `Top queries`, `query`, `keys` …;
-/// `impressions`; `clicks`; `position` or `average position`. Other columns are ignored. The
-/// delimiter (comma, semicolon or tab) is found from the header. Takes UTF-8 with or without a
-/// byte order mark, and UTF-16 with one.
+/// `impressions`; `clicks`; `position` or `average position`. Other columns are ignored. An export
+/// with a header in another language is known by its shape and read with a warning. The delimiter
+/// (comma, semicolon or tab) is found from the header. Takes UTF-8 with or without a byte order
+/// mark, and UTF-16 with one.
 ///
 /// # Errors
 /// The first broken line: a missing column, a number that is none, a negative number, a quotation
@@ -60,6 +61,7 @@ pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
         .from_reader(text);
 
     let mut record = ByteRecord::new();
+    let mut names: Option<(Names, u64)> = None;
     let mut header: Option<Header> = None;
     let mut merger = KeywordMerger::default();
     let mut skipped = Skipped::default();
@@ -71,22 +73,35 @@ pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
             .position()
             .expect("a record that was read has a position");
         let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
-        let Some(header) = &header else {
-            header = Some(Header::find(&record, line)?);
+        let Some((names, header_line)) = &names else {
+            names = Some((Names::of(&record), line));
             continue;
         };
-        if let Some(keyword) = header.keyword(&record, line, delimiter, &mut skipped)? {
+        let header = match header {
+            Some(ref header) => header,
+            None => header.insert(Header::find(names, Some(&record), delimiter, *header_line)?),
+        };
+        if let Some(keyword) = header.keyword(&record, line, &mut skipped)? {
             merger.push(keyword);
         }
     }
-    let Some(header) = header else {
+    let Some((names, header_line)) = &names else {
         return error(
             1,
             "the file is empty; export the queries from Search Console as CSV",
         );
     };
+    let header = match header {
+        Some(header) => header,
+        None => Header::find(names, None, delimiter, *header_line)?,
+    };
 
     let mut warnings = skipped.warnings();
+    if header.by_order {
+        warnings.push(
+            "the header is not in English: the columns are taken in Search Console's order".into(),
+        );
+    }
     if let Some(page) = &header.page {
         warnings.push(format!(
             "the column {page:?} is ignored: every row is taken as one of the same page"
@@ -183,24 +198,41 @@ fn blank_lines(text: &[u8]) -> u64 {
     blank.filter(|&&b| b == b'\n').count() as u64
 }
 
+/// The names in the header, trimmed.
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(record: &ByteRecord) -> Self {
+        Self(
+            record
+                .iter()
+                .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+                .collect(),
+        )
+    }
+}
+
 /// Where the columns are.
 struct Header {
-    query: usize,
-    impressions: usize,
-    clicks: usize,
-    position: usize,
+    /// Indexes in the order of [`COLUMNS`].
+    columns: [usize; 4],
     column_count: usize,
     /// Name of a column of page addresses, if there is one.
     page: Option<String>,
+    /// Whether the names were not understood and Search Console's order was taken.
+    by_order: bool,
+    decimal_comma: bool,
 }
 
 impl Header {
-    fn find(record: &ByteRecord, line: u64) -> Result<Self, CsvError> {
-        let names: Vec<String> = record
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-            .collect();
-        let mut columns = [None; 4];
+    /// `first_row` is the first one below the header, if there is any.
+    fn find(
+        Names(names): &Names,
+        first_row: Option<&ByteRecord>,
+        delimiter: u8,
+        line: u64,
+    ) -> Result<Self, CsvError> {
+        let mut found = [None; 4];
         let mut page = None;
         for (index, name) in names.iter().enumerate() {
             let Some(column) = column_of(name) else {
@@ -212,7 +244,7 @@ impl Header {
                 }
                 continue;
             };
-            if columns[column].replace(index).is_some() {
+            if found[column].replace(index).is_some() {
                 return error(
                     line,
                     format!(
@@ -222,27 +254,32 @@ impl Header {
                 );
             }
         }
-        let missing: Vec<&str> = (0..4)
-            .filter(|&c| columns[c].is_none())
-            .map(|c| COLUMNS[c])
-            .collect();
-        let [Some(query), Some(impressions), Some(clicks), Some(position)] = columns else {
-            let found: String = names.join(", ").chars().take(120).collect();
+        let by_order = found.contains(&None)
+            && first_row.is_some_and(|row| is_localized_export(names, found, row));
+        if by_order {
+            found = EXPORT_ORDER.map(Some);
+        }
+        let [Some(query), Some(impressions), Some(clicks), Some(position)] = found else {
+            let missing: Vec<&str> = (0..4)
+                .filter(|&c| found[c].is_none())
+                .map(|c| COLUMNS[c])
+                .collect();
+            let names: String = names.join(", ").chars().take(120).collect();
             return error(
                 line,
                 format!(
-                    "the header lacks {}; it must name the columns query, clicks, impressions and position (found: {found})",
+                    "the header lacks {}; it must name the columns query, clicks, impressions and position (found: {names})",
                     missing.join(", "),
                 ),
             );
         };
         Ok(Self {
-            query,
-            impressions,
-            clicks,
-            position,
+            columns: [query, impressions, clicks, position],
             column_count: names.len(),
             page,
+            by_order,
+            // Where the comma is free, it may be the decimal one.
+            decimal_comma: by_order || delimiter != b',',
         })
     }
 
@@ -251,7 +288,6 @@ impl Header {
         &self,
         record: &ByteRecord,
         line: u64,
-        delimiter: u8,
         skipped: &mut Skipped,
     ) -> Result<Option<Keyword>, CsvError> {
         let surplus = record
@@ -278,7 +314,8 @@ impl Header {
                 "the text is not UTF-8; save the file as \"CSV UTF-8\"",
             ),
         };
-        let query = text(self.query)?;
+        let [query, impressions, clicks, position] = self.columns;
+        let query = text(query)?;
         if query.is_empty() {
             skipped.add(Reason::Empty, line);
             return Ok(None);
@@ -293,9 +330,12 @@ impl Header {
             skipped.add(Reason::Long, line);
             return Ok(None);
         }
-        let number = |column: usize, name: &str, parse: fn(&str, u8) -> Option<f64>, kind: &str| {
+        let number = |column: usize,
+                      name: &str,
+                      parse: fn(&str, bool) -> Option<f64>,
+                      kind: &str| {
             let field = text(column)?;
-            match parse(field, delimiter) {
+            match parse(field, self.decimal_comma) {
                 Some(value) if value < 0.0 => error(line, format!("{name} is negative: {field:?}")),
                 Some(value) if value > MAX_COUNT => {
                     error(line, format!("{name} is too large: {field:?}"))
@@ -310,19 +350,36 @@ impl Header {
         };
         Ok(Some(Keyword {
             query: query.to_owned(),
-            impressions: number(
-                self.impressions,
-                "impressions",
-                parse_count,
-                "a whole number",
-            )?,
-            clicks: number(self.clicks, "clicks", parse_count, "a whole number")?,
-            position: number(self.position, "position", parse_decimal, "a number")?,
+            impressions: number(impressions, "impressions", parse_count, "a whole number")?,
+            clicks: number(clicks, "clicks", parse_count, "a whole number")?,
+            position: number(position, "position", parse_decimal, "a number")?,
         }))
     }
 }
 
 const COLUMNS: [&str; 4] = ["query", "impressions", "clicks", "position"];
+
+/// Where Search Console's export has them, in every language: query, clicks, impressions, CTR,
+/// position.
+const EXPORT_ORDER: [usize; 4] = [0, 2, 1, 4];
+
+/// Search Console writes the header in its user's language. An export shows by its shape: five
+/// columns under five words, those that are understood in their place, and a percentage in the
+/// fourth.
+fn is_localized_export(names: &[String], found: [Option<usize>; 4], row: &ByteRecord) -> bool {
+    let in_place = found
+        .iter()
+        .zip(EXPORT_ORDER)
+        .all(|(at, expected)| at.is_none_or(|at| at == expected));
+    let words = names
+        .iter()
+        .all(|name| !name.is_empty() && !name.contains(|c: char| c.is_ascii_digit()));
+    names.len() == 5
+        && row.len() == 5
+        && in_place
+        && words
+        && row[3].trim_ascii_end().ends_with(b"%")
+}
 
 /// The index in [`COLUMNS`] that a header means.
 fn column_of(header: &str) -> Option<usize> {
@@ -330,7 +387,7 @@ fn column_of(header: &str) -> Option<usize> {
         "query" | "queries" | "top queries" | "top query" | "keys" | "key" | "keyword"
         | "keywords" | "search query" | "search queries" | "search term" => Some(0),
         "impressions" | "impression" => Some(1),
-        "clicks" | "click" => Some(2),
+        "clicks" | "click" | "url clicks" => Some(2),
         "position" | "average position" | "avg position" | "avgposition" => Some(3),
         _ => None,
     }

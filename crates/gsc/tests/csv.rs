@@ -127,6 +127,37 @@ fn a_column_of_pages_is_ignored_with_a_warning() {
 }
 
 #[test]
+fn an_export_in_another_language_is_known_by_its_shape() {
+    let expected = [row("a b", 1340.0, 12.0, 7.2), row("c", 5.0, 0.0, 1.0)];
+    for csv in [
+        "Häufigste Suchanfragen,Klicks,Impressionen,CTR,Position\na b,12,1340,\"0,9 %\",\"7,2\"\nc,0,5,\"0 %\",1\n",
+        "Häufigste Suchanfragen;Klicks;Impressionen;Klickrate;Position\na b;12;1.340;0,9 %;7,2\nc;0;5;0 %;1\n",
+        "Häufigste Suchanfragen,Klicks,Impressionen,Klickrate,Position\na b,12,1.340,\"0,9 %\",\"7,2\"\nc,0,5,0 %,1\n",
+        "Requêtes les plus fréquentes,Clics,Impressions,CTR,Position\na b,12,1\u{202f}340,\"0,9 %\",\"7,2\"\nc,0,5,0 %,1\n",
+        "上位のクエリ,クリック数,表示回数,CTR,掲載順位\na b,12,\"1,340\",0.9%,7.2\nc,0,5,0%,1\n",
+    ] {
+        let parsed = parse_csv(csv.as_bytes()).unwrap_or_else(|error| panic!("{csv:?}: {error}"));
+        assert_eq!(parsed.keywords, expected, "{csv:?}");
+        assert_eq!(
+            parsed.warnings,
+            ["the header is not in English: the columns are taken in Search Console's order"]
+        );
+    }
+    for csv in [
+        "Suchanfragen,Klicks,Impressionen,Position\na,1,2,3\n", // a column is missing
+        "Suchanfragen,Klicks,Impressionen,CTR,Position\na,1,2,3,4\n", // no percentage
+        "Suchanfragen,Position,Klicks,CTR,Impressionen\na,1,2,3%,4\n", // another order
+        "trail shoes,12,1340,0.9%,7.2\nother shoes,1,2,3%,4\n", // no header
+        "Suchanfragen,Klicks,Impressionen,CTR,Position\n",      // no row to judge by
+    ] {
+        assert!(
+            error(csv).starts_with("line 1: the header lacks "),
+            "{csv:?}"
+        );
+    }
+}
+
+#[test]
 fn broken_lines_are_named() {
     let header = "Top queries,Clicks,Impressions,CTR,Position\ngood,1,2,50%,3\n";
     for (line, message) in [
