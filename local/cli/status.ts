@@ -25,6 +25,14 @@ function table(title: string, rows: Row[]): string {
   return [title, ...lines.map((line) => `  ${line}`)].join("\n") + "\n";
 }
 
+/** One row, a line a column. */
+function record(title: string, row: Row): string {
+  const width = Math.max(...Object.keys(row).map((name) => name.length));
+  const lines = Object.entries(row).filter(([, value]) => value !== null)
+    .map(([name, value]) => `  ${name.padEnd(width)}  ${cell(value)}`);
+  return [title, ...lines].join("\n") + "\n";
+}
+
 export function registerStatus(program: Command) {
   program.command("status [job]")
     .description("show the running stack and its latest jobs, or everything about one job")
@@ -56,7 +64,7 @@ export function registerStatus(program: Command) {
           select created_at, stage, status, message
           from public.pageperfect_job_events where job_id = ${job} order by created_at, id`;
         sections["dead letters"] = await sql`
-          select stage, reason, error_details, routed_at
+          select id, stage, failure_reason, error_details, routed_at
           from public.pageperfect_dead_letters where job_id = ${job} order by routed_at`;
       }
       if (options.json) {
@@ -64,7 +72,9 @@ export function registerStatus(program: Command) {
         console.log(JSON.stringify({ apiUrl, dbUrl, standinUrl, logsDir, ...sections }, null, 2));
       } else {
         if (job === undefined) console.log(`${describe(stack)}\n`);
-        for (const [title, rows] of Object.entries(sections)) console.log(table(title, rows));
+        for (const [title, rows] of Object.entries(sections)) {
+          console.log(title === "job" ? record(title, rows[0]) : table(title, rows));
+        }
       }
     });
 }

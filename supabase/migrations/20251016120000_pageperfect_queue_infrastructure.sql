@@ -191,7 +191,10 @@ begin
         'recommendation', (select jsonb_build_object(
                    'label', v_recommendation.label, 'queries', to_jsonb(k.queries), 'impressions', v_recommendation.impressions,
                    'best_similarity', v_recommendation.best_similarity,
-                   'best_heading_path', coalesce(to_jsonb(e.heading_path), '[]'::jsonb), 'best_text', coalesce(e.text, ''))
+                   -- A heading is the last step of its own section's path.
+                   'best_heading_path', coalesce(to_jsonb(
+                     case when e.kind = 'heading' then e.heading_path || e.text else e.heading_path end), '[]'::jsonb),
+                   'best_text', coalesce(e.text, ''))
                  from public.keyword_clusters as k
                  left join public.page_embeddings as e on e.id = v_recommendation.best_segment_id
                  where k.id = v_recommendation.cluster_id)) end);

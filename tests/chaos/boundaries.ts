@@ -10,7 +10,7 @@ const functionName = new URL(Deno.mainModule).pathname.split("/").at(-2)!;
 
 /** What a call is, without what differs from run to run. */
 function effectOf(method: string, url: URL): string {
-  const path = url.pathname.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, "<id>");
+  const path = url.pathname.replace(/^\/files\/.*/, "the page");
   return `${method} ${path}`;
 }
 

@@ -57,6 +57,8 @@ export async function killMatrix(
 ): Promise<Outcome[]> {
   const lanes = await Promise.all(Array.from({ length: options.lanes ?? 3 }, openLane));
   try {
+    // Twice: the first run boots the functions.
+    await Promise.all(lanes.map((lane) => run(lane, undefined)));
     const baseline = await Promise.all(lanes.map((lane) => run(lane, undefined)));
     const baselineMs = Math.max(...baseline.map(({ elapsedMs }) => elapsedMs));
     const boundaries = await record(lanes[0]);
@@ -128,6 +130,8 @@ async function run(lane: Lane, boundary: Boundary | undefined, faulty = boundary
   await quiet(stack);
   await Deno.remove(`${dir}/fired`).catch(() => {});
   stack.standins.reset();
+  // Slow enough that wait_crawl looks before the crawl is done, and defers.
+  stack.standins.fail({ api: "files", delayMs: 500 });
   if (faulty) stack.standins.fail({ api: "embeddings", status: 503 });
   if (boundary) {
     await Deno.writeTextFile(
