@@ -5,23 +5,12 @@
 import { type Rpc, rpc as callRpc } from "./client.ts";
 import { createDoorbell, dispatcher, type Doorbell } from "./doorbell.ts";
 import { type Env, type Need, readEnv } from "./env.ts";
-import { type Attempt, Failure, judge } from "./failure.ts";
 import { guard, type Handler, json, noContent } from "./http.ts";
+import { Lease, LeaseLost, type StageJob } from "./lease.ts";
 import { createLog, errorText, type Log } from "./log.ts";
-import { registerBeforeUnload, runBackground, type UnloadReason } from "./runtime.ts";
+import { registerBeforeUnload, runBackground } from "./runtime.ts";
 
 const pipeline = "pageperfect";
-
-/** What `claim_stage` gives: a lease (msg_id, read_ct) and the message. */
-export interface StageJob extends Attempt {
-  msg_id: number;
-  read_ct: number;
-  job_id: string;
-  stage: string;
-  payload: Record<string, unknown>;
-  priority: number;
-  traceparent: string | null;
-}
 
 export interface StageContext {
   env: Env;
@@ -131,168 +120,83 @@ async function drain(
     dependencies.runBackground(
       dependencies.ring(dispatcher, { pipeline, stage }, traceparent ?? undefined),
     );
+  let isEnding = false;
+  const forgetUnload = dependencies.registerBeforeUnload(() => {
+    isEnding = true;
+  });
   let claim: Claim | null = first;
   for (let count = 1; claim !== null; count++) {
     if (claim.job_id !== null) {
       const nextStage = await perform(stage, env, dependencies, claim);
       if (nextStage) ring(nextStage, claim.traceparent);
     }
+    if (isEnding) break;
     if (count >= budget.claimCount || performance.now() - startedAt >= budget.claimMs) {
       ring(stage.stage);
-      return;
+      break;
     }
     claim = await claimNext(stage, env, dependencies).catch((error) => {
       log.warn("queue_pop_failed", { message: errorText(error) });
       return null;
     });
   }
+  forgetUnload();
 }
 
 /** Runs one job under its lease; returns the stage that its commit queued, if any. */
 async function perform(
   stage: Stage,
   env: Env,
-  dependencies: Dependencies,
+  { rpc, budget, registerBeforeUnload, ...dependencies }: Dependencies,
   job: StageJob,
 ): Promise<string | null> {
-  const { rpc, budget } = dependencies;
   const log = dependencies.log.with({
     job_id: job.job_id,
     msg_id: job.msg_id,
     attempt: job.attempt_count,
     traceparent: job.traceparent ?? undefined,
   });
-  const lease = { p_msg_id: job.msg_id, p_read_ct: job.read_ct };
-  const startedAt = performance.now();
-  const durationMs = () => Math.round(performance.now() - startedAt);
-
-  /** Aborted once this worker must not, or cannot, go on; the reason is a Failure or a LeaseLost. */
-  const stop = new AbortController();
-  const stopped = new Promise<never>((_resolve, reject) => {
-    stop.signal.addEventListener("abort", () => reject(stop.signal.reason));
+  const lease = new Lease(job, {
+    pipeline,
+    rpc,
+    log,
+    visibilitySeconds: env.visibilitySeconds,
+    budgetMs: budget.stageMs,
   });
-  stopped.catch(() => {});
+  const forgetUnload = registerBeforeUnload((reason) => lease.handBack(reason));
 
-  const budgetTimer = setTimeout(() => {
-    const message = `${stage.stage} took longer than ${budget.stageMs / 1000} s`;
-    stop.abort(new Failure(message, { code: "timeout" }));
-  }, budget.stageMs);
-  const stopHeartbeat = startHeartbeat(env, async () => {
-    const isHeld = await rpc<boolean>("extend_lease", {
-      p_pipeline: pipeline,
-      ...lease,
-      p_seconds: env.visibilitySeconds,
-    });
-    if (!isHeld) stop.abort(new LeaseLost());
-    return isHeld;
-  }, (error) => log.warn("heartbeat_failed", { message: errorText(error) }));
-
-  const defer = (delaySeconds: number, message: string, payload: Record<string, unknown> = {}) =>
-    rpc<{ status: string }>("defer_stage", {
-      p_pipeline: pipeline,
-      ...lease,
-      p_delay_seconds: delaySeconds,
-      p_message: message,
-      p_payload: payload,
-    });
-  const fail = async (error: unknown) => {
-    const verdict = judge(error, job);
-    const { status } = await rpc<{ status: string }>("fail_stage", {
-      p_pipeline: pipeline,
-      ...lease,
-      p_error: verdict.error,
-      p_action: verdict.action,
-      p_delay_seconds: verdict.delaySeconds,
-      p_reason: verdict.reason,
-    });
-    const { details: _, ...facts } = verdict.error;
-    log.warn(status, {
-      ...facts,
-      reason: verdict.reason,
-      delay_seconds: verdict.delaySeconds,
-      duration_ms: durationMs(),
-    });
-  };
-
-  // A worker that is told to go hands its lease back, so that nobody waits for it to run out. When the work itself
-  // drove the worker over a limit the attempt counts, or such a job would come back for ever.
-  const forgetUnload = dependencies.registerBeforeUnload(async (reason: UnloadReason) => {
-    stop.abort(new LeaseLost());
-    const isInnocent = reason === "early_drop" || reason === "termination";
-    await (isInnocent
-      ? defer(0, `worker ended (${reason})`)
-      : fail(new Failure(`the worker reached its ${reason} limit`, { code: "WORKER_LIMIT" })));
-  });
-
-  try {
-    log.info("stage_started");
-    const context: StageContext = {
+  const work = async () => {
+    const result = await stage.run(job, {
       env,
       log,
       rpc,
-      signal: stop.signal,
+      signal: lease.signal,
       input: () => rpc("get_stage_input", { p_job_id: job.job_id, p_stage: stage.stage }),
-    };
-    const result = await Promise.race([stage.run(job, context), stopped]);
-
-    if ("defer" in result) {
-      const { delaySeconds, message, payload } = result.defer;
-      const { status } = await defer(delaySeconds, message, payload);
-      log.info(`stage_${status}`, { delay_seconds: delaySeconds, duration_ms: durationMs() });
-      return null;
-    }
-    const { status, next_stage } = await rpc<{ status: string; next_stage: string | null }>(
-      `commit_${stage.stage}`,
-      { ...lease, p_output: { ...result.output, duration_ms: durationMs() } },
-    );
-    log.info(`stage_${status}`, { next_stage, duration_ms: durationMs() });
-    return status === "committed" ? next_stage : null;
+    });
+    lease.signal.throwIfAborted();
+    if ("output" in result) return await lease.commit(result.output);
+    const { delaySeconds, message, payload } = result.defer;
+    await lease.defer(delaySeconds, message, payload);
+    return null;
+  };
+  try {
+    log.info("stage_started");
+    return await lease.race(work());
   } catch (error) {
     if (error instanceof LeaseLost) {
-      log.warn("stage_lease_lost", { duration_ms: durationMs() });
-    } else {
-      await fail(error).catch((failing) =>
-        // The lease will end by itself, and the message come back.
-        log.error("failure_not_recorded", {
-          message: errorText(error),
-          because: errorText(failing),
-        })
-      );
+      log.warn("stage_lease_lost");
+      return null;
     }
+    await lease.fail(error).catch((failing) =>
+      // The lease will end by itself, and the message come back.
+      log.error("failure_not_recorded", {
+        message: errorText(error),
+        because: errorText(failing),
+      })
+    );
     return null;
   } finally {
-    clearTimeout(budgetTimer);
-    stopHeartbeat();
+    lease.release();
     forgetUnload();
-    // Whatever the stage left running, such as a request, ends with it.
-    stop.abort(new LeaseLost());
   }
-}
-
-/** Another worker has the message, or the job was cancelled: nothing this one does would count. */
-class LeaseLost extends Error {
-  override name = "LeaseLost";
-}
-
-/** Calls `beat` three times a visibility timeout until it says false or is stopped; returns the stop. */
-function startHeartbeat(
-  env: Env,
-  beat: () => Promise<boolean>,
-  onError: (error: unknown) => void,
-): () => void {
-  const intervalMs = env.visibilitySeconds * 1000 / 3;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isStopped = false;
-  const schedule = () => {
-    timer = setTimeout(async () => {
-      // A beat that fails is no verdict: the next one may come through before the lease ends.
-      const goesOn = await beat().catch((error) => (onError(error), true));
-      if (goesOn && !isStopped) schedule();
-    }, intervalMs);
-  };
-  schedule();
-  return () => {
-    isStopped = true;
-    clearTimeout(timer);
-  };
 }

@@ -347,6 +347,27 @@ Deno.test("a_worker_told_to_go_hands_its_lease_back_without_spending_the_attempt
   equal(of("fail_stage").length, 0);
 });
 
+Deno.test("a_worker_told_to_go_claims_nothing_more", async () => {
+  const { post, of, unload, settle } = setUp({
+    claims: [claim, { ...claim, msg_id: 8 }],
+    run: () => new Promise(() => {}),
+  });
+  await post();
+  await unload("termination");
+  await settle();
+  equal(of("claim_stage").length, 1);
+});
+
+Deno.test("a_commit_that_hangs_ends_with_the_time_budget", async () => {
+  const { post, of, settle } = setUp({
+    budget: { stageMs: 20 },
+    answers: { commit_gap_analysis: () => new Promise(() => {}) },
+  });
+  await post();
+  await settle();
+  equal(of("fail_stage")[0].p_action, "retry");
+});
+
 Deno.test("a_job_that_drives_its_worker_over_a_limit_pays_with_an_attempt", async () => {
   for (const reason of ["cpu", "memory", "wall_clock"] as const) {
     const { post, of, unload, settle } = setUp({ run: () => new Promise(() => {}) });

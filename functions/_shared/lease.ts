@@ -1,0 +1,156 @@
+// A claimed message while it is worked on. The lease is (msg_id, read_ct): every change of state names it, and the
+// database refuses one that another delivery has replaced.
+import type { Rpc } from "./client.ts";
+import { type Attempt, Failure, judge } from "./failure.ts";
+import { errorText, type Log } from "./log.ts";
+import type { UnloadReason } from "./runtime.ts";
+
+/** What `claim_stage` gives: a lease and the message. */
+export interface StageJob extends Attempt {
+  msg_id: number;
+  read_ct: number;
+  job_id: string;
+  stage: string;
+  payload: Record<string, unknown>;
+  priority: number;
+  traceparent: string | null;
+}
+
+/** Another worker has the message, the job was cancelled, or this worker ends: nothing it does would count. */
+export class LeaseLost extends Error {
+  override name = "LeaseLost";
+}
+
+export interface LeaseOptions {
+  pipeline: string;
+  rpc: Rpc;
+  log: Log;
+  visibilitySeconds: number;
+  /** Time the work may take, milliseconds. */
+  budgetMs: number;
+}
+
+export class Lease {
+  readonly #stop = new AbortController();
+  readonly #startedAt = performance.now();
+  readonly #budgetTimer: ReturnType<typeof setTimeout>;
+  #heartbeatTimer?: ReturnType<typeof setTimeout>;
+
+  /** Holds the lease with a heartbeat until `release`. */
+  constructor(readonly job: StageJob, readonly options: LeaseOptions) {
+    this.#budgetTimer = setTimeout(() => {
+      const message = `${job.stage} took longer than ${options.budgetMs / 1000} s`;
+      this.#stop.abort(new Failure(message, { code: "timeout" }));
+    }, options.budgetMs);
+    this.#scheduleHeartbeat();
+  }
+
+  /** Aborts with a LeaseLost or, when the time budget is spent, with a Failure. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The outcome of `work`, unless the signal aborts first. */
+  race<T>(work: Promise<T>): Promise<T> {
+    const stopped = new Promise<never>((_resolve, reject) => {
+      this.signal.addEventListener("abort", () => reject(this.signal.reason), { once: true });
+    });
+    return Promise.race([work, stopped]);
+  }
+
+  /** Commits the stage's output; gives the stage that is queued now, if any. */
+  async commit(output: Record<string, unknown>): Promise<string | null> {
+    const { status, next_stage } = await this.options.rpc<
+      { status: string; next_stage: string | null }
+    >(`commit_${this.job.stage}`, {
+      ...this.#key,
+      p_output: { ...output, duration_ms: this.#durationMs },
+    });
+    this.options.log.info(`stage_${status}`, { next_stage, duration_ms: this.#durationMs });
+    return status === "committed" ? next_stage : null;
+  }
+
+  /** Puts the message to sleep; the attempt is not spent. */
+  async defer(delaySeconds: number, message: string, payload: Record<string, unknown> = {}) {
+    const { status } = await this.options.rpc<{ status: string }>("defer_stage", {
+      p_pipeline: this.options.pipeline,
+      ...this.#key,
+      p_delay_seconds: delaySeconds,
+      p_message: message,
+      p_payload: payload,
+    });
+    this.options.log.info(`stage_${status}`, {
+      delay_seconds: delaySeconds,
+      duration_ms: this.#durationMs,
+    });
+  }
+
+  /** Reports a failed attempt with Rust's decision about it. */
+  async fail(error: unknown): Promise<void> {
+    const verdict = judge(error, this.job);
+    const { status } = await this.options.rpc<{ status: string }>("fail_stage", {
+      p_pipeline: this.options.pipeline,
+      ...this.#key,
+      p_error: verdict.error,
+      p_action: verdict.action,
+      p_delay_seconds: verdict.delaySeconds,
+      p_reason: verdict.reason,
+    });
+    const { details: _, ...facts } = verdict.error;
+    this.options.log.warn(`stage_${status}`, {
+      ...facts,
+      reason: verdict.reason,
+      delay_seconds: verdict.delaySeconds,
+      duration_ms: this.#durationMs,
+    });
+  }
+
+  /**
+   * Hands the lease back before the worker ends, so that nobody waits for it to run out. When the work itself drove
+   * the worker over a limit the attempt counts, or such a job would come back for ever.
+   */
+  async handBack(reason: UnloadReason): Promise<void> {
+    this.#stop.abort(new LeaseLost());
+    const isInnocent = reason === "early_drop" || reason === "termination";
+    await (isInnocent
+      ? this.defer(0, `worker ended (${reason})`)
+      : this.fail(new Failure(`the worker reached its ${reason} limit`, { code: "WORKER_LIMIT" })));
+  }
+
+  /** Stops the heartbeat and whatever the stage left running, such as a request. */
+  release(): void {
+    clearTimeout(this.#budgetTimer);
+    clearTimeout(this.#heartbeatTimer);
+    this.#stop.abort(new LeaseLost());
+  }
+
+  get #key() {
+    return { p_msg_id: this.job.msg_id, p_read_ct: this.job.read_ct };
+  }
+
+  get #durationMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
+  /** Three beats a visibility timeout. */
+  #scheduleHeartbeat(): void {
+    this.#heartbeatTimer = setTimeout(async () => {
+      await this.#beat();
+      if (!this.signal.aborted) this.#scheduleHeartbeat();
+    }, this.options.visibilitySeconds * 1000 / 3);
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      const isHeld = await this.options.rpc<boolean>("extend_lease", {
+        p_pipeline: this.options.pipeline,
+        ...this.#key,
+        p_seconds: this.options.visibilitySeconds,
+      });
+      if (!isHeld) this.#stop.abort(new LeaseLost());
+    } catch (error) {
+      // No verdict: the next beat may come through before the lease ends.
+      this.options.log.warn("heartbeat_failed", { message: errorText(error) });
+    }
+  }
+}
