@@ -30,7 +30,7 @@ pub fn ascii(text: &JsString) -> Option<Vec<u8>> {
     let length = text.length();
     let mut bytes = vec![0; length as usize];
     // SAFETY: nothing allocates while the view of this memory exists.
-    let view = unsafe { Uint8Array::view(&mut bytes) };
+    let view = unsafe { Uint8Array::view_mut_raw(bytes.as_mut_ptr(), bytes.len()) };
     let result = TextEncoder::new().encode_into(text, &view);
     let count = |key: &str| Reflect::get(&result, &key.into()).ok()?.as_f64();
     // Other characters take more than one byte, so not all of them find room.

@@ -1,7 +1,7 @@
 use crate::scan::BLOCK;
 use pageperfect_vector::FixedRows;
 
-/// Words of 64 bits that the first, second and third test look at.
+/// Words of 64 bits that the first, second and third test add.
 const WORDS: [usize; 3] = [8, 8, 16];
 const WORD_COUNT: usize = WORDS[0] + WORDS[1] + WORDS[2];
 /// With fewer dimensions comparing is cheap, and sketch bits depend on each other.
@@ -189,10 +189,10 @@ fn centre(rows: &FixedRows, index: usize, mean: &[f32], centred: &mut [f32]) -> 
     }
 }
 
-/// By the cosine that centred neighbours reach at least: the number of differing bits above which
-/// a pair is rejected, for the three tests.
+/// By the cosine that centred neighbours reach at least, from -1 to 1: in how many bits they differ
+/// at most, up to the end of each test.
 fn limits() -> Vec<[u32; 3]> {
-    let bits = [512.0, 1024.0, 2048.0];
+    let bits = [WORDS[0], WORDS[0] + WORDS[1], WORD_COUNT].map(|words| 64.0 * words as f64);
     (0..=STEPS)
         .map(|step| {
             let cosine = 2.0 * step as f64 / STEPS as f64 - 1.0;
@@ -266,23 +266,34 @@ fn flip(row: &mut [f32], signs: &[f32]) {
     row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign);
 }
 
-/// Fast Walsh-Hadamard transform in place, unscaled.
+/// Fast Walsh-Hadamard transform in place, unscaled, two of its rounds at a time.
 #[inline(never)]
 fn hadamard(row: &mut [f32]) {
+    let cross = |a: f32, b: f32, c: f32, d: f32| {
+        let (ab, a_b, cd, c_d) = (a + b, a - b, c + d, c - d);
+        (ab + cd, a_b + c_d, ab - cd, a_b - c_d)
+    };
     for four in row.as_chunks_mut::<4>().0 {
         let [a, b, c, d] = *four;
-        let (ab, a_b, cd, c_d) = (a + b, a - b, c + d, c - d);
-        *four = [ab + cd, a_b + c_d, ab - cd, a_b - c_d];
+        let (a, b, c, d) = cross(a, b, c, d);
+        *four = [a, b, c, d];
     }
-    let mut half = 4;
-    while half < row.len() {
-        for pair in row.chunks_exact_mut(2 * half) {
-            let (left, right) = pair.split_at_mut(half);
-            for (x, y) in left.iter_mut().zip(right) {
-                (*x, *y) = (*x + *y, *x - *y);
+    let mut quarter = 4;
+    while 4 * quarter <= row.len() {
+        for chunk in row.chunks_exact_mut(4 * quarter) {
+            let (left, right) = chunk.split_at_mut(2 * quarter);
+            let ((a, b), (c, d)) = (left.split_at_mut(quarter), right.split_at_mut(quarter));
+            for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+                (*a, *b, *c, *d) = cross(*a, *b, *c, *d);
             }
         }
-        half *= 2;
+        quarter *= 4;
+    }
+    if 2 * quarter <= row.len() {
+        let (left, right) = row.split_at_mut(quarter);
+        for (x, y) in left.iter_mut().zip(right) {
+            (*x, *y) = (*x + *y, *x - *y);
+        }
     }
 }
 
@@ -292,5 +303,56 @@ fn pack(row: &[f32], words: &mut [u64]) {
         *word = (values.iter().enumerate()).fold(0, |word, (bit, x)| {
             word | u64::from(x.to_bits() >> 31) << bit
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transform_is_that_of_its_definition() {
+        for width in [128, 256, 2048] {
+            let row: Vec<f32> = (0..width)
+                .map(|i| ((i * 7919) % 23) as f32 - 11.0)
+                .collect();
+            let mut found = row.clone();
+            hadamard(&mut found);
+            for (index, found) in found.iter().enumerate() {
+                let sign = |i: usize| {
+                    if (i & index).count_ones().is_multiple_of(2) {
+                        1.0
+                    } else {
+                        -1.0
+                    }
+                };
+                let expected: f32 = row.iter().enumerate().map(|(i, x)| x * sign(i)).sum();
+                assert_eq!(*found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn limits_hold_what_they_promise() {
+        // Exact tail of the binomial distribution, in logarithms.
+        let tail = |bits: u32, chance: f64, above: u32| -> f64 {
+            let mut term = f64::from(bits) * (1.0 - chance).ln();
+            let mut sum = 0.0;
+            for count in 0..=bits {
+                if count > above {
+                    sum += term.exp();
+                }
+                let more = f64::from(bits - count) / f64::from(count + 1);
+                term += (more * chance / (1.0 - chance)).ln();
+            }
+            sum
+        };
+        for bits in [512u32, 1024, 2048] {
+            for chance in [0.05, 0.25, 0.35, 0.45] {
+                let limit = limit(bits.into(), chance);
+                assert!(tail(bits, chance, limit) <= MISS);
+                assert!(f64::from(limit) < f64::from(bits) * (chance + 0.25));
+            }
+        }
     }
 }

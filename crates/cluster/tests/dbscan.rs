@@ -276,7 +276,7 @@ fn a_checkpoint_of_something_else_is_refused() {
 
 /// Enough rows of enough dimensions that sketches choose the candidates.
 fn site(count: usize, common: f32, seed: u64) -> Vec<Vec<f32>> {
-    let dimensions = 256;
+    let dimensions = 128;
     let mut state = seed;
     let mut random = move || {
         // The sum of four uniform numbers is near enough to a normal one.
@@ -309,7 +309,7 @@ fn site(count: usize, common: f32, seed: u64) -> Vec<Vec<f32>> {
 #[test]
 fn sketches_lose_nothing() {
     for (common, seed) in [(0.0, 1), (0.25, 2), (0.45, 3)] {
-        let rows = site(2600, common, seed);
+        let rows = site(2100, common, seed);
         let keywords = keywords(&rows);
         for min_points in [2, 4] {
             let run = |mut dbscan: Dbscan| {

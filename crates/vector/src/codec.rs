@@ -38,6 +38,9 @@ pub fn base64(mut text: Vec<u8>) -> Result<Vec<u8>, VectorError> {
         let count = blocks(&mut text, offset, length);
         offset += count * BLOCK;
         length += count * BLOCK / 4 * 3;
+        if count == PIECE {
+            continue;
+        }
         match group(&mut text, offset, &mut length)? {
             Some(next) => offset = next,
             None => {
@@ -86,6 +89,8 @@ fn group(text: &mut [u8], start: usize, length: &mut usize) -> Result<Option<usi
 
 /// Digits that [`blocks`] reads at once.
 const BLOCK: usize = 16;
+/// How many blocks a call of [`blocks`] reads at most.
+const PIECE: usize = 1024;
 
 /// Decodes whole blocks from `offset`, while there are only digits, to `length`; returns how many.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -101,7 +106,7 @@ fn blocks(text: &mut [u8], offset: usize, length: usize) -> usize {
     let high = u8x16(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16);
     // By the high half: what to add to a character for its value; / takes the place before +.
     let shift = i8x16(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
-    let count = (text.len() - offset) / BLOCK;
+    let count = ((text.len() - offset) / BLOCK).min(PIECE);
     for block in 0..count {
         // SAFETY: `count` blocks of 16 fit behind `offset`; v128_load needs no alignment.
         let ascii = unsafe { v128_load(text.as_ptr().add(offset + block * BLOCK).cast()) };
@@ -133,7 +138,7 @@ fn blocks(text: &mut [u8], offset: usize, length: usize) -> usize {
 /// Decodes whole blocks from `offset`, while there are only digits, to `length`; returns how many.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 fn blocks(text: &mut [u8], offset: usize, length: usize) -> usize {
-    let count = (text.len() - offset) / BLOCK;
+    let count = ((text.len() - offset) / BLOCK).min(PIECE);
     for block in 0..count {
         let start = offset + block * BLOCK;
         let digits: [u8; BLOCK] = std::array::from_fn(|i| DIGITS[text[start + i] as usize]);
@@ -171,9 +176,7 @@ pub fn base64_f32(
     }
     let mut row = vec![0.0; dimensions];
     for (index, values) in values.chunks_exact(dimensions).enumerate() {
-        row.iter_mut()
-            .zip(values)
-            .for_each(|(x, &value)| *x = f32::from_le_bytes(value));
+        copy_row(values, f32::from_le_bytes, &mut row);
         check_row(&row, index)?;
         each(&row);
     }
@@ -208,15 +211,20 @@ pub fn base64_vector_send(
         if found == 0 || body.len() != 4 * dimensions {
             return Err(VectorError::Binary { row });
         }
-        let body = body.as_chunks().0;
-        values
-            .iter_mut()
-            .zip(body)
-            .for_each(|(x, &value)| *x = f32::from_be_bytes(value));
+        copy_row(body.as_chunks().0, f32::from_be_bytes, &mut values);
         check_row(&values, row)?;
         each(&values);
     }
     Ok(())
+}
+
+/// Out of line, and [`blocks`] a piece at a time: a wasm engine puts its optimised code to use only
+/// when a function is called again.
+#[inline(never)]
+fn copy_row(bytes: &[[u8; 4]], read: impl Fn([u8; 4]) -> f32, row: &mut [f32]) {
+    row.iter_mut()
+        .zip(bytes)
+        .for_each(|(x, &bytes)| *x = read(bytes));
 }
 
 /// Checks rows on end: whole ones, every component finite. `first` is the index of the first row.

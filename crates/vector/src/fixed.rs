@@ -135,7 +135,7 @@ fn quantize(row: &[f32], scale: f32, values: &mut [i16]) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let fix = |x: f32, residual: &mut f32| {
         let exact = x * scale;
-        let rounded = ((exact + ROUND) - ROUND).min(32767.0).max(-32767.0);
+        let rounded = ((exact + ROUND) - ROUND).clamp(-32767.0, 32767.0);
         *residual += (exact - rounded) * (exact - rounded);
         rounded as i16
     };
