@@ -166,6 +166,8 @@ fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
         | local_name!("dir")
         | local_name!("search")
         | local_name!("slot")
+        | local_name!("noscript")
+        | local_name!("template")
         | local_name!("optgroup") => (Block, Name::Other),
         local_name!("head")
         | local_name!("script")
@@ -181,8 +183,6 @@ fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
         | local_name!("audio")
         | local_name!("object")
         | local_name!("iframe")
-        | local_name!("noscript")
-        | local_name!("template")
         | local_name!("map")
         | local_name!("progress")
         | local_name!("meter")

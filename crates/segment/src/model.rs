@@ -9,8 +9,9 @@ use crate::meta::Meta;
 use crate::vocabulary;
 use std::sync::LazyLock;
 
-/// Blocks at least this likely are content.
-const THRESHOLD: f32 = 0.35;
+/// A block this likely is content on every page, and one that is not on none.
+const SURE: f32 = 0.6;
+const UNLIKELY: f32 = 0.2;
 
 /// Whether each block is content.
 pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<bool> {
@@ -18,7 +19,8 @@ pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<boo
         return vec![true; page.blocks.len()];
     }
     let scores = scores(page, meta, url);
-    let mut kept: Vec<bool> = scores.iter().map(|score| *score >= THRESHOLD).collect();
+    let threshold = threshold(page, &scores);
+    let mut kept: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
     let in_comments =
         |block: &Block| page.elements[block.element as usize].all_hints & vocabulary::COMMENT != 0;
     if comments {
@@ -46,6 +48,28 @@ pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<boo
         }
     }
     kept
+}
+
+/// The score from which on keeping blocks gives the best F1 that can be expected: a page of which
+/// all is doubtful keeps more of it than one whose content stands out.
+fn threshold(page: &Blocks, scores: &[f32]) -> f32 {
+    let mut ranked: Vec<(f32, f32)> = scores
+        .iter()
+        .zip(&page.blocks)
+        .map(|(score, block)| (*score, block.words as f32))
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let expected: f32 = ranked.iter().map(|(score, words)| score * words).sum();
+    let (mut hits, mut words, mut best) = (0.0, 0.0, (0.0, UNLIKELY));
+    for (score, block_words) in ranked {
+        hits += score * block_words;
+        words += block_words;
+        let f1 = 2.0 * hits / (words + expected).max(1.0);
+        if f1 > best.0 {
+            best = (f1, score);
+        }
+    }
+    best.1.clamp(UNLIKELY, SURE)
 }
 
 /// Text without a link, a landmark or a telling name anywhere: there is nothing to tell apart.

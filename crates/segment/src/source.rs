@@ -20,6 +20,8 @@ type NodeId = <HtmlTreeSink as TreeSink>::Handle;
 const MAX_DEPTH: u16 = 256;
 /// The parser compares each attribute of a tag with all before it.
 const MAX_ATTRIBUTES: usize = 128;
+/// A shorter `<noscript>` holds a lazy image, a tracking pixel or a request to turn scripts on.
+const MIN_NOSCRIPT_BYTES: usize = 2000;
 /// Unclosed formatting elements are created anew in each paragraph. A page whose tree has this many
 /// times more elements than tags is cut there.
 const MAX_ELEMENTS_PER_TAG: usize = 4;
@@ -67,7 +69,10 @@ impl Source {
             depths: RefCell::default(),
             depth: Cell::new(0),
         };
-        let mut parser = html5ever::parse_document(sink, ParseOpts::default());
+        let mut options = ParseOpts::default();
+        // Reads what `<noscript>` holds as elements.
+        options.tree_builder.scripting_enabled = false;
+        let mut parser = html5ever::parse_document(sink, options);
         let whole = StrTendril::from(source);
         let mut json_ld = Vec::new();
         let (mut tag_count, mut skipped_depth) = (0usize, 0usize);
@@ -449,6 +454,14 @@ impl<'s> Iterator for Scanner<'s> {
                     continue;
                 }
                 if let Some((content_end, after)) = element_end(self.source, end, name, nests) {
+                    // Forums serve whole threads to readers without scripts; most others an image.
+                    if name == b"noscript" && content_end - end >= MIN_NOSCRIPT_BYTES {
+                        return Some(Token::Start {
+                            start,
+                            end,
+                            cut: false,
+                        });
+                    }
                     self.at = after;
                     return Some(Token::Raw {
                         name,
