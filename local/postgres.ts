@@ -66,6 +66,18 @@ async function run(
   return text;
 }
 
+/** Throws an error that says what to do when Postgres's user cannot get into `dir`. */
+async function checkReachable(dir: string, variable: string) {
+  if (!serverUser) return;
+  const { code } = await new Deno.Command("test", { args: ["-x", dir], cwd: "/", ...serverUser })
+    .output();
+  if (code === 0) return;
+  throw new Error(
+    `as root, Postgres runs as user ${serverUser.uid}, who cannot get into ${dir}: open every folder ` +
+      `above it to others (chmod o+x), or set ${variable} to another place`,
+  );
+}
+
 async function givePostgres(path: string) {
   if (serverUser) await Deno.chown(path, serverUser.uid, serverUser.gid);
 }
@@ -100,6 +112,7 @@ export async function startPostgres(options: {
   processes: ProcessTable;
 }): Promise<RunningPostgres> {
   const { home, port, processes } = options;
+  await checkReachable(home, "PAGEPERFECT_STATE");
   const settings = {
     port,
     listen_addresses: "127.0.0.1",
@@ -265,6 +278,7 @@ export async function createCluster(
 }
 
 async function initCluster(home: string) {
+  await checkReachable(`${postgresHome()}/bin`, "PAGEPERFECT_CACHE");
   const password = crypto.randomUUID().replaceAll("-", "");
   await Deno.writeTextFile(`${home}/password`, password, { mode: 0o600 });
   await Deno.mkdir(`${home}/data`, { mode: 0o700 });
@@ -276,15 +290,6 @@ async function initCluster(home: string) {
     const args = ["-D", `${home}/data`, "-U", superuser, "--pwfile", passwordFile];
     args.push("-A", "scram-sha-256", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync");
     await run(`${postgresHome()}/bin/initdb`, args, { cwd: "/", ...serverUser });
-  } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound) {
-      throw new Error(
-        `user ${serverUser?.uid ?? "?"} cannot run Postgres in ${postgresHome()}: every folder ` +
-          "above it must be open to others (chmod o+x), or set PAGEPERFECT_CACHE to another place",
-        { cause: error },
-      );
-    }
-    throw error;
   } finally {
     await Deno.remove(passwordFile);
   }

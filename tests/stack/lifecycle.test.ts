@@ -217,6 +217,24 @@ test("a_failing_start_stops_what_it_started", async (instance) => {
   await Deno.remove(project, { recursive: true });
 });
 
+// Only root runs Postgres as another user.
+if (isRoot) {
+  Deno.test("a_state_folder_that_postgres_cannot_reach_is_named_with_what_to_do", async () => {
+    const closed = await Deno.makeTempDir();
+    await Deno.chmod(closed, 0o700);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "-A", `${root}/tests/stack/supervisor.ts`, "closed", projectDir],
+      env: { PAGEPERFECT_STATE: closed },
+    }).output();
+    assert.notEqual(code, 0);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      /cannot get into .*chmod o\+x.*PAGEPERFECT_STATE/,
+    );
+    await Deno.remove(closed, { recursive: true });
+  });
+}
+
 test("keys_and_data_are_readable_by_their_owner_only", async (instance) => {
   const stack = await startStack({ instance, projectDir, ticker: false });
   const home = `${stateDir}/${instance}`;
