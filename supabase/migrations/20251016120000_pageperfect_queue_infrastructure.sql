@@ -186,7 +186,15 @@ begin
       'prompt_input', case when v_recommendation.id is not null then jsonb_build_object(
         'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language, 'headings', (
                    select coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb) from public.page_embeddings as e
-                   where e.page_id = p.id and e.kind = 'heading'))
+                   where e.page_id = p.id and e.kind = 'heading'),
+                   -- What the page itself says nearest to the topic: the facts a draft may use.
+                   'excerpts', (select coalesce(jsonb_agg(n.text), '[]'::jsonb) from (
+                     select left(e.text, 600) as text
+                     from public.page_embeddings as e
+                     join public.keyword_clusters as k on k.id = v_recommendation.cluster_id
+                     where e.page_id = p.id and e.kind <> 'heading' and e.model = k.model and e.dimensions = k.dimensions
+                     order by e.embedding operator(extensions.<=>) k.centroid, e.position
+                     limit 12) as n))
                  from public.pages as p where p.id = v_job.page_id),
         'recommendation', (select jsonb_build_object(
                    'label', v_recommendation.label, 'queries', to_jsonb(k.queries), 'impressions', v_recommendation.impressions,
