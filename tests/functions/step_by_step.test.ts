@@ -111,7 +111,8 @@ async function createJob({ sql }: Stack, { pipeline, queue, stage }: Worker, top
 
 /** Makes sleeping messages visible. */
 async function wake({ sql }: Stack, queue: string) {
-  await sql`update ${sql(`pgmq.q_${queue}`)} set vt = clock_timestamp()`;
+  await sql`update ${sql(`pgmq.q_${queue}`)}
+    set vt = clock_timestamp(), message = message - 'asleep'`;
 }
 
 Deno.test({
