@@ -86,9 +86,10 @@ export function guard(
       const message = errorText(error);
       const isEnvError = error instanceof EnvError;
       createLog().error(isEnvError ? "misconfigured" : "request_failed", { message });
-      return isEnvError
-        ? json(500, { error: "misconfigured", message })
-        : json(500, { error: "internal_error" });
+      if (!isEnvError) return json(500, { error: "internal_error" });
+      // What is missing concerns the operator, not a stranger.
+      const isOperator = await hasSecretKey(request);
+      return json(500, { error: "misconfigured", ...(isOperator ? { message } : {}) });
     }
   };
 }

@@ -66,7 +66,7 @@ Deno.test("guard_turns_a_throw_into_a_word_and_keeps_the_details_to_the_log", as
       request(),
     );
     equal(unset.status, 500);
-    equal((await unset.json()).error, "misconfigured");
+    deepEqual(await unset.json(), { error: "misconfigured" }, "a stranger is not told what");
   } finally {
     console.error = error;
   }
