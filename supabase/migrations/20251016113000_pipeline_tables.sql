@@ -36,6 +36,18 @@ begin
 end;
 $$;
 
+-- Time as the key "asleep" of a message says it: milliseconds since 1970, never before the time itself.
+create or replace function pipeline.wake_time(p_at timestamptz)
+returns bigint
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return ceil(extract(epoch from p_at) * 1000);
+end;
+$$;
+
 create table if not exists pipeline.pipelines (
   pipeline text primary key constraint pipelines_name_check check (pipeline ~ '^[a-z][a-z0-9_]{0,30}$'),
   queue text not null unique,
@@ -140,6 +152,8 @@ comment on column pipeline.job_stages.wake_requested_at is 'Something the stage 
 
 create index if not exists job_stages_processing_idx on pipeline.job_stages (stage, lease_expires_at)
   where status = 'processing';
+create index if not exists job_stages_waiting_idx on pipeline.job_stages (pipeline, stage, status, available_at)
+  where status in ('queued', 'failed');
 
 create sequence if not exists pipeline.dead_letter_id_seq;
 create table if not exists pipeline.dead_letters (
@@ -248,14 +262,19 @@ begin
   if to_regclass(format('pgmq.%I', 'q_' || p_queue)) is null then
     perform pgmq.create(p_queue);
   end if;
-  -- One stage's messages by priority, then age. A claim never reads another stage's messages nor sleeping ones,
-  -- and passes over those that workers hold (vt) without touching the table.
+  -- One stage's messages by priority, then age, without the sleeping ones; and the same over all stages, for workers
+  -- that take whatever comes. No index names vt: so claims and heartbeats, which change nothing else, stay on their
+  -- page (HOT) and write to no index. pgmq's own index on vt would spoil that, and nothing here reads by it.
   execute format(
-    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id)), vt) where not message ? ''asleep''',
+    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id))) where not message ? ''asleep''',
     'q_' || p_queue || '_claim_idx', 'q_' || p_queue);
   execute format(
-    'create index if not exists %I on pgmq.%I (vt) where message ? ''asleep''',
+    'create index if not exists %I on pgmq.%I ((coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id))) where not message ? ''asleep''',
+    'q_' || p_queue || '_order_idx', 'q_' || p_queue);
+  execute format(
+    'create index if not exists %I on pgmq.%I (((message ->> ''asleep'')::bigint)) where message ? ''asleep''',
     'q_' || p_queue || '_asleep_idx', 'q_' || p_queue);
+  execute format('drop index if exists pgmq.%I', 'q_' || p_queue || '_vt_idx');
   execute format('alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'a_' || p_queue);
@@ -267,8 +286,9 @@ $$;
 -- a connection, where `execute format` would plan every statement of every transition anew.
 -- Each returns the message as it is now (when deleted: as it was), or null when it is gone.
 --
--- A message that is put back for later carries the key "asleep", which keeps it out of the claim index; the first
--- read after its time removes it. A delayed message without the key is served all the same, only slower.
+-- A message that is put back for later carries its time under the key "asleep" (pipeline.put_to_sleep), which keeps it
+-- out of the claim index; the first claim after that time removes the key. A message that was delayed without it, by
+-- pgmq.send, is served all the same, only slower.
 create or replace function pipeline.write_queue_functions()
 returns void
 language plpgsql
@@ -278,12 +298,15 @@ declare
   v_function record;
 begin
   for v_function in select * from (values
-    -- The next visible message of a stage by priority, then age, as pgmq.read does: hidden until p_visible_at.
-    ('read_message(p_queue text, p_stage text, p_now timestamptz, p_visible_at timestamptz)', $$
+    -- Messages whose time has come are asleep no more.
+    ('wake_messages(p_queue text, p_now timestamptz)', $$
       update pgmq.%1$I as q set message = q.message - 'asleep'
       where q.msg_id in (
-        select m.msg_id from pgmq.%1$I as m where m.message ? 'asleep' and m.vt <= p_now
-        order by m.vt limit 50 for update skip locked);
+        select m.msg_id from pgmq.%1$I as m
+        where m.message ? 'asleep' and (m.message ->> 'asleep')::bigint <= pipeline.wake_time(p_now)
+        order by (m.message ->> 'asleep')::bigint limit 50 for update skip locked);$$),
+    -- The next visible message of a stage by priority, then age, as pgmq.read does: hidden until p_visible_at.
+    ('read_message(p_queue text, p_stage text, p_now timestamptz, p_visible_at timestamptz)', $$
       update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at
       where q.msg_id = (
         select m.msg_id from pgmq.%1$I as m
@@ -293,9 +316,10 @@ begin
       returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
     -- The same over all stages.
     ('read_any_message(p_queue text, p_now timestamptz, p_visible_at timestamptz)', $$
-      update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at, message = q.message - 'asleep'
+      update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at
       where q.msg_id = (
-        select m.msg_id from pgmq.%1$I as m where m.vt <= p_now
+        select m.msg_id from pgmq.%1$I as m
+        where m.vt <= p_now and not m.message ? 'asleep'
         order by coalesce((m.message ->> 'priority')::integer, 0) desc, coalesce((m.message ->> 'seq')::bigint, m.msg_id)
         limit 1 for update skip locked)
       returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),

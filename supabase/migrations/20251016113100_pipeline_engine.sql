@@ -91,7 +91,10 @@ immutable
 set search_path = ''
 as $$
 begin
-  return case when p_visible_at > p_now then p_message || '{"asleep": true}' else p_message - 'asleep' end;
+  return case
+    when p_visible_at > p_now then p_message || jsonb_build_object('asleep', pipeline.wake_time(p_visible_at))
+    else p_message - 'asleep'
+  end;
 end;
 $$;
 
@@ -221,6 +224,7 @@ declare
   v_job pipeline.jobs;
   v_stage pipeline.job_stages;
 begin
+  perform pipeline.wake_messages(p_queue, v_now);
   loop
     v_message := case
       when p_stage is null then pipeline.read_any_message(p_queue, v_now, v_visible_at)

@@ -70,7 +70,8 @@ begin
   for v_pipeline in select p.pipeline, p.queue from pipeline.pipelines as p loop
     for v_msg in execute format(
       'select q.msg_id, q.message, q.read_ct from pgmq.%I as q
-       where q.message ->> ''stage'' is null and q.vt <= $1 limit 100 for update skip locked', 'q_' || v_pipeline.queue)
+       where q.message ->> ''stage'' is null and q.vt <= $1 and not q.message ? ''asleep''
+       limit 100 for update skip locked', 'q_' || v_pipeline.queue)
       using v_now
     loop
       v_swept := v_swept + 1;
@@ -109,8 +110,14 @@ declare
   v_count integer;
 begin
   execute format(
-    'select count(*) from (select 1 from pgmq.%I as q where q.message ->> ''stage'' = $1 and q.vt <= $2 limit $3) as ready',
-    'q_' || p_queue) into v_count using p_stage, pipeline.now(), p_limit;
+    'select count(*) from (
+       (select 1 from pgmq.%1$I as q
+        where q.message ->> ''stage'' = $1 and q.vt <= $2 and not q.message ? ''asleep'' limit $3)
+       union all
+       (select 1 from pgmq.%1$I as q
+        where q.message ->> ''stage'' = $1 and q.message ? ''asleep''
+          and (q.message ->> ''asleep'')::bigint <= pipeline.wake_time($2) limit $3)
+       limit $3) as ready', 'q_' || p_queue) into v_count using p_stage, pipeline.now(), p_limit;
   return v_count;
 end;
 $$;
@@ -320,8 +327,11 @@ left join (
     count(*) filter (where s.status = 'processing') as in_flight_count,
     count(*) filter (where s.status = 'failed') as failed_count,
     min(s.available_at) filter (where s.status = 'queued' and s.available_at <= pipeline.now()) as oldest_ready_at
-  from pipeline.job_stages as s
-  where s.status in ('queued', 'processing', 'failed')
+  from (
+    select w.pipeline, w.stage, w.status, w.available_at from pipeline.job_stages as w where w.status in ('queued', 'failed')
+    union all
+    select r.pipeline, r.stage, r.status, r.available_at from pipeline.job_stages as r where r.status = 'processing'
+  ) as s -- in two parts, as they are indexed
   group by s.pipeline, s.stage
 ) as s on s.pipeline = c.pipeline and s.stage = c.stage;
 comment on view pipeline.stage_metrics is 'Backlog, oldest age, in flight and failed per stage';
