@@ -51,11 +51,13 @@ export class Lease {
   }
 
   /** The outcome of `work`, unless the signal aborts first. */
-  race<T>(work: Promise<T>): Promise<T> {
+  async race<T>(work: Promise<T>): Promise<T> {
     const stopped = new Promise<never>((_resolve, reject) => {
-      this.signal.addEventListener("abort", () => reject(this.signal.reason), { once: true });
+      const stop = () => reject(this.signal.reason);
+      if (this.signal.aborted) stop();
+      this.signal.addEventListener("abort", stop, { once: true });
     });
-    return Promise.race([work, stopped]);
+    return await Promise.race([work, stopped]);
   }
 
   /** Commits the stage's output; gives the stage that is queued now, if any. */

@@ -20,8 +20,15 @@ export function runBackground(promise: Promise<unknown>): void {
 
 const unloadHandlers = new Set<UnloadHandler>();
 let listening = false;
+let ending: UnloadReason | undefined;
+
+/** Whether the isolate is about to go away: nothing new should be begun. */
+export function isEnding(): boolean {
+  return ending !== undefined;
+}
 
 async function unload(reason: UnloadReason): Promise<void> {
+  ending = reason;
   const handlers = [...unloadHandlers];
   unloadHandlers.clear();
   await Promise.allSettled(handlers.map((handler) => handler(reason)));
@@ -45,9 +52,10 @@ function listen(): void {
   }
 }
 
-/** Calls `fn` before the isolate goes away; returns a function that takes it back. */
+/** Calls `fn` before the isolate goes away, at once if it is about to; returns a function that takes it back. */
 export function registerBeforeUnload(fn: UnloadHandler): () => void {
   if (!listening) listen();
+  if (ending) runBackground(Promise.resolve(fn(ending)));
   unloadHandlers.add(fn);
   return () => unloadHandlers.delete(fn);
 }

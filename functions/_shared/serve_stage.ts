@@ -8,7 +8,7 @@ import { type Env, type Need, readEnv } from "./env.ts";
 import { guard, type Handler, json, noContent } from "./http.ts";
 import { Lease, LeaseLost, type StageJob } from "./lease.ts";
 import { createLog, errorText, type Log } from "./log.ts";
-import { registerBeforeUnload, runBackground } from "./runtime.ts";
+import { isEnding, registerBeforeUnload, runBackground } from "./runtime.ts";
 
 const pipeline = "pageperfect";
 
@@ -50,6 +50,7 @@ export interface Dependencies {
   readEnv: typeof readEnv;
   runBackground: typeof runBackground;
   registerBeforeUnload: typeof registerBeforeUnload;
+  isEnding: typeof isEnding;
   budget: Budget;
   log: Log;
 }
@@ -68,12 +69,14 @@ export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}
     readEnv,
     runBackground,
     registerBeforeUnload,
+    isEnding,
     budget: { stageMs: 100_000, claimMs: 20_000, claimCount: 10 },
     ...overrides,
     log,
   };
 
   return guard(async () => {
+    if (dependencies.isEnding()) return json(503, { error: "worker_ending" });
     const startedAt = performance.now();
     const env = dependencies.readEnv(stage.needs);
     let claim: Claim | null;
@@ -120,27 +123,22 @@ async function drain(
     dependencies.runBackground(
       dependencies.ring(dispatcher, { pipeline, stage }, traceparent ?? undefined),
     );
-  let isEnding = false;
-  const forgetUnload = dependencies.registerBeforeUnload(() => {
-    isEnding = true;
-  });
   let claim: Claim | null = first;
   for (let count = 1; claim !== null; count++) {
     if (claim.job_id !== null) {
       const nextStage = await perform(stage, env, dependencies, claim);
       if (nextStage) ring(nextStage, claim.traceparent);
     }
-    if (isEnding) break;
+    if (dependencies.isEnding()) return;
     if (count >= budget.claimCount || performance.now() - startedAt >= budget.claimMs) {
       ring(stage.stage);
-      break;
+      return;
     }
     claim = await claimNext(stage, env, dependencies).catch((error) => {
       log.warn("queue_pop_failed", { message: errorText(error) });
       return null;
     });
   }
-  forgetUnload();
 }
 
 /** Runs one job under its lease; returns the stage that its commit queued, if any. */

@@ -6,7 +6,7 @@ import { type Env, readEnv } from "../_shared/env.ts";
 import { Failure, judge } from "../_shared/failure.ts";
 import { guard, json, noContent } from "../_shared/http.ts";
 import { createLog, errorText } from "../_shared/log.ts";
-import { registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
+import { isEnding, registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
 
 interface CrawlJob extends CrawlRequest {
   id: string;
@@ -78,6 +78,7 @@ async function drain(first: CrawlJob[], env: Env): Promise<void> {
       );
       runBackground(ring(dispatcher, { pipeline: "pageperfect", stage: "wait_crawl" }));
     }));
+    if (isEnding()) return;
     if (performance.now() - startedAt > claimMs) {
       if (await rpc<number>("pending_crawl_count") > 0) await ring(crawler);
       return;
@@ -87,6 +88,7 @@ async function drain(first: CrawlJob[], env: Env): Promise<void> {
 }
 
 Deno.serve(guard(async () => {
+  if (isEnding()) return json(503, { error: "worker_ending" });
   const env = readEnv();
   let jobs: CrawlJob[];
   try {

@@ -51,6 +51,7 @@ function setUp(options: Options = {}) {
   const log = fakeLog();
   const rings: unknown[][] = [];
   const background: Promise<unknown>[] = [];
+  let ending = false;
   const unloads = new Set<(reason: UnloadReason) => void | Promise<void>>();
   const stage: Stage = {
     stage: "gap_analysis",
@@ -69,13 +70,17 @@ function setUp(options: Options = {}) {
       unloads.add(fn);
       return () => unloads.delete(fn);
     },
+    isEnding: () => ending,
     budget: { stageMs: 5_000, claimMs: 5_000, claimCount: 10, ...options.budget },
   });
   return {
     log,
     rings,
     of,
-    unload: (reason: UnloadReason) => Promise.all([...unloads].map((fn) => fn(reason))),
+    unload(reason: UnloadReason) {
+      ending = true;
+      return Promise.all([...unloads].map((fn) => fn(reason)));
+    },
     unloads,
     post: () => call(handler),
     /** Waits for everything that runs in the background. */
@@ -355,6 +360,7 @@ Deno.test("a_worker_told_to_go_claims_nothing_more", async () => {
   await post();
   await unload("termination");
   await settle();
+  equal((await post()).status, 503);
   equal(of("claim_stage").length, 1);
 });
 
