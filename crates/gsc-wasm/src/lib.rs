@@ -20,13 +20,102 @@ export interface ParsedCsv {
   /** What was left out or merged, one sentence each. */
   warnings: string[];
 }
+
+/** Search Console's figures of one query on one page. */
+export interface SearchConsoleRow {
+  /** Normalised address. */
+  page: string;
+  query: string;
+  /** `2025-01-31`, or null for a total over a period. */
+  date: string | null;
+  impressions: number;
+  clicks: number;
+  position: number;
+}
 "#;
 
 /// Reads a CSV file of search queries. Throws `line N: …` for a broken line.
 #[wasm_bindgen(unchecked_return_type = "ParsedCsv")]
 pub fn parse_csv(bytes: &[u8]) -> Result<JsValue, JsError> {
     let parsed = pageperfect_gsc::parse_csv(bytes)?;
-    // One string across the boundary instead of a call for each field of each row.
-    let json = serde_json::to_string(&parsed)?;
-    js_sys::JSON::parse(&json).map_err(|_| JsError::new("the result is not JSON"))
+    parse_json(&serde_json::to_string(&parsed)?)
+}
+
+/// The rows of many pages, one for each page, query and date. All is read and checked at once;
+/// what it holds is handed out in chunks.
+#[wasm_bindgen]
+pub struct SearchConsoleRows {
+    rows: pageperfect_gsc::SearchConsoleRows,
+}
+
+#[wasm_bindgen]
+impl SearchConsoleRows {
+    /// Reads a CSV file with the columns of `parse_csv` and `page` and `date`, in any order. The
+    /// arguments `page` and `date` stand in for a column that the file lacks; without a date the
+    /// rows are totals. Throws `line N: …` for a broken line.
+    #[wasm_bindgen(constructor)]
+    pub fn from_csv(
+        bytes: &[u8],
+        page: Option<String>,
+        date: Option<String>,
+    ) -> Result<Self, JsError> {
+        let defaults = pageperfect_gsc::Defaults {
+            page: page.as_deref(),
+            date: date.as_deref(),
+        };
+        let rows = pageperfect_gsc::SearchConsoleRows::from_csv(bytes, defaults, address)?;
+        Ok(Self { rows })
+    }
+
+    /// Reads an answer of the API's `searchAnalytics.query` with the dimensions page, query and
+    /// date. Throws when it is none.
+    pub fn from_answer(json: &str) -> Result<Self, JsError> {
+        let rows = pageperfect_gsc::SearchConsoleRows::from_answer(json, address)?;
+        Ok(Self { rows })
+    }
+
+    /// The next rows, at most `max`; undefined when all have been handed out.
+    #[wasm_bindgen(unchecked_return_type = "SearchConsoleRow[] | undefined")]
+    pub fn next(&mut self, max: usize) -> Result<JsValue, JsError> {
+        let Some(chunk) = self.rows.next_chunk(max) else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        parse_json(&serde_json::to_string(&chunk)?)
+    }
+
+    /// Rows in all chunks.
+    #[wasm_bindgen(getter)]
+    pub fn row_count(&self) -> usize {
+        self.rows.row_count()
+    }
+
+    /// Different pages of these rows.
+    #[wasm_bindgen(getter)]
+    pub fn page_count(&self) -> usize {
+        self.rows.page_count()
+    }
+
+    /// Rows of the file or the answer, before any was merged or skipped.
+    #[wasm_bindgen(getter)]
+    pub fn source_count(&self) -> usize {
+        self.rows.source_count
+    }
+
+    /// What was left out or merged, one sentence each.
+    #[wasm_bindgen(getter)]
+    pub fn warnings(&self) -> Vec<String> {
+        self.rows.warnings.clone()
+    }
+}
+
+/// As the intake's URL policy normalises addresses, so that both name the same page. An address
+/// with a #fragment is a page of its own, as Search Console counts it.
+fn address(text: &str) -> Option<String> {
+    let url = web_sys::Url::new(text).ok()?;
+    matches!(url.protocol().as_str(), "http:" | "https:").then(|| url.href())
+}
+
+/// One string across the boundary instead of a call for each field of each row.
+fn parse_json(json: &str) -> Result<JsValue, JsError> {
+    js_sys::JSON::parse(json).map_err(|_| JsError::new("the result is not JSON"))
 }

@@ -1,7 +1,7 @@
 //! Every export of the module, called from JavaScript's side, in a browser.
 
 use js_sys::JSON;
-use pageperfect_gsc_wasm::parse_csv;
+use pageperfect_gsc_wasm::{SearchConsoleRows, parse_csv};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::*;
 
@@ -41,4 +41,41 @@ fn a_hundred_thousand_rows() {
     let parsed = parse_csv(csv.as_bytes()).unwrap_or_else(|_| panic!("the file is good"));
     let keywords = js_sys::Reflect::get(&parsed, &"keywords".into()).unwrap();
     assert_eq!(js_sys::Array::from(&keywords).length(), 100_000);
+}
+
+#[wasm_bindgen_test]
+fn rows_of_many_pages_come_in_chunks() {
+    let csv = b"page,query,date,clicks,impressions,position\nHTTPS://A.example,a,2025-01-31,1,2,3.5\nhttps://a.example/,b,2025-01-31,0,1,4\n";
+    let mut rows =
+        SearchConsoleRows::from_csv(csv, None, None).unwrap_or_else(|_| panic!("the file is good"));
+    assert_eq!((rows.row_count(), rows.page_count()), (2, 1));
+    assert!(rows.warnings().is_empty());
+    let mut next = || json(&rows.next(1).unwrap_or_else(|_| panic!("a chunk")));
+    assert_eq!(
+        next(),
+        r#"[{"page":"https://a.example/","query":"a","date":"2025-01-31","impressions":2,"clicks":1,"position":3.5}]"#
+    );
+    assert!(next().contains(r#""query":"b""#));
+    let end = rows.next(1).unwrap_or_else(|_| panic!("the end"));
+    assert!(end.is_undefined());
+}
+
+#[wasm_bindgen_test]
+fn pages_that_are_none_are_refused() {
+    for page in ["javascript:alert(1)", "/relative", "a.example"] {
+        let csv = format!("page,query,clicks,impressions,position\n{page},a,1,2,3\n");
+        assert!(SearchConsoleRows::from_csv(csv.as_bytes(), None, None).is_err());
+    }
+    let csv = b"query,clicks,impressions,position\na,1,2,3\n";
+    let page = Some("https://a.example/".to_owned());
+    assert!(SearchConsoleRows::from_csv(csv, page, None).is_ok());
+}
+
+#[wasm_bindgen_test]
+fn an_answer_of_the_api_is_read() {
+    let answer = r#"{"rows":[{"keys":["https://a.example/","a","2025-01-31"],"clicks":1,"impressions":2,"ctr":0.5,"position":3}]}"#;
+    let rows =
+        SearchConsoleRows::from_answer(answer).unwrap_or_else(|_| panic!("the answer is good"));
+    assert_eq!((rows.source_count(), rows.row_count()), (1, 1));
+    assert!(SearchConsoleRows::from_answer("<html>").is_err());
 }

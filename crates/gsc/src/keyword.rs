@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,47 +34,91 @@ pub struct Keyword {
 /// plain average while there are none.
 #[derive(Debug, Default)]
 pub struct KeywordMerger {
-    rows: Vec<Sum>,
-    row_of_query: HashMap<String, usize>,
-    merged_count: usize,
-}
-
-#[derive(Debug)]
-struct Sum {
-    impressions: f64,
-    clicks: f64,
-    position_times_impressions: f64,
-    position: f64,
-    row_count: f64,
+    merger: Merger<String>,
 }
 
 impl KeywordMerger {
     /// Adds one row; `false` when it was merged into an earlier row of the same query.
     pub fn push(&mut self, keyword: Keyword) -> bool {
-        let Keyword {
-            query,
-            impressions,
-            clicks,
-            position,
-        } = keyword;
-        match self.row_of_query.entry(query) {
+        let (query, figures) = keyword.split();
+        self.merger.push(query, figures)
+    }
+
+    /// Number of rows that went into an earlier row of the same query.
+    pub fn merged_count(&self) -> usize {
+        self.merger.merged_count
+    }
+
+    /// The keywords, one a query.
+    pub fn finish(self) -> Vec<Keyword> {
+        self.merger
+            .finish()
+            .map(|(query, figures)| Keyword {
+                query,
+                impressions: figures.impressions,
+                clicks: figures.clicks,
+                position: figures.position,
+            })
+            .collect()
+    }
+}
+
+impl Keyword {
+    pub(crate) fn split(self) -> (String, Figures) {
+        let figures = Figures {
+            impressions: self.impressions,
+            clicks: self.clicks,
+            position: self.position,
+        };
+        (self.query, figures)
+    }
+}
+
+/// A keyword without its query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub impressions: f64,
+    pub clicks: f64,
+    pub position: f64,
+}
+
+/// Merges the figures of one key, whatever a key is, as [`KeywordMerger`] says.
+#[derive(Debug)]
+pub(crate) struct Merger<K> {
+    sums: Vec<Sum>,
+    index_of_key: HashMap<K, usize>,
+    pub merged_count: usize,
+}
+
+impl<K> Default for Merger<K> {
+    fn default() -> Self {
+        Self {
+            sums: Vec::new(),
+            index_of_key: HashMap::new(),
+            merged_count: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash> Merger<K> {
+    /// Adds one row; `false` when it was merged into an earlier one.
+    pub fn push(&mut self, key: K, figures: Figures) -> bool {
+        match self.index_of_key.entry(key) {
             Entry::Vacant(entry) => {
-                entry.insert(self.rows.len());
-                self.rows.push(Sum {
-                    impressions,
-                    clicks,
-                    position_times_impressions: position * impressions,
-                    position,
+                entry.insert(self.sums.len());
+                self.sums.push(Sum {
+                    figures,
+                    position_times_impressions: figures.position * figures.impressions,
                     row_count: 1.0,
                 });
                 true
             }
             Entry::Occupied(entry) => {
-                let sum = &mut self.rows[*entry.get()];
-                sum.impressions += impressions;
-                sum.clicks += clicks;
-                sum.position_times_impressions += position * impressions;
-                sum.position += position;
+                let sum = &mut self.sums[*entry.get()];
+                sum.figures.impressions += figures.impressions;
+                sum.figures.clicks += figures.clicks;
+                sum.figures.position += figures.position;
+                sum.position_times_impressions += figures.position * figures.impressions;
                 sum.row_count += 1.0;
                 self.merged_count += 1;
                 false
@@ -81,39 +126,37 @@ impl KeywordMerger {
         }
     }
 
-    /// Number of rows that went into an earlier row of the same query.
-    pub fn merged_count(&self) -> usize {
-        self.merged_count
-    }
-
-    /// The keywords, one a query.
-    pub fn finish(self) -> Vec<Keyword> {
-        let mut queries = vec![String::new(); self.rows.len()];
-        for (query, row) in self.row_of_query {
-            queries[row] = query;
+    /// One row a key, in order of first appearance.
+    pub fn finish(self) -> impl Iterator<Item = (K, Figures)> {
+        let mut keys: Vec<Option<K>> = self.sums.iter().map(|_| None).collect();
+        for (key, index) in self.index_of_key {
+            keys[index] = Some(key);
         }
-        queries
-            .into_iter()
-            .zip(self.rows)
-            .map(|(query, sum)| sum.into_keyword(query))
-            .collect()
+        let keys = keys.into_iter().map(|key| key.expect("each sum has a key"));
+        keys.zip(self.sums.into_iter().map(Sum::figures))
     }
 }
 
+#[derive(Debug)]
+struct Sum {
+    /// Its position is the sum of the positions.
+    figures: Figures,
+    position_times_impressions: f64,
+    row_count: f64,
+}
+
 impl Sum {
-    fn into_keyword(self, query: String) -> Keyword {
+    fn figures(self) -> Figures {
         let position = if self.row_count == 1.0 {
-            self.position
-        } else if self.impressions > 0.0 {
-            self.position_times_impressions / self.impressions
+            self.figures.position
+        } else if self.figures.impressions > 0.0 {
+            self.position_times_impressions / self.figures.impressions
         } else {
-            self.position / self.row_count
+            self.figures.position / self.row_count
         };
-        Keyword {
-            query,
-            impressions: self.impressions,
-            clicks: self.clicks,
+        Figures {
             position,
+            ..self.figures
         }
     }
 }

@@ -11,7 +11,9 @@
 
 mod keyword;
 mod number;
+mod rows;
 mod table;
 
 pub use keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
+pub use rows::{AnswerError, Defaults, MAX_PAGE_BYTES, Row, SearchConsoleRows};
 pub use table::{CsvError, ParsedCsv, parse_csv};

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
 use crate::number::{parse_count, parse_decimal};
+use crate::rows::MAX_PAGE_BYTES;
 
 /// What a CSV file holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,7 +32,7 @@ impl fmt::Display for CsvError {
 
 impl std::error::Error for CsvError {}
 
-fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvError> {
+pub(crate) fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvError> {
     Err(CsvError {
         line,
         message: message.into(),
@@ -51,58 +52,18 @@ fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvError> {
 /// mark that is not closed, text that is not UTF-8. Rows without a query are no error: they are
 /// skipped with a warning.
 pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
-    let text = decode(bytes)?;
-    let (text, first_line, declared) = strip_separator_line(&text);
-    let delimiter = declared.unwrap_or_else(|| find_delimiter(text));
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text);
-
-    let mut record = ByteRecord::new();
-    let mut names: Option<(Names, u64)> = None;
-    let mut header: Option<Header> = None;
     let mut merger = KeywordMerger::default();
     let mut skipped = Skipped::default();
-    while reader.read_byte_record(&mut record).map_err(|e| CsvError {
-        line: first_line,
-        message: e.to_string(),
-    })? {
-        let start = record
-            .position()
-            .expect("a record that was read has a position");
-        let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
-        let Some((names, header_line)) = &names else {
-            names = Some((Names::of(&record), line));
-            continue;
-        };
-        let header = match header {
-            Some(ref header) => header,
-            None => header.insert(Header::find(names, Some(&record), delimiter, *header_line)?),
-        };
-        if let Some(keyword) = header.keyword(&record, line, &mut skipped)? {
+    let header = read_table(bytes, |header, record, line| {
+        if let Some(keyword) = header.keyword(record, line, &mut skipped)? {
             merger.push(keyword);
         }
-    }
-    let Some((names, header_line)) = &names else {
-        return error(
-            1,
-            "the file is empty; export the queries from Search Console as CSV",
-        );
-    };
-    let header = match header {
-        Some(header) => header,
-        None => Header::find(names, None, delimiter, *header_line)?,
-    };
+        Ok(())
+    })?;
 
     let mut warnings = skipped.warnings();
-    if header.by_order {
-        warnings.push(
-            "the header is not in English: the columns are taken in Search Console's order".into(),
-        );
-    }
-    if let Some(page) = &header.page {
+    warnings.extend(header.warning());
+    if let Some((_, page)) = &header.page {
         warnings.push(format!(
             "the column {page:?} is ignored: every row is taken as one of the same page"
         ));
@@ -119,6 +80,53 @@ pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
         warnings.push("the file has no rows with a query".into());
     }
     Ok(ParsedCsv { keywords, warnings })
+}
+
+/// Hands every row below the header to `each`, with its line; returns the header.
+pub(crate) fn read_table(
+    bytes: &[u8],
+    mut each: impl FnMut(&Header, &ByteRecord, u64) -> Result<(), CsvError>,
+) -> Result<Header, CsvError> {
+    let text = decode(bytes)?;
+    let (text, first_line, declared) = strip_separator_line(&text);
+    let delimiter = declared.unwrap_or_else(|| find_delimiter(text));
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text);
+
+    let mut record = ByteRecord::new();
+    let mut names: Option<(Names, u64)> = None;
+    let mut header: Option<Header> = None;
+    while reader.read_byte_record(&mut record).map_err(|e| CsvError {
+        line: first_line,
+        message: e.to_string(),
+    })? {
+        let start = record
+            .position()
+            .expect("a record that was read has a position");
+        let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
+        let Some((names, header_line)) = &names else {
+            names = Some((Names::of(&record), line));
+            continue;
+        };
+        let header = match header {
+            Some(ref header) => header,
+            None => header.insert(Header::find(names, Some(&record), delimiter, *header_line)?),
+        };
+        each(header, &record, line)?;
+    }
+    let Some((names, header_line)) = &names else {
+        return error(
+            1,
+            "the file is empty; export the queries from Search Console as CSV",
+        );
+    };
+    match header {
+        Some(header) => Ok(header),
+        None => Header::find(names, None, delimiter, *header_line),
+    }
 }
 
 /// Only UTF-16, which spreadsheets write as "Unicode text", is converted. Whether the rest is UTF-8
@@ -213,12 +221,16 @@ impl Names {
 }
 
 /// Where the columns are.
-struct Header {
+pub(crate) struct Header {
+    /// The header's own line.
+    pub line: u64,
     /// Indexes in the order of [`COLUMNS`].
     columns: [usize; 4],
     column_count: usize,
-    /// Name of a column of page addresses, if there is one.
-    page: Option<String>,
+    /// Index and name of a column of page addresses, if there is one.
+    pub page: Option<(usize, String)>,
+    /// Index and name of a column of days, if there is one.
+    pub date: Option<(usize, String)>,
     /// Whether the names were not understood and Search Console's order was taken.
     by_order: bool,
     decimal_comma: bool,
@@ -234,13 +246,15 @@ impl Header {
     ) -> Result<Self, CsvError> {
         let mut found = [None; 4];
         let mut page = None;
+        let mut date = None;
         for (index, name) in names.iter().enumerate() {
             let Some(column) = column_of(name) else {
-                if matches!(
-                    simple(name).as_str(),
-                    "page" | "top pages" | "url" | "landing page"
-                ) {
-                    page = Some(name.clone());
+                match simple(name).as_str() {
+                    "page" | "pages" | "top pages" | "url" | "landing page" => {
+                        page = Some((index, name.clone()));
+                    }
+                    "date" | "day" | "data date" => date = Some((index, name.clone())),
+                    _ => {}
                 }
                 continue;
             };
@@ -274,17 +288,26 @@ impl Header {
             );
         };
         Ok(Self {
+            line,
             columns: [query, impressions, clicks, position],
             column_count: names.len(),
             page,
+            date,
             by_order,
             // Where the comma is free, it may be the decimal one.
             decimal_comma: by_order || delimiter != b',',
         })
     }
 
+    /// What the file's reader should know about how the header was understood.
+    pub fn warning(&self) -> Option<String> {
+        self.by_order.then(|| {
+            "the header is not in English: the columns are taken in Search Console's order".into()
+        })
+    }
+
     /// The row's keyword, or nothing when it has no query to speak of.
-    fn keyword(
+    pub fn keyword(
         &self,
         record: &ByteRecord,
         line: u64,
@@ -307,13 +330,7 @@ impl Header {
                 format!("{expected} columns expected, {} found{hint}", record.len()),
             );
         }
-        let text = |column: usize| match std::str::from_utf8(&record[column]) {
-            Ok(text) => Ok(text.trim()),
-            Err(_) => error(
-                line,
-                "the text is not UTF-8; save the file as \"CSV UTF-8\"",
-            ),
-        };
+        let text = |column| field(record, column, line);
         let [query, impressions, clicks, position] = self.columns;
         let query = text(query)?;
         if query.is_empty() {
@@ -354,6 +371,17 @@ impl Header {
             clicks: number(clicks, "clicks", parse_count, "a whole number")?,
             position: number(position, "position", parse_decimal, "a number")?,
         }))
+    }
+}
+
+/// A field's text, trimmed.
+pub(crate) fn field(record: &ByteRecord, column: usize, line: u64) -> Result<&str, CsvError> {
+    match std::str::from_utf8(&record[column]) {
+        Ok(text) => Ok(text.trim()),
+        Err(_) => error(
+            line,
+            "the text is not UTF-8; save the file as \"CSV UTF-8\"",
+        ),
     }
 }
 
@@ -404,19 +432,20 @@ fn simple(header: &str) -> String {
 }
 
 #[derive(Clone, Copy)]
-enum Reason {
+pub(crate) enum Reason {
     Empty,
     Long,
+    LongPage,
 }
 
 /// Rows that were left out: how many and the first line of each kind.
 #[derive(Default)]
-struct Skipped {
-    rows: [(u64, u64); 2],
+pub(crate) struct Skipped {
+    rows: [(u64, u64); 3],
 }
 
 impl Skipped {
-    fn add(&mut self, reason: Reason, line: u64) {
+    pub fn add(&mut self, reason: Reason, line: u64) {
         let (count, first_line) = &mut self.rows[reason as usize];
         if *count == 0 {
             *first_line = line;
@@ -424,10 +453,11 @@ impl Skipped {
         *count += 1;
     }
 
-    fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<String> {
         let why = [
             "the query is empty".to_owned(),
             format!("the query is longer than {MAX_QUERY_CHARS} characters"),
+            format!("the page's address is longer than {MAX_PAGE_BYTES} bytes"),
         ];
         let kinds = self
             .rows
