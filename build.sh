@@ -200,23 +200,25 @@ TS
 build() {
   choose_toolchain
   choose_wasm_bindgen
-  local packages=() name hash target_dir
+  local packages=() name file target_dir
   for name in "${names[@]}"; do packages+=(-p "pageperfect-$name-wasm"); done
   say "compiling ${names[*]} with $(rustc --version) ($kind)"
   cargo build -q --release --lib --target $target "${packages[@]}"
   target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
   say "generating $out"
-  work=$(mktemp -d)
+  # Within the folder, so that each file is replaced at once: a stack may be running on the old ones.
+  mkdir -p "$out"
+  work=$(mktemp -d "$out/.new.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   printf '\nkB         %8s %8s %8s\n' raw gzip base64
   for name in "${names[@]}"; do
     generate "$name" "$target_dir/$target/release/pageperfect_${name}_wasm.wasm"
   done
   echo
-  mkdir -p "$out"
-  rm -f "$out"/*.ts "$out"/*.js "$stamp"
-  mv "$work"/* "$out/"
+  rm -f "$stamp"
+  for file in "$out"/*; do [ -e "$work/${file##*/}" ] || rm -f "$file"; done
+  mv -f "$work"/* "$out/"
   {
     printf '%s %s\n' "$kind" "$(inputs_hash "$kind")"
     hash_of "$out"/*.ts "$out"/*.js

@@ -2,6 +2,8 @@
 //!
 //! A crate that links this one (`use pageperfect_boundary as _;` is enough) has its panics thrown
 //! as JavaScript Errors that say what happened and where, instead of `RuntimeError: unreachable`.
+//! That holds for the first panic of an instance; it is in no known state afterwards, and a further
+//! one is a bare RuntimeError.
 
 use js_sys::{JsString, Reflect, Uint8Array};
 use serde::{Serialize, de::DeserializeOwned};

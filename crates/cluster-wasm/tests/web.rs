@@ -1,5 +1,8 @@
 //! Every export of the module, called from JavaScript's side, in a browser.
 
+#[path = "../../cluster/tests/site/mod.rs"]
+mod site;
+
 use js_sys::{Array, JSON, JsString, Object, Reflect};
 use pageperfect_cluster_wasm::KeywordClustering;
 use wasm_bindgen::prelude::*;
@@ -184,4 +187,15 @@ fn no_vectors_make_no_clusters() {
         .unwrap()
         .unchecked_into();
     assert_eq!(summaries.length(), 0);
+}
+
+#[wasm_bindgen_test]
+fn labels_are_the_same_as_natively() {
+    let rows = site::site(2100, 0.25, 5).concat();
+    let mut clustering = KeywordClustering::new(128).unwrap();
+    clustering.push_f32(&rows).unwrap();
+    assert_eq!(
+        site::hash(&clustering.cluster(0.3, 2).unwrap()),
+        site::LABELS
+    );
 }

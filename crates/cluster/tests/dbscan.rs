@@ -1,7 +1,10 @@
 //! DBSCAN against a plain implementation of scikit-learn's rule, and the properties it must have.
 
+mod site;
+
 use pageperfect_cluster::{Dbscan, DbscanError, Keywords, NOISE};
 use proptest::prelude::*;
+use site::site;
 
 fn keywords(rows: &[Vec<f32>]) -> Keywords {
     let mut keywords = Keywords::new(rows.first().map_or(1, Vec::len)).unwrap();
@@ -274,38 +277,6 @@ fn a_checkpoint_of_something_else_is_refused() {
     assert_eq!(dbscan.restore(&one, &checkpoint), Ok(()));
 }
 
-/// Enough rows of enough dimensions that sketches choose the candidates.
-fn site(count: usize, common: f32, seed: u64) -> Vec<Vec<f32>> {
-    let dimensions = 128;
-    let mut state = seed;
-    let mut random = move || {
-        // The sum of four uniform numbers is near enough to a normal one.
-        (0..4).fold(-2.0, |sum, _| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            sum + (state >> 40) as f32 / (1u64 << 24) as f32
-        })
-    };
-    let mut row = || (0..dimensions).map(|_| random()).collect::<Vec<f32>>();
-    let shared = row();
-    let mut group = row();
-    (0..count)
-        .map(|index| {
-            if index % 7 == 0 {
-                group = row();
-            }
-            let near = 0.5 + 0.1 * (index % 5) as f32;
-            let weights = [common, (1.0 - common) * near, (1.0 - common) * (1.0 - near)];
-            let [a, b, c] = weights.map(f32::sqrt);
-            let own = row();
-            (0..dimensions)
-                .map(|i| a * shared[i] + b * group[i] + c * own[i])
-                .collect()
-        })
-        .collect()
-}
-
 #[test]
 fn sketches_lose_nothing() {
     for (common, seed) in [(0.0, 1), (0.25, 2), (0.45, 3)] {
@@ -326,4 +297,10 @@ fn sketches_lose_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn labels_are_the_same_as_in_a_browser() {
+    let rows = site(2100, 0.25, 5);
+    assert_eq!(site::hash(&dbscan(&rows, 0.3, 2)), site::LABELS);
 }
