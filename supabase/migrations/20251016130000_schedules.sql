@@ -121,6 +121,9 @@ as $$
       'select pipeline.ring(''content-queue-dispatcher'') where pipeline.dispatcher_is_wanted()'),
     ('pageperfect-crawl', '30 seconds',
       'select pipeline.ring(''crawl-cron'') where public.pending_crawl_count() > 0'),
+    -- New days come once a day; in between there is only an import to go on with that failed or was cut off.
+    ('pageperfect-gsc-import', '*/5 * * * *',
+      'select pipeline.ring(''pageperfect-gsc-import'') where public.pending_gsc_import_count() > 0'),
     -- One bounded step a minute for an hour: no long transaction, and nothing to do once all is gone.
     ('pageperfect-retention', '* 3 * * *', 'select public.prune(), public.prune_crawls(), public.prune_embedding_cache()'),
     ('pageperfect-cron-history', '10 4 * * *',
