@@ -69,7 +69,7 @@ impl SearchConsoleRows {
 
     /// Reads an answer of the API's `searchAnalytics.query` with the dimensions page, query and
     /// date. Throws when it is none.
-    pub fn from_answer(json: &str) -> Result<Self, JsError> {
+    pub fn from_answer(json: &[u8]) -> Result<Self, JsError> {
         let rows = pageperfect_gsc::SearchConsoleRows::from_answer(json, address)?;
         Ok(Self { rows })
     }

@@ -73,9 +73,9 @@ fn pages_that_are_none_are_refused() {
 
 #[wasm_bindgen_test]
 fn an_answer_of_the_api_is_read() {
-    let answer = r#"{"rows":[{"keys":["https://a.example/","a","2025-01-31"],"clicks":1,"impressions":2,"ctr":0.5,"position":3}]}"#;
+    let answer = br#"{"rows":[{"keys":["https://a.example/","a","2025-01-31"],"clicks":1,"impressions":2,"ctr":0.5,"position":3}]}"#;
     let rows =
         SearchConsoleRows::from_answer(answer).unwrap_or_else(|_| panic!("the answer is good"));
     assert_eq!((rows.source_count(), rows.row_count()), (1, 1));
-    assert!(SearchConsoleRows::from_answer("<html>").is_err());
+    assert!(SearchConsoleRows::from_answer(b"<html>").is_err());
 }

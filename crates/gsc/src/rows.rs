@@ -165,10 +165,11 @@ impl SearchConsoleRows {
     /// # Errors
     /// What is not such an answer.
     pub fn from_answer(
-        json: &str,
+        json: &[u8],
         address: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, AnswerError> {
-        let answer: Answer = serde_json::from_str(json).map_err(|e| AnswerError(e.to_string()))?;
+        let answer: Answer =
+            serde_json::from_slice(json).map_err(|e| AnswerError(e.to_string()))?;
         let mut pages = Pages::new(address);
         let mut merger = Merger::default();
         let mut left_out = 0;

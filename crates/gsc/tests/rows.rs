@@ -211,7 +211,7 @@ fn an_answer_of_the_api_is_read_as_it_comes() {
       ],
       "responseAggregationType": "byPage"
     }"#;
-    let mut rows = SearchConsoleRows::from_answer(answer, address).unwrap();
+    let mut rows = SearchConsoleRows::from_answer(answer.as_bytes(), address).unwrap();
     assert_eq!((rows.source_count, rows.row_count()), (2, 1));
     assert_eq!(
         rows.next_chunk(10).unwrap(),
@@ -227,7 +227,7 @@ fn an_answer_of_the_api_is_read_as_it_comes() {
         ["1 row left out: the page or the query cannot be stored"]
     );
 
-    let empty = SearchConsoleRows::from_answer(r#"{"responseAggregationType": "auto"}"#, address);
+    let empty = SearchConsoleRows::from_answer(br#"{"responseAggregationType": "auto"}"#, address);
     assert_eq!(empty.unwrap().source_count, 0);
     for broken in [
         "<html>",
@@ -235,7 +235,7 @@ fn an_answer_of_the_api_is_read_as_it_comes() {
         r#"{"rows": [{"keys": ["https://a.example/", "a", "today"], "clicks": 1, "impressions": 1, "position": 1}]}"#,
         r#"{"rows": [{"keys": ["https://a.example/", "a", "2025-01-31"], "clicks": -1, "impressions": 1, "position": 1}]}"#,
     ] {
-        let error = SearchConsoleRows::from_answer(broken, address)
+        let error = SearchConsoleRows::from_answer(broken.as_bytes(), address)
             .err()
             .unwrap();
         assert!(
