@@ -94,8 +94,10 @@ export function count(result: { code: number; text: string }, pattern: RegExp): 
   return { passed, failed, notes };
 }
 
-/** `test result: ok. 12 passed; 0 failed; …`, of cargo test and of wasm-bindgen's runner. */
+/** `test result: ok. 12 passed; 0 failed; …`, one a test binary. */
 export const rustResult = /^test result: \w+\. (\d+) passed; (\d+) failed/gm;
+/** The last line of tests/wasm.sh. */
+export const wasmResult = /^(\d+) passed, (\d+) failed$/gm;
 /** `ok | 12 passed (3 steps) | 0 failed (2s)` */
 export const denoResult = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm;
 
@@ -247,14 +249,14 @@ const suites: Suite[] = [
     kind: "rust",
     run: async (log) =>
       count(
-        await run(log, ["cargo", "test", "--workspace", "--quiet", "--no-fail-fast"]),
+        await run(log, ["cargo", "test", "--workspace", "--no-fail-fast"]),
         rustResult,
       ),
   },
   {
     name: "wasm in Chrome",
     kind: "wasm",
-    run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), rustResult),
+    run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), wasmResult),
   },
   { name: "SQL", kind: "sql", run: (log) => sql(log, false) },
   { name: "SQL, with the grants of older projects", kind: "sql", run: (log) => sql(log, true) },
