@@ -5,7 +5,7 @@ use pageperfect_policy::error::{CRAWL_CODES, ErrorKind, STAGE_CODES};
 use pageperfect_policy::intake::{FieldError, IntakeRequest};
 use pageperfect_policy::retry::RetryPolicy;
 use pageperfect_policy::url::{AllowedUrl, HostRules, RefusedUrl, UrlParts};
-use pageperfect_policy::{address, crawl, error, intake, retry, url};
+use pageperfect_policy::{address, crawl, error, intake, retry, robots, url};
 use serde::Serialize;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -153,6 +153,13 @@ pub fn check_url(
 #[wasm_bindgen]
 pub fn check_address(ip: &str) -> Option<String> {
     address::check_address(ip).map(str::to_owned)
+}
+
+/// Whether a site's robots.txt allows the crawler with this product token to fetch a page;
+/// `path` is the URL's path with its query.
+#[wasm_bindgen]
+pub fn robots_allows(robots_txt: &str, product: &str, path: &str) -> bool {
+    robots::robots_allows(robots_txt, product, path)
 }
 
 /// Checks the body of a request for a job and fills in the defaults, or names every wrong field.

@@ -68,6 +68,7 @@ pub const CRAWL_CODES: &[Code] = &[
         Permanent,
         "the host is, or resolves to, an address that is not public",
     ),
+    ("dns_not_found", Permanent, "the host name does not exist"),
     (
         "robots_disallowed",
         Permanent,
@@ -96,6 +97,11 @@ pub const CRAWL_CODES: &[Code] = &[
         "the site's TLS certificate cannot be trusted",
     ),
     (
+        "scraper_rejected",
+        Permanent,
+        "ScraperAPI does not take the URL or the options",
+    ),
+    (
         "scraper_unauthorized",
         Permanent,
         "ScraperAPI refuses the key or has no credits left",
@@ -103,7 +109,7 @@ pub const CRAWL_CODES: &[Code] = &[
     (
         "dns_failed",
         Transient,
-        "the host name could not be resolved",
+        "the host name could not be resolved this time",
     ),
     (
         "connection_failed",
@@ -115,6 +121,16 @@ pub const CRAWL_CODES: &[Code] = &[
         "crawl_timeout",
         Transient,
         "the crawl did not finish before its deadline",
+    ),
+    (
+        "robots_unavailable",
+        Transient,
+        "the site's robots.txt, which must be read first, could not be",
+    ),
+    (
+        "scraper_busy",
+        Transient,
+        "ScraperAPI runs as many requests as the plan allows",
     ),
     (
         "scraper_failed",
@@ -186,6 +202,11 @@ const SERVICE_CODES: &[(&str, ErrorKind)] = &[
     ("overloaded_error", Transient),
     ("timeout_error", Transient),
     ("api_error", Transient),
+    // Google. An exceeded quota may come as 403; it fills up again within minutes, or by tomorrow.
+    ("quotaExceeded", Transient),
+    ("rateLimitExceeded", Transient),
+    ("userRateLimitExceeded", Transient),
+    ("dailyLimitExceeded", Transient),
     // Node's and undici's names of network errors, and Deno's classes
     ("ECONNREFUSED", Transient),
     ("ECONNRESET", Transient),
