@@ -1,5 +1,6 @@
 // Fetches one page as decoded HTML: through ScraperAPI when there is a key, else directly. URLs come from outside, so
 // each hop of a direct fetch passes the URL policy and the addresses behind its name pass the address policy first.
+// A direct fetch also keeps to the site's robots.txt and asks only for what changed since the page's last crawl.
 //
 // fetch looks the name up again after the check, so a name server that changes its answer in between is not caught;
 // crawling through ScraperAPI has no such gap.
@@ -13,6 +14,15 @@ export interface CrawlRequest {
   premium: boolean;
   ultra_premium: boolean;
   render: boolean;
+  /** An earlier crawl of the page whose HTML is still there; it is asked whether that is still the page. */
+  previous?: PreviousCrawl | null;
+}
+
+export interface PreviousCrawl {
+  id: string;
+  final_url: string;
+  etag: string | null;
+  last_modified: string | null;
 }
 
 export interface CrawledPage {
@@ -26,6 +36,17 @@ export interface CrawledPage {
   processing_time_ms: number;
 }
 
+/** The page is still as the previous crawl found it (HTTP 304). */
+export interface UnchangedPage {
+  not_modified: true;
+  previous_crawl_job_id: string;
+  http_status: 304;
+  etag: string | null;
+  last_modified: string | null;
+  provider: "direct";
+  processing_time_ms: number;
+}
+
 export type ResolveDns = (
   name: string,
   type: "A" | "AAAA",
@@ -35,22 +56,33 @@ export type ResolveDns = (
 export interface CrawlDependencies {
   fetcher: typeof fetch;
   resolveDns: ResolveDns;
+  /** What the sites that were crawled lately have as robots.txt, by origin. */
+  robots: Map<string, { text: string; expiresAt: number }>;
+  /** Milliseconds. */
+  timeouts: { page: number; robots: number; scraper: number };
 }
 
 const defaults: CrawlDependencies = {
   fetcher: (...args) => fetch(...args),
   resolveDns: (name, type, options) => Deno.resolveDns(name, type, options),
+  robots: new Map(),
+  // ScraperAPI tries for 70 s before it gives up.
+  timeouts: { page: 30_000, robots: 10_000, scraper: 75_000 },
 };
 
 /** Decoded, a page takes several times its bytes in an isolate of 256 MB that crawls a few pages at once. */
 export const maxPageBytes = 4_000_000;
-const directTimeoutMs = 30_000;
-/** ScraperAPI tries for 70 s before it gives up. */
-const scraperTimeoutMs = 75_000;
 const maxRedirects = 5;
+/** RFC 9309 asks for 500 KiB at least; what a longer file says beyond is not read. */
+const maxRobotsBytes = 512_000;
+const robotsCacheMs = 300_000;
+const maxCachedRobots = 20;
+
+/** The name that a site's robots.txt addresses the crawler by. */
+export const productToken = "PagePerfect";
 
 const directHeaders = {
-  "user-agent": "PagePerfect/0.1 (content analysis)",
+  "user-agent": `${productToken}/0.1 (content analysis)`,
   "accept": "text/html,application/xhtml+xml;q=0.9",
   "accept-language": "*",
 };
@@ -64,19 +96,21 @@ export async function crawl(
   request: CrawlRequest,
   env: Env,
   dependencies: CrawlDependencies = defaults,
-): Promise<CrawledPage> {
+): Promise<CrawledPage | UnchangedPage> {
   const startedAt = performance.now();
   const target = checkUrl(request.url, env);
   // A host that is only allowed because it is ours cannot be reached by anybody else.
-  const isPrivate = env.allowedHosts.includes(`${target.hostname}:${target.port}`);
-  const page = env.scraper.apiKey && !isPrivate
+  const page = env.scraper.apiKey && !isException(target, env)
     ? await crawlThroughScraper(request, target.href, env, dependencies)
-    : await crawlDirectly(target, env, dependencies);
-  if (page.html.trim() === "") throw new Failure("the page is empty", { code: "empty_page" });
+    : await crawlDirectly(target, request.previous ?? undefined, env, dependencies);
+  if ("html" in page && page.html.trim() === "") {
+    throw new Failure("the page is empty", { code: "empty_page" });
+  }
   return { ...page, processing_time_ms: Math.round(performance.now() - startedAt) };
 }
 
 type FetchedPage = Omit<CrawledPage, "processing_time_ms">;
+type Unchanged = Omit<UnchangedPage, "processing_time_ms">;
 
 interface CheckedUrl {
   href: string;
@@ -91,24 +125,27 @@ function checkUrl(url: string, env: Env): CheckedUrl {
   return check;
 }
 
+/** Whether the project's owner opened the host, see PAGEPERFECT_ALLOWED_HOSTS. */
+const isException = ({ hostname, port }: CheckedUrl, env: Env) =>
+  env.allowedHosts.includes(`${hostname}:${port}`);
+
 async function checkAddresses(
   hostname: string,
   signal: AbortSignal,
-  { resolveDns }: CrawlDependencies,
+  env: Env,
+  dependencies: CrawlDependencies,
 ): Promise<void> {
-  const answers = await Promise.all(
-    (["A", "AAAA"] as const).map((type) =>
-      resolveDns(hostname, type, { signal }).catch((error) => {
-        if (error instanceof Deno.errors.NotFound) return [];
-        throw new Failure(`${hostname} could not be resolved: ${error.message}`, {
-          code: "dns_failed",
-        });
-      })
-    ),
-  );
-  const addresses = answers.flat();
+  const addresses = await lookUp(hostname, signal, dependencies);
   if (addresses.length === 0) {
-    throw new Failure(`${hostname} has no address`, { code: "dns_failed" });
+    // Deno calls an answer without addresses and a name server that refuses to answer the same. One that knows the
+    // project's own name can be believed; a project without a public name is on its developer's machine.
+    const own = policy.check_url(env.supabaseUrl, []);
+    if (own.ok && own.resolve && !(await lookUp(own.hostname, signal, dependencies)).length) {
+      throw new Failure(`${hostname} could not be resolved: the name server knows no name`, {
+        code: "dns_failed",
+      });
+    }
+    throw new Failure(`${hostname} does not exist: it has no address`, { code: "dns_not_found" });
   }
   for (const address of addresses) {
     const reason = policy.check_address(address);
@@ -120,17 +157,139 @@ async function checkAddresses(
   }
 }
 
+async function lookUp(
+  hostname: string,
+  signal: AbortSignal,
+  { resolveDns }: CrawlDependencies,
+): Promise<string[]> {
+  const answers = await Promise.all(
+    (["A", "AAAA"] as const).map((type) =>
+      resolveDns(hostname, type, { signal }).catch((error) => {
+        if (error instanceof Deno.errors.NotFound) return [];
+        throw new Failure(`${hostname} could not be resolved: ${error.message}`, {
+          code: "dns_failed",
+        });
+      })
+    ),
+  );
+  return answers.flat();
+}
+
 async function crawlDirectly(
   target: CheckedUrl,
+  previous: PreviousCrawl | undefined,
   env: Env,
   dependencies: CrawlDependencies,
-): Promise<FetchedPage> {
-  const signal = AbortSignal.timeout(directTimeoutMs);
+): Promise<FetchedPage | Unchanged> {
+  const signal = AbortSignal.timeout(dependencies.timeouts.page);
+  const { response, url } = await follow(target, signal, env, dependencies, async (hop) => {
+    // An exception was made by its owner, who asked for the crawl, too.
+    if (!isException(hop, env)) await checkRobots(hop, signal, env, dependencies);
+    return { ...directHeaders, ...validators(previous, hop.href) };
+  });
+  if (response.status === 304 && previous?.final_url === url) {
+    return {
+      not_modified: true,
+      previous_crawl_job_id: previous.id,
+      http_status: 304,
+      etag: response.headers.get("etag") ?? previous.etag,
+      last_modified: response.headers.get("last-modified") ?? previous.last_modified,
+      provider: "direct",
+    };
+  }
+  return await readPage(response, url, "direct");
+}
+
+/** What asks a site for a page only if it has changed; a site's marks mean nothing at another URL. */
+function validators(previous: PreviousCrawl | undefined, url: string): Record<string, string> {
+  if (previous?.final_url !== url) return {};
+  return {
+    ...previous.etag ? { "if-none-match": previous.etag } : {},
+    ...previous.last_modified ? { "if-modified-since": previous.last_modified } : {},
+  };
+}
+
+/** Checks that the site lets us fetch the page, as RFC 9309 says; asks the site at most every few minutes. */
+async function checkRobots(
+  target: CheckedUrl,
+  signal: AbortSignal,
+  env: Env,
+  dependencies: CrawlDependencies,
+): Promise<void> {
+  const { origin, pathname, search } = new URL(target.href);
+  const cache = dependencies.robots;
+  let known = cache.get(origin);
+  if (!known || known.expiresAt < Date.now()) {
+    const text = await fetchRobots(`${origin}/robots.txt`, signal, env, dependencies);
+    known = { text, expiresAt: Date.now() + robotsCacheMs };
+    cache.delete(origin);
+    if (cache.size >= maxCachedRobots) cache.delete(cache.keys().next().value!);
+    cache.set(origin, known);
+  }
+  if (!policy.robots_allows(known.text, productToken, pathname + search)) {
+    throw new Failure(`${origin}/robots.txt asks ${productToken} not to fetch ${pathname}`, {
+      code: "robots_disallowed",
+    });
+  }
+}
+
+/** The text of a robots.txt; empty when the site has none. */
+async function fetchRobots(
+  url: string,
+  pageSignal: AbortSignal,
+  env: Env,
+  dependencies: CrawlDependencies,
+): Promise<string> {
+  const signal = AbortSignal.any([pageSignal, AbortSignal.timeout(dependencies.timeouts.robots)]);
+  try {
+    const headers = { "user-agent": directHeaders["user-agent"], "accept": "text/plain,*/*;q=0.1" };
+    const { response } = await follow(
+      checkUrl(url, env),
+      signal,
+      env,
+      dependencies,
+      () => Promise.resolve(headers),
+    );
+    if (!response.ok) {
+      await response.body?.cancel();
+      // RFC 9309: a file that is refused counts as none, one that cannot be had for now as forbidding everything.
+      if (response.status < 500 && response.status !== 429) return "";
+      throw new Failure(`${url} answered HTTP ${response.status}`, {
+        code: "robots_unavailable",
+        retryAfter: response.headers.get("retry-after") ?? undefined,
+      });
+    }
+    const { bytes, isWhole } = await readBytes(response, maxRobotsBytes);
+    const text = new TextDecoder().decode(bytes);
+    return isWhole ? text : text.slice(0, text.lastIndexOf("\n") + 1);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    // What stays wrong (a bad certificate, a refused address) the page's own fetch will meet and name. A redirect to
+    // where nobody may go leaves the site without a robots.txt.
+    const isPermanent = policy.classify_error(undefined, error.facts.code) === "permanent";
+    if (isPermanent) return "";
+    throw error;
+  }
+}
+
+/**
+ * Fetches a URL and what it redirects to, each hop checked before a byte is sent.
+ *
+ * @param prepare the headers for a hop, or a Failure when it may not be fetched
+ */
+async function follow(
+  target: CheckedUrl,
+  signal: AbortSignal,
+  env: Env,
+  dependencies: CrawlDependencies,
+  prepare: (hop: CheckedUrl) => Promise<Record<string, string>>,
+): Promise<{ response: Response; url: string }> {
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    if (target.resolve) await checkAddresses(target.hostname, signal, dependencies);
-    const response = await request(target.href, directHeaders, signal, dependencies);
+    const headers = await prepare(target);
+    if (target.resolve) await checkAddresses(target.hostname, signal, env, dependencies);
+    const response = await request(target.href, headers, signal, dependencies);
     if (![301, 302, 303, 307, 308].includes(response.status)) {
-      return await readPage(response, target.href, "direct");
+      return { response, url: target.href };
     }
     await response.body?.cancel();
     const location = response.headers.get("location");
@@ -141,8 +300,41 @@ async function crawlDirectly(
     }
     target = checkUrl(new URL(location, target.href).href, env);
   }
-  throw new Failure(`the page redirects more than ${maxRedirects} times`, {
+  throw new Failure(`${target.href} is the end of more than ${maxRedirects} redirects`, {
     code: "too_many_redirects",
+  });
+}
+
+/**
+ * What ScraperAPI's own statuses mean, by https://docs.scraperapi.com/responses-and-formats/api-status-codes. It passes
+ * the site's 404 and 410 on and tries all else again for 70 s by itself, so that a 5xx says that it gave up.
+ *
+ * | status | says | code | retried |
+ * |---|---|---|---|
+ * | 400 | the URL or the options are malformed | `scraper_rejected` | no |
+ * | 401 | the key is wrong | `scraper_unauthorized` | no |
+ * | 403 | the credits are used up | `scraper_unauthorized` | no |
+ * | 404, 410 | the page is not or no longer there | `http_404`, `http_410` | no |
+ * | 429 | more requests at once than the plan has | `scraper_busy` | after Retry-After |
+ * | 500 and above | no answer within 70 s; costs no credit | `scraper_failed` | yes |
+ */
+function scraperFailure(response: Response, options: CrawlRequest): Failure | undefined {
+  const { status } = response;
+  const known: Record<number, [code: string, message: string]> = {
+    400: ["scraper_rejected", "does not take this URL with these options"],
+    401: ["scraper_unauthorized", "refuses SCRAPER_API_KEY"],
+    403: ["scraper_unauthorized", "has no credits left for SCRAPER_API_KEY"],
+    429: ["scraper_busy", "runs as many requests at once as the plan allows"],
+  };
+  const hint = options.ultra_premium ? "" : "; a protected site may need premium or ultra_premium";
+  const [code, message] = status >= 500
+    ? ["scraper_failed", `could not fetch the page${hint}`]
+    : known[status] ?? [];
+  if (!code) return undefined;
+  return new Failure(`ScraperAPI ${message} (HTTP ${status})`, {
+    code,
+    httpStatus: status,
+    retryAfter: response.headers.get("retry-after") ?? undefined,
   });
 }
 
@@ -159,19 +351,13 @@ async function crawlThroughScraper(
   const response = await request(
     `${env.scraper.baseUrl}/?${query}`,
     {},
-    AbortSignal.timeout(scraperTimeoutMs),
+    AbortSignal.timeout(dependencies.timeouts.scraper),
     dependencies,
   );
-  // 401 and 403 are about the key and its credits; 500 says that all tries for the page failed.
-  const code = { 401: "scraper_unauthorized", 403: "scraper_unauthorized", 500: "scraper_failed" }[
-    response.status
-  ];
-  if (code) {
+  const failure = scraperFailure(response, options);
+  if (failure) {
     await response.body?.cancel();
-    throw new Failure(`ScraperAPI answered HTTP ${response.status}`, {
-      code,
-      httpStatus: response.status,
-    });
+    throw failure;
   }
   return await readPage(response, response.headers.get("sa-final-url") ?? url, "scraperapi");
 }
@@ -221,7 +407,10 @@ async function readPage(
     await response.body?.cancel();
     throw new Failure(`${url} is ${contentType}, not an HTML page`, { code: "not_html" });
   }
-  const bytes = await readBytes(response, url);
+  const { bytes, isWhole } = await readBytes(response, maxPageBytes);
+  if (!isWhole) {
+    throw new Failure(`${url} is larger than ${maxPageBytes / 1e6} MB`, { code: "too_large" });
+  }
   return {
     // Postgres holds no NUL; to an HTML parser the two are the same.
     html: decode_html(bytes, contentType ?? "").replaceAll("\0", "\uFFFD"),
@@ -234,26 +423,27 @@ async function readPage(
   };
 }
 
-/** Reads a body up to the cap, which counts what comes out of decompression. */
-async function readBytes(response: Response, url: string): Promise<Uint8Array> {
+/** Reads a body, or as much of it as fits `limit`, which counts what comes out of decompression. */
+async function readBytes(
+  response: Response,
+  limit: number,
+): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of response.body ?? []) {
+      chunks.push(chunk.subarray(0, limit - length));
       length += chunk.length;
-      if (length > maxPageBytes) {
-        throw new Failure(`${url} is larger than ${maxPageBytes / 1e6} MB`, { code: "too_large" });
-      }
-      chunks.push(chunk);
+      if (length > limit) break;
     }
   } catch (error) {
-    throw error instanceof Failure ? error : connectionFailure(error);
+    throw connectionFailure(error);
   }
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(Math.min(length, limit));
   let offset = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, offset);
     offset += chunk.length;
   }
-  return bytes;
+  return { bytes, isWhole: length <= limit };
 }

@@ -58,7 +58,7 @@ async function run(job: CrawlJob, env: Env): Promise<void> {
       ...lease,
       p_output: page,
     });
-    const { html, ...facts } = page;
+    const { html, ...facts } = { html: "", ...page };
     crawlLog.info(`crawl_${status}`, { ...facts, html_length: html.length });
   } catch (error) {
     await fail(error);

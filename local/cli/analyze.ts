@@ -343,8 +343,15 @@ function advice(code: string): string[] {
       "the site turns crawlers away: save the page in a browser as .html and give that file, or set SCRAPER_API_KEY",
     ];
   }
+  if (code === "robots_disallowed") {
+    return [
+      "the site's robots.txt asks crawlers to leave the page alone: if it is your page, allow PagePerfect there, or save it as .html and give that file",
+    ];
+  }
+  if (/^scraper_/.test(code)) return ["see SCRAPER_API_KEY's account, or leave the key out"];
+  if (code === "dns_not_found") return ["no site has this name: is the URL spelt right?"];
   if (/^http_4/.test(code)) return ["open the URL in a browser: is it spelt right?"];
-  if (/^(http_5|dns_|connection_|timeout|certificate_|crawl_timeout)/.test(code)) {
+  if (/^(http_5|dns_|connection_|timeout|certificate_|crawl_timeout|robots_)/.test(code)) {
     return ["open the URL in a browser: is it spelt right, and is the site up?"];
   }
   if (/address|scheme|host|url/.test(code)) return adviceForUrl;

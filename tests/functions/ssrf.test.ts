@@ -112,6 +112,8 @@ async function attempt(url: string, answer: (url: string) => Response) {
   const request = { url, premium: false, ultra_premium: false, render: false };
   const code = await crawl(request, testEnv(), {
     fetcher: ((input: string) => {
+      // The robots.txt of the public site that the refused URL comes from.
+      if (input === "https://site.org/robots.txt") return Promise.resolve(answer(input));
       fetched.push(input);
       return Promise.resolve(answer(input));
     }) as typeof fetch,
@@ -119,6 +121,8 @@ async function attempt(url: string, answer: (url: string) => Response) {
       Promise.resolve(
         (names[name] ?? ["93.184.215.14"]).filter((ip) => ip.includes(":") === (type === "AAAA")),
       ),
+    robots: new Map(),
+    timeouts: { page: 30_000, robots: 10_000, scraper: 75_000 },
   }).then(() => "crawled", (error) => String(error.facts?.code));
   return { fetched, code };
 }
@@ -143,6 +147,21 @@ Deno.test("no_redirect_to_a_refused_url_is_followed", async () => {
     );
     deepEqual(fetched, [start], location);
     ok(code !== "crawled", location);
+  }
+});
+
+Deno.test("no_redirect_of_robots_txt_to_a_refused_url_is_followed", async () => {
+  const start = "https://site.org/start";
+  for (const url of refused.filter((url) => URL.canParse(url))) {
+    const location = new URL(url).href;
+    const { fetched, code } = await attempt(
+      start,
+      (url) =>
+        url.endsWith("/robots.txt")
+          ? new Response(null, { status: 302, headers: { location } })
+          : html(),
+    );
+    deepEqual([fetched, code], [[start], "crawled"], location);
   }
 });
 
