@@ -80,10 +80,11 @@ use_debian() {
   if ! [ -x /usr/bin/rustc ] || ! [ -x /usr/bin/cargo ] || ! [ -d /usr/lib/rustlib/src/rust/library ]; then
     apt_install rustc-web cargo-web rust-web-src gcc libc6-dev
   fi
-  local version host root lld
+  local version host root lld tool
   version=$(/usr/bin/rustc --version | cut -d' ' -f2)
   host=$(/usr/bin/rustc -vV | sed -n 's/^host: //p')
-  root=$cache/rust-debian-$version
+  # The last number goes up when what is built here changes.
+  root=$cache/rust-debian-$version-2
   if ! [ -f "$root/ready" ]; then
     lld=$(ls "${RUSTUP_HOME:-$HOME/.rustup}"/toolchains/*/lib/rustlib/"$host"/bin/rust-lld \
       /usr/bin/wasm-ld-[0-9]* 2>/dev/null | tail -n 1 || true)
@@ -97,8 +98,11 @@ use_debian() {
     ln -s /usr/lib/rustlib/src "$root/lib/rustlib/src"
     ln -s "/usr/lib/rustlib/$host/lib" "$root/lib/rustlib/$host/lib"
     ln -s "$lld" "$root/lib/rustlib/$host/bin/rust-lld"
-    printf '#!/bin/sh\nexec /usr/bin/rustc --sysroot "%s" "$@"\n' "$root" >"$root/bin/rustc"
-    printf '#!/bin/sh\nRUSTC="%s/bin/rustc" exec /usr/bin/cargo "$@"\n' "$root" >"$root/bin/cargo"
+    for tool in rustc rustdoc; do
+      printf '#!/bin/sh\nexec /usr/bin/%s --sysroot "%s" "$@"\n' $tool "$root" >"$root/bin/$tool"
+    done
+    printf '#!/bin/sh\nRUSTC="%s/bin/rustc" RUSTDOC="%s/bin/rustdoc" exec /usr/bin/cargo "$@"\n' \
+      "$root" "$root" >"$root/bin/cargo"
     chmod +x "$root"/bin/*
     printf '[package]\nname = "std-build"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n' >"$root/std/Cargo.toml"
     : >"$root/std/src/lib.rs"

@@ -48,7 +48,8 @@ async function measure(name: string, files: string[], times = 1): Promise<Result
     }
     return results.sort((a, b) => a.cpu_s - b.cpu_s)[times >> 1];
   } catch (error) {
-    console.log(`  ${name}: not measured (${String(error).split("\n").at(-1)})`);
+    const reason = String(error).split("\n").findLast((line) => line.includes("rror"));
+    console.log(`  ${name}: not measured (${reason})`);
   }
 }
 

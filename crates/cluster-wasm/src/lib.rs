@@ -96,6 +96,8 @@ impl KeywordClustering {
     /// where random sketches otherwise pick the candidates (a neighbour is missed with a
     /// probability below 1e-8).
     pub fn start(&mut self, eps: f64, min_points: u32, exact: Option<bool>) -> Result<(), JsError> {
+        // The sketches of a former run make room for those of this one.
+        self.dbscan = None;
         let new = if exact == Some(true) {
             Dbscan::exact
         } else {
