@@ -83,6 +83,18 @@ impl SearchConsoleRows {
         parse_json(&serde_json::to_string(&chunk)?)
     }
 
+    /// The next rows as a CSV file with a header, at most `max_rows` and `max_bytes`; undefined when
+    /// all have been handed out. A large file so becomes files that one request takes.
+    pub fn next_part(&mut self, max_rows: usize, max_bytes: usize) -> Option<Vec<u8>> {
+        self.rows.next_part(max_rows, max_bytes)
+    }
+
+    /// Rows that have been handed out.
+    #[wasm_bindgen(getter)]
+    pub fn taken_count(&self) -> usize {
+        self.rows.taken_count()
+    }
+
     /// Rows in all chunks.
     #[wasm_bindgen(getter)]
     pub fn row_count(&self) -> usize {

@@ -265,6 +265,44 @@ impl SearchConsoleRows {
         })
     }
 
+    /// The next rows as a CSV file with a header, which [`SearchConsoleRows::from_csv`] reads again:
+    /// at most `max_rows`, and at most `max_bytes` unless one row alone is larger. Nothing when all
+    /// have been handed out.
+    pub fn next_part(&mut self, max_rows: usize, max_bytes: usize) -> Option<Vec<u8>> {
+        let (first, _) = self.rows.get(self.next)?;
+        let is_dated = first.date.is_some();
+        let mut part = Vec::with_capacity(max_bytes.min(1 << 20));
+        let date_column = if is_dated { "date," } else { "" };
+        part.extend(format!("page,query,{date_column}clicks,impressions,position\n").bytes());
+        let start = self.next;
+        while self.next < self.rows.len() && self.next < start + max_rows.max(1) {
+            let (key, figures) = &self.rows[self.next];
+            // Either every row of a source has a date or none.
+            let date = key.date.map_or(String::new(), |day| {
+                format!("{},", String::from_utf8_lossy(&day))
+            });
+            let line = format!(
+                "{},{},{date}{},{},{}\n",
+                quoted(&self.pages[key.page as usize]),
+                quoted(&key.query),
+                figures.clicks,
+                figures.impressions,
+                figures.position,
+            );
+            if self.next > start && part.len() + line.len() > max_bytes {
+                break;
+            }
+            part.extend(line.bytes());
+            self.next += 1;
+        }
+        Some(part)
+    }
+
+    /// Rows that have been handed out.
+    pub fn taken_count(&self) -> usize {
+        self.next
+    }
+
     /// Rows in all chunks.
     pub fn row_count(&self) -> usize {
         self.rows.len()
@@ -382,6 +420,10 @@ fn parse_day(text: &str) -> Option<Day> {
     };
     let hyphens = day[4] == b'-' && day[7] == b'-';
     (hyphens && year >= 1 && (1..=length).contains(&date)).then_some(day)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 fn shown(text: &str) -> String {

@@ -246,3 +246,50 @@ fn an_answer_of_the_api_is_read_as_it_comes() {
         );
     }
 }
+
+#[test]
+fn parts_are_files_that_hold_every_row_once() {
+    let lines: String = (0..1000)
+        .map(|i| {
+            format!(
+                "https://a.example/{}?a=1&b=\"\"x,\"say \"\"{i}\"\", twice\",2025-01-01,1,2,{}.25\n",
+                i % 7,
+                i % 9 + 1
+            )
+        })
+        .collect();
+    for (csv, expected_parts) in [
+        (
+            format!("page,query,date,clicks,impressions,position\n{lines}"),
+            4,
+        ),
+        (
+            format!("page,query,clicks,impressions,position\n{lines}").replace(",2025-01-01", ""),
+            4,
+        ),
+    ] {
+        let (mut source, mut whole) = (read(&csv), read(&csv));
+        let expected = whole.next_chunk(usize::MAX).unwrap();
+        let mut parts = Vec::new();
+        while let Some(part) = source.next_part(300, 1 << 20) {
+            parts.push(read(std::str::from_utf8(&part).unwrap()));
+        }
+        assert_eq!((parts.len(), source.taken_count()), (expected_parts, 1000));
+        let rows: Vec<Row> = parts
+            .iter_mut()
+            .flat_map(|part| part.next_chunk(usize::MAX).unwrap())
+            .collect();
+        assert_eq!(rows, expected);
+    }
+    let mut source = read(&format!(
+        "page,query,date,clicks,impressions,position\n{lines}"
+    ));
+    let mut taken = 0;
+    while let Some(part) = source.next_part(300, 2_000) {
+        assert!(part.len() <= 2_000, "{}", part.len());
+        assert!(source.taken_count() > taken);
+        taken = source.taken_count();
+    }
+    assert_eq!(taken, 1000);
+    assert!(source.next_part(1, 1).is_none());
+}
