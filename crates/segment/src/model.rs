@@ -111,27 +111,25 @@ struct Node {
     /// A leaf has none, and its value in `threshold`.
     feature: u8,
     threshold: f32,
-    /// Where to go when the feature is at most the threshold, and otherwise.
+    /// Where to go when the feature is at most the threshold; the next node otherwise.
     below: u32,
-    above: u32,
 }
 
 const LEAF: u8 = u8::MAX;
 
 impl Forest {
     /// Little-endian: for each tree a u8 of nodes, and for each node u8 feature, f32 threshold,
-    /// u8 below, u8 above, counted from the root.
+    /// u8 below, counted from the root.
     fn read(mut bytes: &[u8]) -> Forest {
         let (mut roots, mut nodes) = (Vec::new(), Vec::new());
         while let Some((&count, rest)) = bytes.split_first() {
             let root = nodes.len() as u32;
             roots.push(root);
-            let (tree, rest) = rest.split_at(count as usize * 7);
-            nodes.extend(tree.chunks_exact(7).map(|node| Node {
+            let (tree, rest) = rest.split_at(count as usize * 6);
+            nodes.extend(tree.chunks_exact(6).map(|node| Node {
                 feature: node[0],
                 threshold: f32::from_le_bytes([node[1], node[2], node[3], node[4]]),
                 below: root + u32::from(node[5]),
-                above: root + u32::from(node[6]),
             }));
             bytes = rest;
         }
@@ -143,8 +141,9 @@ impl Forest {
         for &root in &self.roots {
             let mut node = self.nodes[root as usize];
             while node.feature != LEAF {
-                let below = row[node.feature as usize] <= node.threshold;
-                node = self.nodes[if below { node.below } else { node.above } as usize];
+                // No branch on the comparison: it could not be foreseen.
+                let above = row[node.feature as usize] > node.threshold;
+                node = self.nodes[(node.below + u32::from(above)) as usize];
             }
             sum += node.threshold;
         }

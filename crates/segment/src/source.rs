@@ -162,11 +162,12 @@ impl Sink<'_> {
         let (at, end) = self.run.get();
         let rest = &self.source[at..end];
         let skipped = rest.len() - rest.trim_ascii_start().len();
-        let found = if rest.starts_with(text) {
-            (at, at + text.len())
-        } else if rest[skipped..].starts_with(text) {
-            (at + skipped, at + skipped + text.len())
-        } else if rest[skipped..].starts_with('&') {
+        // An ampersand in the text may stand for itself or for `&amp;`.
+        let is_reference = rest[skipped..].starts_with('&')
+            && (!rest[skipped..].starts_with(text)
+                || (text == "&" && rest[skipped + 1..].starts_with(['a', 'A', '#'])));
+        let near = &rest.as_bytes()[..rest.len().min(text.len() + 64)];
+        let found = if is_reference {
             // What a character reference stands for is not in the source.
             let start = at + skipped;
             let name = self.source.as_bytes()[start + 1..end]
@@ -183,7 +184,11 @@ impl Sink<'_> {
                     after
                 },
             )
-        } else if let Some(found) = memmem::find(rest.as_bytes(), text.as_bytes()) {
+        } else if rest.starts_with(text) {
+            (at, at + text.len())
+        } else if rest[skipped..].starts_with(text) {
+            (at + skipped, at + skipped + text.len())
+        } else if let Some(found) = memmem::find(near, text.as_bytes()) {
             (at + found, at + found + text.len())
         } else {
             return (at, end);
