@@ -4,8 +4,9 @@
 alter table public.crawl_jobs add column if not exists host text
   generated always as (coalesce(lower(substring(url from '^[A-Za-z]+://([^/?#]+)')), '')) stored;
 comment on column public.crawl_jobs.host is 'Host of the URL, with its port if it names one; crawls of one host are limited';
-create index if not exists crawl_jobs_host_idx on public.crawl_jobs (host, available_at)
+create index if not exists crawl_jobs_due_by_host_idx on public.crawl_jobs (host, available_at, id)
   where status in ('pending', 'processing');
+create index if not exists crawl_jobs_running_by_host_idx on public.crawl_jobs (host) where status = 'processing';
 
 -- How many crawls of one host may run at once. To change it:
 -- alter database postgres set pageperfect.crawls_per_host = 4;
@@ -29,6 +30,7 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := pipeline.now();
+  v_per_host integer := pipeline.crawls_per_host();
   v_dead record;
   v_claimed jsonb;
 begin
@@ -65,11 +67,11 @@ begin
     cross join lateral (
       select c.id, c.available_at, running.count + row_number() over (order by c.available_at, c.id) as turn
       from public.crawl_jobs as c
-      where c.host = h.host and (
-        (c.status = 'pending' and c.available_at <= v_now)
+      where c.host = h.host and c.available_at <= v_now and (
+        c.status = 'pending'
         or (c.status = 'processing' and c.lease_expires_at <= v_now and c.attempt_count < c.max_attempts))
       order by c.available_at, c.id
-      limit greatest(pipeline.crawls_per_host() - running.count, 0)
+      limit greatest(v_per_host - running.count, 0)
     ) as d
     order by d.turn, d.available_at
     limit p_limit
