@@ -247,7 +247,7 @@ interface Soak {
   tables: { name: string; rows: number; deadRows: number; megabytes: number }[];
 }
 
-/** Fifty jobs alive at any time, finished ones pruned at the end of each quarter. */
+/** Fifty jobs alive at any time: each that ends is replaced. */
 async function soak(sql: Sql, workers: Sql[]): Promise<Soak> {
   await emptyPipeline(sql);
   await createJobs(sql, 50);
@@ -285,6 +285,10 @@ function table(head: string[], rows: (string | number)[][]) {
   }
   console.log();
 }
+
+const load = Deno.loadavg()[0];
+const cores = navigator.hardwareConcurrency;
+const busy = load > cores / 2;
 
 await using stack = await startStack({ ticker: false });
 const { sql } = stack;
@@ -365,27 +369,49 @@ const results = {
   },
   soak: soaked,
 };
-const bars = [
-  { what: "stage transitions/s", value: transitions, bar: 400 },
+/** Bars in plain figures hold for a machine that has nothing else to do. */
+interface Bar {
+  what: string;
+  value: number;
+  least?: number;
+  most?: number;
+  quietMachine?: boolean;
+}
+const bars: Bar[] = [
+  { what: "stage transitions/s", value: transitions, least: 400, quietMachine: true },
+  {
+    what: "stage transitions/s, times the faster library's",
+    value: transitions * Math.min(others.graphile.seconds, others.boss.seconds) /
+      (jobs * stages.length),
+    least: 1,
+  },
   {
     what: "claim speed with 10,000 messages of other stages, % of empty",
     value: 100 * claims["empty"] / claims["10,000 messages of other stages"],
-    bar: 80,
+    least: 80,
   },
   {
     what: "claim speed with 10,000 sleeping messages of the stage, % of empty",
     value: 100 * claims["empty"] / claims["10,000 sleeping messages of the stage"],
-    bar: 80,
+    least: 80,
   },
   {
     what: "six-stage jobs/s through the gateway, times the plain build's",
     value: oursThroughGateway / plainThroughGateway,
-    bar: 5,
+    least: 5,
+  },
+  {
+    what: "enqueue to start with the doorbell, p50 ms",
+    value: median(doorbell),
+    most: 20,
+    quietMachine: true,
   },
 ];
+const judge = ({ value, least = -Infinity, most = Infinity, quietMachine }: Bar) =>
+  value >= least && value <= most ? "ok" : quietMachine && busy ? "not judged" : "FAILED";
 
 if (options.json) {
-  console.log(JSON.stringify({ ...results, bars }, null, 2));
+  console.log(JSON.stringify({ load, cores, ...results, bars }, null, 2));
 } else {
   const ratio = (value: number, base: number) => `${(value / base).toFixed(2)}×`;
   table(
@@ -426,13 +452,19 @@ if (options.json) {
     soaked.tables.map(({ name, rows, deadRows, megabytes }) => [name, rows, deadRows, megabytes]),
   );
   table(
-    ["Bars", "reached", "at least", ""],
-    bars.map(({ what, value, bar }) => [
-      what,
-      value.toFixed(1),
-      bar,
-      value >= bar ? "ok" : "FAILED",
+    ["Bars", "reached", "bar", ""],
+    bars.map((bar) => [
+      bar.what,
+      bar.value.toFixed(1),
+      bar.least === undefined ? `≤ ${bar.most}` : `≥ ${bar.least}`,
+      judge(bar),
     ]),
   );
+  if (busy) {
+    console.log(
+      `The machine was busy before this began (load ${load.toFixed(1)} on ${cores} cores): ` +
+        "bars in plain figures that were missed are not judged, ratios are.",
+    );
+  }
 }
-if (bars.some(({ value, bar }) => value < bar)) Deno.exitCode = 1;
+if (bars.some((bar) => judge(bar) === "FAILED")) Deno.exitCode = 1;

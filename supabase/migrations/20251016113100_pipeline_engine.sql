@@ -5,6 +5,9 @@
 --
 -- Locks are always taken in one order: queue message, job, stage.
 --
+-- Functions on the path of every transition plan once a connection (force_generic_plan; left to itself, Postgres plans
+-- each statement on a partitioned table anew) and without sequential scans (see pipeline.write_queue_functions).
+--
 -- Public functions run with their owner's rights because pgmq and the schema `pipeline` stay closed to the API
 -- roles; only service_role may execute them.
 
@@ -111,6 +114,8 @@ create or replace function pipeline.queue_stage(
 returns bigint
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := pipeline.now();
@@ -176,6 +181,8 @@ create or replace function pipeline.bury(
 returns bigint
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := pipeline.now();
@@ -215,6 +222,8 @@ create or replace function pipeline.take_message(p_pipeline text, p_queue text, 
 returns pipeline.lease
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := pipeline.now();
@@ -297,6 +306,8 @@ create or replace function pipeline.begin_attempt(p_lease pipeline.lease, p_leas
 returns pipeline.job_stages
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := pipeline.now();
@@ -325,6 +336,8 @@ create or replace function pipeline.lock_lease(p_pipeline text, p_msg_id bigint,
 returns pipeline.lease
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_message pipeline.message;
@@ -372,6 +385,8 @@ create or replace function pipeline.finish_stage(
 returns jsonb
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := pipeline.now();
@@ -429,6 +444,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_config pipeline.stage_config;
