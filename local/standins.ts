@@ -154,7 +154,7 @@ export class Standins {
         case "scraper":
           return await this.#scrape(body, fault);
         case "files":
-          return await this.#file(url.pathname, fault);
+          return await this.#file(url.pathname, request, fault);
       }
     } catch (error) {
       if (error instanceof ApiError) return failure(error, api);
@@ -340,7 +340,11 @@ export class Standins {
     return new Response(response.body, { status: response.status, headers });
   }
 
-  async #file(pathname: string, fault: Fault | undefined): Promise<Response> {
+  async #file(
+    pathname: string,
+    request: Request,
+    fault: Fault | undefined,
+  ): Promise<Response> {
     const [token, ...rest] = pathname.slice("/files/".length).split("/").map(decodeURIComponent);
     const offered = this.#files.get(token);
     if (fault?.body !== undefined) {
@@ -357,12 +361,17 @@ export class Standins {
       if ((await Deno.stat(path)).isDirectory) path = `${path.replace(/\/$/, "")}/index.html`;
       const file = await Deno.open(path);
       const { size, mtime } = await file.stat();
+      const modified = (mtime ?? new Date()).toUTCString();
+      if (request.headers.get("if-modified-since") === modified) {
+        file.close();
+        return new Response(null, { status: 304, headers: { "last-modified": modified } });
+      }
       const extension = path.split(".").pop()!.toLowerCase();
       return new Response(file.readable, {
         headers: {
           "content-type": contentTypes[extension] ?? "application/octet-stream",
           "content-length": String(size),
-          "last-modified": (mtime ?? new Date()).toUTCString(),
+          "last-modified": modified,
         },
       });
     } catch (error) {

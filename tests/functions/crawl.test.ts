@@ -8,6 +8,7 @@ import {
   type PreviousCrawl,
   type UnchangedPage,
 } from "../../functions/_shared/crawl.ts";
+import { type Fault, Standins } from "../../local/standins.ts";
 import { testEnv } from "./fakes.ts";
 
 const html = "<html><body><p>Hello</p></body></html>";
@@ -266,6 +267,35 @@ Deno.test("scraperapi_gets_the_options_and_its_errors_keep_their_meaning", async
     503: "scraper_failed",
   };
   for (const [status, code] of Object.entries(codes)) equal(await of(Number(status)), code, status);
+});
+
+Deno.test("scraperapis_faults_are_told_apart", async () => {
+  const standins = new Standins("control-key");
+  const settings = {
+    SCRAPER_API_KEY: "scraper-key",
+    SCRAPER_API_BASE_URL: "http://standins.test/scraper",
+  };
+  const fetcher = ((input: string, init: RequestInit) => {
+    const answer = standins.handle(new Request(input, init));
+    const late = new Promise<never>((_, reject) =>
+      init.signal!.addEventListener("abort", () => reject(init.signal!.reason))
+    );
+    return Promise.race([answer, late]);
+  }) as typeof fetch;
+  const of = async (fault: Omit<Fault, "api">, scraper = timeouts.scraper) => {
+    standins.reset();
+    standins.fail({ api: "scraper", ...fault });
+    const dependencies = { fetcher, timeouts: { ...timeouts, scraper } };
+    return await run("https://site.org/", () => page(), { settings, dependencies });
+  };
+  equal((await of({ body: html })).crawled!.html, html);
+  const busy = await of({ status: 429, retryAfter: 12 });
+  deepEqual([busy.code, busy.retryAfter], ["scraper_busy", "12"]);
+  equal((await of({ status: 403 })).code, "scraper_unauthorized");
+  equal((await of({ status: 500 })).code, "scraper_failed");
+  equal((await of({ body: html, drop: true })).code, "connection_failed");
+  equal((await of({ body: html, delayMs: 500 }, 50)).code, "timeout");
+  await new Promise((resolve) => setTimeout(resolve, 600));
 });
 
 Deno.test("scraperapi_is_not_asked_for_a_private_page_either", async () => {

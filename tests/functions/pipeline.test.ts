@@ -121,6 +121,29 @@ Deno.test({
       equal(standins.calls.filter(({ api }) => api === "embeddings").length, 0);
     });
 
+    await test.step("a_page_that_has_not_changed_is_analysed_from_its_earlier_html", async () => {
+      const crawls = await sql`select http_status, html, html_length, final_url, last_modified
+        from crawl_jobs where url like '%article.html' order by created_at`;
+      deepEqual(crawls.map(({ http_status }) => http_status), [200, 304]);
+      ok(crawls[0].html_length > 100 && crawls[0].last_modified);
+      deepEqual({ ...crawls[1], http_status: 200 }, crawls[0]);
+
+      await Deno.utime(`${site}/article.html`, new Date(), new Date(Date.now() - 3_600_000));
+      const id = await lane.submit("article.html");
+      equal(await lane.end(id), "completed");
+      const [{ http_status }] = await sql`select http_status from crawl_jobs where job_id = ${id}`;
+      equal(http_status, 200);
+    });
+
+    await test.step("a_page_keeps_the_canonical_url_it_states_and_the_url_it_was_found_at", async () => {
+      const [row] = await sql`select p.canonical_url, c.final_url
+        from pages as p join crawl_jobs as c on c.page_id = p.id where p.url like '%article.html' limit 1`;
+      deepEqual({ ...row }, {
+        canonical_url: "https://site.org/tomatoes",
+        final_url: `${lane.siteUrl}article.html`,
+      });
+    });
+
     await test.step("a_job_without_a_draft_or_without_keywords_completes", async () => {
       const undrafted = await lane.submit("article.html", { generate_draft: false });
       equal(await lane.end(undrafted), "completed");

@@ -2,7 +2,8 @@
 
 const article = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Growing tomatoes on a balcony</title></head>
+<head><meta charset="utf-8"><title>Growing tomatoes on a balcony</title>
+<link rel="canonical" href="https://site.org/tomatoes"></head>
 <body><main><article>
 <h1>Growing tomatoes on a balcony</h1>
 <p>Tomatoes grow well in pots when they get six hours of sun a day and steady water at the root.</p>
