@@ -58,16 +58,21 @@ export interface CrawlDependencies {
   resolveDns: ResolveDns;
   /** What the sites that were crawled lately have as robots.txt, by origin. */
   robots: Map<string, { text: string; expiresAt: number }>;
-  /** Milliseconds. */
+  /** Milliseconds; a page's cover those of the robots.txt on its way. */
   timeouts: { page: number; robots: number; scraper: number };
 }
+
+/** A direct crawl with all its redirects and what it asks about robots.txt. */
+const directTimeoutMs = 30_000;
+/** ScraperAPI tries for 70 s before it gives up. */
+const scraperTimeoutMs = 75_000;
+const robotsTimeoutMs = 10_000;
 
 const defaults: CrawlDependencies = {
   fetcher: (...args) => fetch(...args),
   resolveDns: (name, type, options) => Deno.resolveDns(name, type, options),
   robots: new Map(),
-  // ScraperAPI tries for 70 s before it gives up.
-  timeouts: { page: 30_000, robots: 10_000, scraper: 75_000 },
+  timeouts: { page: directTimeoutMs, robots: robotsTimeoutMs, scraper: scraperTimeoutMs },
 };
 
 /** Decoded, a page takes several times its bytes in an isolate of 256 MB that crawls a few pages at once. */
