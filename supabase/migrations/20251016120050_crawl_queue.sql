@@ -8,16 +8,13 @@ create index if not exists crawl_jobs_due_by_host_idx on public.crawl_jobs (host
   where status in ('pending', 'processing');
 create index if not exists crawl_jobs_running_by_host_idx on public.crawl_jobs (host) where status = 'processing';
 
--- How many crawls of one host may run at once. To change it:
--- alter database postgres set pageperfect.crawls_per_host = 4;
+-- How many crawls of one host may run at once. Yours to replace; an upgrade puts the default back.
 create or replace function pipeline.crawls_per_host()
 returns integer
 language sql
-stable
+immutable
 set search_path = ''
-as $$
-  select greatest(coalesce(nullif(current_setting('pageperfect.crawls_per_host', true), '')::integer, 2), 1);
-$$;
+as $$ select 2 $$;
 
 -- Due crawls, now leased to the caller: the longest waiting of each host, hosts in turn, no more of one host at once than
 -- crawls_per_host. Crawls whose runner went silent are taken over, or failed when their attempts are used up. `previous`

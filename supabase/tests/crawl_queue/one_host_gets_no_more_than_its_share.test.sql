@@ -23,8 +23,8 @@ select tests.travel('61 seconds');
 select is(jsonb_array_length(claim_crawl_jobs(10, 60)), 5, 'silent ones are taken over within the share');
 select is((select count(*)::integer from crawl_jobs where status = 'processing' and host = 'busy.example'), 2, 'and add nothing to it');
 
-set local pageperfect.crawls_per_host = 4;
-select is(jsonb_array_length(claim_crawl_jobs(10, 60)), 2, 'the share is a setting');
+create or replace function pipeline.crawls_per_host() returns integer language sql immutable set search_path = '' as $$ select 4 $$;
+select is(jsonb_array_length(claim_crawl_jobs(10, 60)), 2, 'the share can be changed');
 select is((select count(*)::integer from crawl_jobs where status = 'processing'), 7, 'which holds from the next claim on');
 select * from finish();
 rollback;
