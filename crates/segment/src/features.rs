@@ -112,7 +112,7 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Vec<Vec<f32>> {
     let (mut heading_hints, mut heading_distance, mut heading_level) = (0, 99, 0);
     let mut chars_at_h1 = 0;
     for (index, block) in blocks.iter().enumerate() {
-        let mut row = Vec::with_capacity(180);
+        let mut row = Vec::with_capacity(208);
         let element = &page.elements[block.element as usize];
         text_features(block, &title_words, &mut row);
         row.push(f32::from(repeats[&*block.text]));
@@ -153,17 +153,9 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Vec<Vec<f32>> {
             }
             if around_top[walk as usize] && top_steps == 99.0 {
                 top_steps = steps as f32 + if walk == top { 0.0 } else { 20.0 };
-                // Above this all blocks look alike.
             }
-            if walk == 0
-                || (steps >= 4
-                    && top_steps < 99.0
-                    && seen | ancestor.all_hints == seen
-                    && list.is_some())
-            {
-                if walk == 0 {
-                    break;
-                }
+            if walk == 0 {
+                break;
             }
             walk = ancestor.parent;
             steps += 1;
@@ -345,18 +337,18 @@ fn ratio(part: u32, whole: u32) -> f32 {
 pub fn context_features(page: &Blocks, scores: &[f32]) -> Vec<Vec<f32>> {
     let blocks = &page.blocks;
     // Scores weighted by words, summed over each element and all it holds.
-    let mut sums = vec![(0f32, 0f32, 0f32); page.elements.len()];
+    let mut sums = vec![(0f32, 0f32); page.elements.len()];
     for (block, score) in blocks.iter().zip(scores) {
         let words = block.words.max(1) as f32;
         let sum = &mut sums[block.element as usize];
-        *sum = (sum.0 + score * words, sum.1 + words, sum.2.max(*score));
+        *sum = (sum.0 + score * words, sum.1 + words);
     }
     for index in (1..page.elements.len()).rev() {
         let (own, parent) = (sums[index], page.elements[index].parent as usize);
         let sum = &mut sums[parent];
-        *sum = (sum.0 + own.0, sum.1 + own.1, sum.2.max(own.2));
+        *sum = (sum.0 + own.0, sum.1 + own.1);
     }
-    let (all, all_words, _) = sums.first().copied().unwrap_or_default();
+    let (all, all_words) = sums.first().copied().unwrap_or_default();
     let best = scores.iter().copied().fold(0.0, f32::max);
     // The words that the first look took for content, before and after.
     let mut before = 0.0;
@@ -386,20 +378,17 @@ pub fn context_features(page: &Blocks, scores: &[f32]) -> Vec<Vec<f32>> {
             let words = block.words.max(1) as f32;
             let own = scores[index] * words;
             let mut element = block.element;
-            let mut last = 0.0;
             for _ in 0..7 {
-                let (score, sum_words, _) = sums[element as usize];
+                let (score, sum_words) = sums[element as usize];
                 let others = sum_words - words;
-                // An element that holds nothing else says no more than the one around it.
-                last = if others > 0.5 {
+                // An element that holds nothing else has nothing to say.
+                row.push(if others > 0.5 {
                     (score - own) / others
                 } else {
                     -1.0
-                };
-                row.push(last);
+                });
                 element = page.elements[element as usize].parent;
             }
-            let _ = last;
             row.push(before / f32::max(all, 1.0));
             row.push(all / f32::max(all_words, 1.0));
             row.push(all);
