@@ -2,7 +2,7 @@
 // deployment is put right in one go.
 
 /** What a function needs besides its Supabase project. */
-export type Need = "embeddings" | "draft";
+export type Need = "embeddings" | "draft" | "search_console";
 
 export interface Env {
   supabaseUrl: string;
@@ -18,8 +18,18 @@ export interface Env {
   draft: { provider: "openai" | "anthropic"; apiKey: string; baseUrl?: string; model: string };
   /** ScraperAPI; without a key pages are fetched directly. */
   scraper: { apiKey?: string; baseUrl: string };
+  /** The Search Console API; its account is there only when the function needs it. */
+  searchConsole: { account?: ServiceAccount; baseUrl: string };
   /** host:port pairs the crawler may reach although they are private. */
   allowedHosts: string[];
+}
+
+/** What a Google service account's JSON key holds, as far as it is used. */
+export interface ServiceAccount {
+  client_email: string;
+  /** PKCS #8, PEM. */
+  private_key: string;
+  token_uri: string;
 }
 
 /** The environment is incomplete or wrong; the message says what to set. */
@@ -93,6 +103,17 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     problems.push(`DRAFT_PROVIDER must be openai or anthropic, not "${provider}"`);
   }
 
+  let account: ServiceAccount | undefined;
+  if (needs.includes("search_console")) {
+    const key = required("GOOGLE_SERVICE_ACCOUNT", "JSON key of a Google service account");
+    if (key) account = parseServiceAccount(key);
+    if (key && !account) {
+      problems.push(
+        "GOOGLE_SERVICE_ACCOUNT must be the JSON key of a service account, on one line",
+      );
+    }
+  }
+
   const env: Env = {
     supabaseUrl: required("SUPABASE_URL", "https://<project>.supabase.co").replace(/\/+$/, ""),
     serviceKey: secretKeys[0] ?? "",
@@ -123,6 +144,11 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
       apiKey: text("SCRAPER_API_KEY"),
       baseUrl: text("SCRAPER_API_BASE_URL") ?? "https://api.scraperapi.com",
     },
+    searchConsole: {
+      account,
+      baseUrl: (text("GOOGLE_API_BASE_URL") ?? "https://searchconsole.googleapis.com")
+        .replace(/\/+$/, ""),
+    },
     allowedHosts: (text("PAGEPERFECT_ALLOWED_HOSTS") ?? "").split(",").map((host) => host.trim())
       .filter(Boolean),
   };
@@ -130,10 +156,26 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
   return env;
 }
 
+function parseServiceAccount(key: string): ServiceAccount | undefined {
+  try {
+    const { client_email, private_key, token_uri } = JSON.parse(key);
+    const fields = [client_email, private_key, token_uri];
+    if (fields.some((field) => typeof field !== "string" || field === "")) return undefined;
+    return { client_email, private_key, token_uri };
+  } catch {
+    return undefined;
+  }
+}
+
+const secretNames = [
+  "OPENAI_API_KEY",
+  "ANTHROPIC_API_KEY",
+  "SCRAPER_API_KEY",
+  "GOOGLE_SERVICE_ACCOUNT",
+];
+
 /** Every secret value in the environment, for redaction. */
 export function secretValues(get: Get = fromDeno): string[] {
-  return [
-    ...readSecretKeys(get),
-    ...["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SCRAPER_API_KEY"].map((name) => get(name)),
-  ].filter((value): value is string => value !== undefined && value.length >= 6);
+  return [...readSecretKeys(get), ...secretNames.map((name) => get(name))]
+    .filter((value): value is string => value !== undefined && value.length >= 6);
 }

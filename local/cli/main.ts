@@ -7,6 +7,7 @@ import { registerChaos } from "./chaos.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDeploy } from "./deploy.ts";
 import { registerDoctor } from "./doctor.ts";
+import { registerGscImport } from "./gsc_import.ts";
 import { registerStack } from "./stack.ts";
 import { registerStatus } from "./status.ts";
 import { registerTest } from "./test.ts";
@@ -28,6 +29,7 @@ Start with:
 
 registerDemo(program);
 registerAnalyze(program);
+registerGscImport(program);
 registerStack(program);
 registerStatus(program);
 registerBuild(program);

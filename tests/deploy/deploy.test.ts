@@ -267,7 +267,7 @@ Deno.test("the schedules' migration applies to a database that offers none of it
     const [{ path }] = await sql`select current_setting('extension_control_path') as path`;
     await sql`select set_config('extension_control_path', '$system', false)`;
     await sql.unsafe(migration);
-    assert.equal(warnings.length, 9);
+    assert.equal(warnings.length, 10);
     assert.match(warnings[0], /extension pg_cron is missing: enable pg_cron/);
 
     await sql`select set_config('extension_control_path', ${path}, false)`;
