@@ -7,7 +7,7 @@
 import type { Env } from "./env.ts";
 import { Failure } from "./failure.ts";
 import * as policy from "./wasm/policy.ts";
-import { decode_html } from "./wasm/segment.ts";
+import { decode_html } from "./wasm/charset.ts";
 
 export interface CrawlRequest {
   url: string;

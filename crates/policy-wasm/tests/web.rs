@@ -204,6 +204,13 @@ fn addresses() {
 }
 
 #[wasm_bindgen_test]
+fn robots() {
+    let robots_txt = "User-agent: PagePerfect\nDisallow: /private/";
+    assert!(robots_allows(robots_txt, "PagePerfect", "/public/"));
+    assert!(!robots_allows(robots_txt, "PagePerfect", "/private/a?b=c"));
+}
+
+#[wasm_bindgen_test]
 fn requests_get_their_defaults() {
     let body = JSON::parse(r#"{ "url": "https://example.com", "keywords": [{ "query": "a", "impressions": 3, "clicks": 1, "position": 2.5 }] }"#).unwrap();
     let check = check_intake(body, vec![], None).unwrap_or_else(|_| panic!("no error"));

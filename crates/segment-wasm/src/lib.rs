@@ -55,13 +55,6 @@ pub fn segment(html: &str, url: &str) -> Result<PageObject, JsError> {
     Ok(page.serialize(&serializer)?.unchecked_into())
 }
 
-/// Decodes HTML by its byte order mark, `content_type`'s charset, its own `<meta>`, or its bytes.
-/// Malformed sequences become U+FFFD; never throws.
-#[wasm_bindgen]
-pub fn decode_html(bytes: &[u8], content_type: &str) -> String {
-    pageperfect_segment::decode_html(bytes, content_type)
-}
-
 /// What is embedded for each of `segment`'s segments: its text, with the heading path (or else the
 /// title) in front where it is not a heading itself.
 #[wasm_bindgen]

@@ -1,7 +1,7 @@
 //! Every export as JavaScript sees it, in a browser.
 
 use js_sys::{Array, Reflect};
-use pageperfect_segment_wasm::{decode_html, embedding_texts, pgvector_text, segment};
+use pageperfect_segment_wasm::{embedding_texts, pgvector_text, segment};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -64,15 +64,6 @@ fn embedding_texts_take_the_segments_back() {
     assert!(texts[1].starts_with("Green tea\nSteep"));
     let nonsense = Array::of1(&JsValue::from(1));
     assert!(embedding_texts("Tea", JsValue::from(nonsense).unchecked_into()).is_err());
-}
-
-#[wasm_bindgen_test]
-fn decode_html_reads_the_declared_charset() {
-    assert_eq!(
-        decode_html(b"caf\xe9", "text/html; charset=ISO-8859-1"),
-        "café"
-    );
-    assert_eq!(decode_html("café".as_bytes(), ""), "café");
 }
 
 #[wasm_bindgen_test]

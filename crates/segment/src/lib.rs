@@ -19,7 +19,6 @@
 
 pub mod blocks;
 pub mod chunks;
-mod decode;
 pub mod features;
 pub mod meta;
 pub mod model;
@@ -28,7 +27,6 @@ mod tokens;
 mod vocabulary;
 
 pub use chunks::embedding_texts;
-pub use decode::decode_html;
 pub use tokens::token_count;
 
 use blocks::Blocks;

@@ -1,6 +1,6 @@
 //! Bytes to text.
 
-use pageperfect_segment::decode_html;
+use pageperfect_charset::decode_html;
 
 #[test]
 fn a_byte_order_mark_wins_over_all_else() {
@@ -54,4 +54,11 @@ fn malformed_bytes_and_unknown_names_never_fail() {
     assert_eq!(decode_html(b"abc", "text/html; charset=klingon"), "abc");
     assert_eq!(decode_html(b"abc", "charset="), "abc");
     assert_eq!(decode_html(b"", ""), "");
+}
+
+proptest::proptest! {
+    #[test]
+    fn decoding_never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), header in ".{0,40}") {
+        decode_html(&bytes, &header);
+    }
 }
