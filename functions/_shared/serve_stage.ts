@@ -2,6 +2,7 @@
 //
 // The claim answers the caller within milliseconds; the stage runs on while a heartbeat keeps its lease. Nothing
 // here is needed for correctness once a worker dies: the lease ends and the message comes back.
+import { Budget, cpuMs, isMetered, limits, Pause } from "./budget.ts";
 import { type Rpc, rpc as callRpc } from "./client.ts";
 import { createDoorbell, dispatcher, type Doorbell } from "./doorbell.ts";
 import { type Env, type Need, readEnv } from "./env.ts";
@@ -18,6 +19,8 @@ export interface StageContext {
   rpc: Rpc;
   /** Aborts when the lease is lost, the job is cancelled or the time budget is spent. */
   signal: AbortSignal;
+  /** The invocation's CPU time, and how a stage that needs more of it goes on in the next. */
+  budget: Budget;
   /** The stage's input from the database. */
   input<T>(): Promise<T>;
 }
@@ -34,16 +37,6 @@ export interface Stage {
   run(job: StageJob, context: StageContext): Promise<StageResult>;
 }
 
-/** How long things may take, milliseconds. Supabase ends a worker after 150 s of wall clock on its smallest plan. */
-export interface Budget {
-  /** One stage of one job. */
-  stageMs: number;
-  /** Age of an invocation up to which it claims another job instead of leaving it to the next. */
-  claimMs: number;
-  /** Jobs of one invocation: their CPU time adds up, and 2 s of it are an isolate's end. */
-  claimCount: number;
-}
-
 export interface Dependencies {
   rpc: Rpc;
   ring: Doorbell;
@@ -51,7 +44,8 @@ export interface Dependencies {
   runBackground: typeof runBackground;
   registerBeforeUnload: typeof registerBeforeUnload;
   isEnding: typeof isEnding;
-  budget: Budget;
+  limits: Pick<typeof limits, "cpuMs" | "stageMs" | "claimMs" | "claimCount">;
+  cpuMs: typeof cpuMs;
   log: Log;
 }
 
@@ -70,14 +64,15 @@ export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}
     runBackground,
     registerBeforeUnload,
     isEnding,
-    budget: { stageMs: 100_000, claimMs: 20_000, claimCount: 10 },
+    limits,
+    cpuMs,
     ...overrides,
     log,
   };
 
   return guard(async () => {
     if (dependencies.isEnding()) return json(503, { error: "worker_ending" });
-    const startedAt = performance.now();
+    const start = { at: performance.now(), cpuMs: dependencies.cpuMs() };
     const env = dependencies.readEnv(stage.needs);
     let claim: Claim | null;
     try {
@@ -87,7 +82,7 @@ export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}
       return json(500, { error: "queue_pop_failed" });
     }
     if (claim === null) return noContent();
-    dependencies.runBackground(drain(stage, env, dependencies, claim, startedAt));
+    dependencies.runBackground(drain(stage, env, dependencies, claim, start));
     return claim.job_id === null
       ? json(202, { message: "message without job_id acknowledged", msg_id: claim.msg_id })
       : json(202, {
@@ -115,9 +110,10 @@ async function drain(
   env: Env,
   dependencies: Dependencies,
   first: Claim,
-  startedAt: number,
+  start: { at: number; cpuMs: number },
 ): Promise<void> {
-  const { log, budget } = dependencies;
+  const { log, limits } = dependencies;
+  const usedMs = () => dependencies.cpuMs() - start.cpuMs;
   // Not waited for: the next stage starts while this worker looks for more of its own.
   const ring = (stage: string, traceparent?: string | null) =>
     dependencies.runBackground(
@@ -126,11 +122,16 @@ async function drain(
   let claim: Claim | null = first;
   for (let count = 1; claim !== null; count++) {
     if (claim.job_id !== null) {
-      const nextStage = await perform(stage, env, dependencies, claim);
+      const nextStage = await perform(stage, env, dependencies, claim, usedMs);
       if (nextStage) ring(nextStage, claim.traceparent);
+      // A paused job needs an invocation of its own.
+      if (nextStage === stage.stage) return;
     }
     if (dependencies.isEnding()) return;
-    if (count >= budget.claimCount || performance.now() - startedAt >= budget.claimMs) {
+    const isSpent = count >= limits.claimCount || performance.now() - start.at >= limits.claimMs ||
+      // Time alone does not say how many jobs fit: most of it is waiting.
+      (isMetered && usedMs() >= limits.cpuMs / 2);
+    if (isSpent) {
       ring(stage.stage);
       return;
     }
@@ -141,12 +142,13 @@ async function drain(
   }
 }
 
-/** Runs one job under its lease; returns the stage that its commit queued, if any. */
+/** Runs one job under its lease; returns the stage that is queued then: the next, or the same when it paused. */
 async function perform(
   stage: Stage,
   env: Env,
-  { rpc, budget, registerBeforeUnload, ...dependencies }: Dependencies,
+  { rpc, limits, registerBeforeUnload, ...dependencies }: Dependencies,
   job: StageJob,
+  usedMs: () => number,
 ): Promise<string | null> {
   const log = dependencies.log.with({
     job_id: job.job_id,
@@ -159,19 +161,28 @@ async function perform(
     rpc,
     log,
     visibilitySeconds: env.visibilitySeconds,
-    budgetMs: budget.stageMs,
+    budgetMs: limits.stageMs,
   });
   const forgetUnload = registerBeforeUnload((reason) => lease.handBack(reason));
 
+  const budget = new Budget(job, usedMs, limits.cpuMs);
   const work = async () => {
     const result = await stage.run(job, {
       env,
       log,
       rpc,
+      budget,
       signal: lease.signal,
       input: () => rpc("get_stage_input", { p_job_id: job.job_id, p_stage: stage.stage }),
+    }).catch((error) => {
+      if (error instanceof Pause) return error;
+      throw error;
     });
     lease.signal.throwIfAborted();
+    if (result instanceof Pause) {
+      await lease.defer(0, result.message, budget.payload(result));
+      return stage.stage;
+    }
     if ("output" in result) return await lease.commit(result.output);
     const { delaySeconds, message, payload } = result.defer;
     await lease.defer(delaySeconds, message, payload);

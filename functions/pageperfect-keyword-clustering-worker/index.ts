@@ -1,6 +1,7 @@
 // Stage 4: the page's search queries → embeddings → clusters and noise points.
-import { embed } from "../_shared/embeddings.ts";
+import { eachCachedVector, embed } from "../_shared/embeddings.ts";
 import { serveStage } from "../_shared/serve_stage.ts";
+import { stageVectors } from "../_shared/staging.ts";
 import { type Keyword, KeywordClustering } from "../_shared/wasm/cluster.ts";
 
 interface Input {
@@ -13,17 +14,23 @@ interface Input {
 serveStage({
   stage: "keyword_clustering",
   needs: ["embeddings"],
-  async run(_job, context) {
-    const { eps, min_points, keywords } = await context.input<Input>();
+  async run(job, context) {
+    const input = await context.input<Input>();
+    const { eps, min_points, keywords } = input;
     const { model, dimensions } = context.env.embedding;
-    const { vectors, usage } = await embed(keywords.map(({ query }) => query), context);
+    const queries = keywords.map(({ query }) => query);
+    const usage = await embed(queries, context);
+    context.budget.pauseUnlessFresh(queries.length);
 
     const clustering = new KeywordClustering(dimensions);
     try {
-      for (const vector of vectors) clustering.push_base64(vector);
+      await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
       clustering.cluster(eps, min_points);
       const clusters = clustering.summarize(keywords);
-      return { output: { model, dimensions, eps, min_points, clusters, usage } };
+      const centroids = (start: number, end: number) => clustering.centroids(start, end);
+      const source = [model, dimensions, input];
+      const digest = await stageVectors(clusters.length, centroids, source, job, context);
+      return { output: { model, dimensions, eps, min_points, clusters, digest, usage } };
     } finally {
       clustering.free();
     }

@@ -1,7 +1,8 @@
 // Stage 3: HTML → segments → embeddings.
-import { embed } from "../_shared/embeddings.ts";
+import { cachedVectors, embed } from "../_shared/embeddings.ts";
 import { Failure } from "../_shared/failure.ts";
 import { serveStage } from "../_shared/serve_stage.ts";
+import { stageVectors } from "../_shared/staging.ts";
 import * as rust from "../_shared/wasm/segment.ts";
 
 interface Input {
@@ -13,7 +14,7 @@ interface Input {
 serveStage({
   stage: "segment_embed",
   needs: ["embeddings"],
-  async run(_job, context) {
+  async run(job, context) {
     const { url, html } = await context.input<Input>();
     if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
 
@@ -22,18 +23,12 @@ serveStage({
       throw new Failure(`${url} has no readable text`, { code: "empty_page" });
     }
     const texts = rust.embedding_texts(page.title, segments);
-    const { vectors, usage } = await embed(texts, context);
-    return {
-      output: {
-        page,
-        model: context.env.embedding.model,
-        dimensions: context.env.embedding.dimensions,
-        segments: segments.map((segment, i) => ({
-          ...segment,
-          embedding: rust.pgvector_text(vectors[i]),
-        })),
-        usage,
-      },
-    };
+    const usage = await embed(texts, context);
+    const { model, dimensions } = context.env.embedding;
+    const embeddings = async (start: number, end: number) =>
+      (await cachedVectors(texts.slice(start, end), context)).map(rust.pgvector_text);
+    const source = [model, dimensions, texts];
+    const digest = await stageVectors(texts.length, embeddings, source, job, context);
+    return { output: { page, model, dimensions, segments, digest, usage } };
   },
 });

@@ -391,7 +391,8 @@ as $$
 declare
   v_now timestamptz := pipeline.now();
   v_duration_ms bigint := round(extract(epoch from v_now - p_lease.started_at) * 1000);
-  v_payload jsonb := coalesce(p_lease.message -> 'payload', '{}'::jsonb) || coalesce(p_facts, '{}'::jsonb);
+  -- 'progress' is the stage's own note from one invocation to the next.
+  v_payload jsonb := (coalesce(p_lease.message -> 'payload', '{}'::jsonb) - 'progress') || coalesce(p_facts, '{}'::jsonb);
   v_next text;
 begin
   insert into pipeline.payloads (pipeline, job_id, stage, data)

@@ -293,6 +293,50 @@ begin
 end;
 $$;
 
+-- Vectors on their way to a commit. A page of thousands of segments has more of them than one request or one
+-- invocation can carry, so they come in chunks before the commit, which takes them from here.
+create table if not exists pipeline.staged_vectors (
+  pipeline text not null default 'pageperfect',
+  job_id uuid not null,
+  stage text not null,
+  position integer not null,
+  digest text not null,
+  vector extensions.vector not null,
+  primary key (job_id, stage, position),
+  foreign key (pipeline, job_id) references pipeline.jobs (pipeline, id) on delete cascade
+);
+comment on table pipeline.staged_vectors is 'Vectors a running stage will commit; gone with its commit, else with its job';
+comment on column pipeline.staged_vectors.digest is 'Of the input they were made from: a commit takes only vectors of its own input';
+alter table pipeline.staged_vectors enable row level security;
+revoke all on pipeline.staged_vectors from public, anon, authenticated, service_role;
+
+-- Keeps vectors (pgvector text) for the commit of the leased stage, from position p_first on. Repeating it changes
+-- nothing; another p_digest drops what an earlier input left. Returns {status: staged | lease_lost | cancelled, count}.
+create or replace function public.stage_vectors(
+  p_msg_id bigint, p_read_ct integer, p_digest text, p_first integer, p_vectors text[]
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_lease('pageperfect', p_msg_id, p_read_ct);
+begin
+  if v_lease.status <> 'held' then
+    return jsonb_build_object('status', v_lease.status, 'count', 0);
+  end if;
+  delete from pipeline.staged_vectors as s
+  where s.job_id = v_lease.job_id and s.stage = v_lease.stage and s.digest <> p_digest;
+  insert into pipeline.staged_vectors (job_id, stage, position, digest, vector)
+  select v_lease.job_id, v_lease.stage, p_first + v.ordinality - 1, p_digest, v.vector::extensions.vector
+  from unnest(p_vectors) with ordinality as v (vector, ordinality)
+  on conflict (job_id, stage, position) do update set vector = excluded.vector;
+  return jsonb_build_object('status', 'staged', 'count', (
+    select count(*) from pipeline.staged_vectors as s where s.job_id = v_lease.job_id and s.stage = v_lease.stage));
+end;
+$$;
+
 create or replace function public.commit_segment_embed(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -317,11 +361,16 @@ begin
     page_id, job_id, position, kind, heading_path, text, char_start, char_end, css_path, token_count, model, dimensions, embedding)
   select v_lease.page_id, v_lease.job_id, s.position, s.kind, coalesce(s.heading_path, '{}'), s.text,
     s.char_start, s.char_end, s.css_path, s.token_count,
-    p_output ->> 'model', (p_output ->> 'dimensions')::integer, s.embedding::extensions.vector
-  from jsonb_to_recordset(p_output -> 'segments') as s (
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(s.embedding::extensions.vector, v.vector)
+  from rows from (jsonb_to_recordset(p_output -> 'segments') as (
     position integer, kind text, heading_path text[], text text, char_start integer, char_end integer,
-    css_path text, token_count integer, embedding text);
+    css_path text, token_count integer, embedding text)) with ordinality as s (
+    position, kind, heading_path, text, char_start, char_end, css_path, token_count, embedding, ordinality)
+  left join pipeline.staged_vectors as v
+    on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = s.ordinality - 1
+    and v.digest = p_output ->> 'digest';
   get diagnostics v_count = row_count;
+  delete from pipeline.staged_vectors as v where v.job_id = v_lease.job_id and v.stage = v_lease.stage;
   return pipeline.finish_stage(v_lease, jsonb_build_object('paragraph_count', v_count) || pipeline.usage_fact(v_lease, p_output));
 end;
 $$;
@@ -346,10 +395,18 @@ begin
     impressions, clicks, avg_position, model, dimensions, centroid)
   select v_lease.page_id, v_lease.job_id, c.cluster_index, c.is_noise, c.label, c.medoid_query, coalesce(c.terms, '{}'), c.queries,
     c.size, c.cohesion, c.impressions::bigint, c.clicks::bigint, c.avg_position,
-    p_output ->> 'model', (p_output ->> 'dimensions')::integer, c.centroid::extensions.vector
-  from jsonb_to_recordset(p_output -> 'clusters') as c (
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(c.centroid::extensions.vector, v.vector)
+  from rows from (jsonb_to_recordset(p_output -> 'clusters') as (
     cluster_index integer, is_noise boolean, label text, medoid_query text, terms text[], queries text[], size integer,
-    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text);
+    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text))
+    with ordinality as c (
+    cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion, impressions, clicks, avg_position,
+    centroid, ordinality)
+  left join pipeline.staged_vectors as v
+    on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = c.ordinality - 1
+    and v.digest = p_output ->> 'digest'
+  order by c.ordinality;
+  delete from pipeline.staged_vectors as v where v.job_id = v_lease.job_id and v.stage = v_lease.stage;
   select count(*) filter (where not k.is_noise), count(*) filter (where k.is_noise) into v_count, v_noise_count
   from public.keyword_clusters as k where k.page_id = v_lease.page_id;
   return pipeline.finish_stage(v_lease,

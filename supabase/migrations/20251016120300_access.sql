@@ -46,7 +46,7 @@ begin
       'pipeline_metrics', 'check_invariants',
       'enqueue_stage', 'dequeue_stage', 'ack_message', 'extend_message_visibility', 'requeue_stage',
       'dead_letter_message', 'start_stage', 'complete_stage', 'record_stage_failure', 'create_content_job',
-      'create_pageperfect_job', 'get_stage_input', 'get_pageperfect_report',
+      'create_pageperfect_job', 'get_stage_input', 'stage_vectors', 'get_pageperfect_report',
       'commit_submit_crawl', 'commit_wait_crawl', 'commit_segment_embed', 'commit_keyword_clustering',
       'commit_gap_analysis', 'commit_rewrite_draft',
       'claim_crawl_jobs', 'complete_crawl', 'fail_crawl', 'pending_crawl_count', 'prune_crawls')))

@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { embed } from "../../functions/_shared/embeddings.ts";
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { Budget } from "../../functions/_shared/budget.ts";
+import { cachedVectors, embed } from "../../functions/_shared/embeddings.ts";
 import { fakeRpc, packed, testEnv } from "./fakes.ts";
 
 interface EmbeddingRequest {
@@ -9,17 +10,35 @@ interface EmbeddingRequest {
   dimensions?: number;
 }
 
+const job = {
+  msg_id: 7,
+  read_ct: 1,
+  job_id: "00000000-0000-4000-8000-000000000001",
+  stage: "segment_embed",
+  priority: 0,
+  attempt_count: 1,
+  max_attempts: 5,
+  retry_delay_seconds: 10,
+  max_retry_delay_seconds: 900,
+  traceparent: null,
+};
+
 /** A cache in memory and an API that embeds a text as its length. */
 function setUp(
   options: {
     cached?: Record<string, string>;
     answer?: (request: EmbeddingRequest, call: number) => Response | undefined;
     settings?: Record<string, string>;
+    /** CPU time of the invocation at each look. */
+    usedMs?: () => number;
+    progress?: Record<string, unknown>;
   } = {},
 ) {
   const cache = new Map(Object.entries(options.cached ?? {}));
   const requests: EmbeddingRequest[] = [];
   const { rpc, of } = fakeRpc({
+    embedding_cache_missing: ({ p_texts }) =>
+      (p_texts as string[]).flatMap((text, i) => cache.has(text) ? [] : [i]),
     embedding_cache_get: ({ p_texts }) =>
       (p_texts as string[]).map((text) => cache.get(text) ?? null),
     embedding_cache_put: ({ p_texts, p_embeddings }) => {
@@ -34,12 +53,24 @@ function setUp(
     const data = request.input.map((text, index) => ({ index, embedding: vectorOf(text) }));
     return Response.json({ data: data.reverse(), usage: { total_tokens: request.input.length } });
   };
-  const context = { env: testEnv(options.settings), rpc, signal: new AbortController().signal };
+  const signal = new AbortController().signal;
+  const context = () => ({
+    env: testEnv(options.settings),
+    rpc,
+    signal,
+    budget: new Budget(
+      { ...job, payload: { progress: options.progress } },
+      options.usedMs ?? (() => 0),
+    ),
+  });
   return {
     cache,
     requests,
     of,
-    embed: (texts: string[]) => embed(texts, context, fetcher as typeof fetch),
+    async embed(texts: string[]) {
+      const usage = await embed(texts, context(), fetcher as typeof fetch);
+      return { vectors: await cachedVectors(texts, context()), usage };
+    },
   };
 }
 
@@ -80,7 +111,7 @@ Deno.test("batches_respect_the_limits_on_count_and_length", async () => {
   const long = ["A", "B", "C"].map((letter) => letter.repeat(100_000));
   const { vectors } = await embed([...many, ...long]);
   equal(vectors.length, 603);
-  ok(requests.every(({ input }) => input.length <= 256));
+  ok(requests.every(({ input }) => input.length <= 128));
   ok(requests.every(({ input }) => input.join("").length <= 250_000));
   equal(requests.flatMap(({ input }) => input).length, 603);
 });
@@ -94,15 +125,15 @@ Deno.test("after_a_failing_batch_what_was_paid_for_is_in_the_cache", async () =>
       })
       : undefined;
   const { embed, cache, requests } = setUp({ answer });
-  const texts = Array.from({ length: 1000 }, (_, i) => `query ${i}`);
+  const texts = Array.from({ length: 512 }, (_, i) => `query ${i}`);
   await rejects(embed(texts), (error: { status?: number; headers?: Headers }) => {
     equal(error.status, 429);
     equal(error.headers?.get("retry-after"), "7");
     return true;
   });
-  equal(cache.size, 1000 - 256);
+  equal(cache.size, 512 - 128);
   await embed(texts);
-  equal(requests.at(-1)!.input.length, 256);
+  equal(requests.at(-1)!.input.length, 128);
 });
 
 Deno.test("a_wrong_length_says_which_setting_to_change", async () => {
@@ -127,4 +158,48 @@ Deno.test("a_model_that_cannot_be_shortened_is_not_asked_to", async () => {
   const { embed, requests } = setUp({ settings: { OPENAI_EMBEDDING_MODEL: "nomic-embed-text" } });
   await embed(["x"]);
   equal("dimensions" in requests[0], false);
+});
+
+Deno.test("without_cpu_time_left_one_round_is_embedded_and_the_rest_is_for_the_next_invocation", async () => {
+  const { embed, cache } = setUp({ usedMs: () => 10_000 });
+  const texts = Array.from({ length: 1_000 }, (_, i) => `query ${i}`);
+  await rejects(embed(texts), { name: "Pause", left: 1_000 + (1_000 - 4 * 128) });
+  equal(cache.size, 4 * 128);
+  const { usage } = await embed(texts);
+  deepEqual([cache.size, usage.embedded_count], [1_000, 1_000 - 4 * 128]);
+});
+
+Deno.test("usage_is_that_of_all_invocations", async () => {
+  const { embed } = setUp({
+    cached: { a: vectorOf("a"), known: vectorOf("known") },
+    progress: { usage: { embedding_tokens: 5, embedded_count: 1 } },
+  });
+  const { usage } = await embed(["a", "known", "b"]);
+  deepEqual(usage, { embedding_tokens: 6, embedded_count: 2, cached_count: 1 });
+});
+
+Deno.test("an_invocation_that_got_nothing_done_fails_instead_of_coming_back_for_ever", () => {
+  const progress = { before: { attempt: 1, left: 10 } };
+  const budget = (attempt_count: number) =>
+    new Budget({ ...job, attempt_count, payload: { progress } }, () => 10_000);
+  throws(() => budget(1).pause(9), { name: "Pause" });
+  throws(() => budget(1).pause(10), {
+    name: "Failure",
+    facts: { code: "no_progress", kind: "transient" },
+  });
+  throws(
+    () => budget(2).pause(10),
+    { name: "Pause" },
+    "another attempt may begin where the last one did",
+  );
+});
+
+Deno.test("an_embedding_that_leaves_the_cache_is_embedded_by_the_retry", async () => {
+  const { embed, cache } = setUp();
+  const context = { env: testEnv(), rpc: fakeRpc({ embedding_cache_get: () => [null] }).rpc };
+  await embed(["x"]);
+  equal(cache.size, 1);
+  await rejects(cachedVectors(["x"], { ...context, signal: new AbortController().signal }), {
+    facts: { code: "embedding_missing", kind: "transient" },
+  });
 });

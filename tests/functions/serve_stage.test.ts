@@ -3,7 +3,7 @@ import { EnvError } from "../../functions/_shared/env.ts";
 import { Failure } from "../../functions/_shared/failure.ts";
 import type { UnloadReason } from "../../functions/_shared/runtime.ts";
 import {
-  type Budget,
+  type Dependencies,
   type Stage,
   type StageContext,
   stageHandler,
@@ -32,7 +32,9 @@ interface Options {
   run?: (context: StageContext) => Promise<StageResult>;
   answers?: Record<string, (args: Record<string, unknown>) => unknown>;
   visibilitySeconds?: number;
-  budget?: Partial<Budget>;
+  limits?: Partial<Dependencies["limits"]>;
+  /** What the CPU meter shows, one reading after the other; the last from then on. */
+  cpuMs?: number[];
 }
 
 function setUp(options: Options = {}) {
@@ -48,6 +50,7 @@ function setUp(options: Options = {}) {
     }),
     ...options.answers,
   });
+  const readings = [...options.cpuMs ?? [0]];
   const log = fakeLog();
   const rings: unknown[][] = [];
   const background: Promise<unknown>[] = [];
@@ -71,7 +74,8 @@ function setUp(options: Options = {}) {
       return () => unloads.delete(fn);
     },
     isEnding: () => ending,
-    budget: { stageMs: 5_000, claimMs: 5_000, claimCount: 10, ...options.budget },
+    limits: { cpuMs: 1_000, stageMs: 5_000, claimMs: 5_000, claimCount: 10, ...options.limits },
+    cpuMs: () => readings.length > 1 ? readings.shift()! : readings[0],
   });
   return {
     log,
@@ -194,8 +198,8 @@ Deno.test("within_its_budget_a_worker_goes_on_until_the_queue_is_empty", async (
 });
 
 Deno.test("beyond_its_budget_it_leaves_the_rest_to_the_next_invocation", async () => {
-  for (const budget of [{ claimMs: 0 }, { claimCount: 1 }]) {
-    const { post, of, rings, settle } = setUp({ claims: [claim, { ...claim, msg_id: 8 }], budget });
+  for (const limits of [{ claimMs: 0 }, { claimCount: 1 }, { cpuMs: 0 }]) {
+    const { post, of, rings, settle } = setUp({ claims: [claim, { ...claim, msg_id: 8 }], limits });
     await post();
     await settle();
     equal(of("claim_stage").length, 1);
@@ -334,7 +338,7 @@ Deno.test("a_heartbeat_that_fails_once_is_no_lost_lease", async () => {
 
 Deno.test("a_stage_beyond_its_time_budget_fails_as_transient", async () => {
   const { post, of, settle } = setUp({
-    budget: { stageMs: 20 },
+    limits: { stageMs: 20 },
     run: () => new Promise(() => {}),
   });
   await post();
@@ -366,7 +370,7 @@ Deno.test("a_worker_told_to_go_claims_nothing_more", async () => {
 
 Deno.test("a_commit_that_hangs_ends_with_the_time_budget", async () => {
   const { post, of, settle } = setUp({
-    budget: { stageMs: 20 },
+    limits: { stageMs: 20 },
     answers: { commit_gap_analysis: () => new Promise(() => {}) },
   });
   await post();
@@ -402,4 +406,53 @@ Deno.test("a_failure_that_cannot_be_recorded_is_left_to_the_lease", async () => 
   await settle();
   const { event, message, because } = log.lines.at(-1)!;
   deepEqual([event, message, because], ["failure_not_recorded", "boom", "connection refused"]);
+});
+
+Deno.test("a_stage_that_pauses_is_deferred_without_delay_and_rung_for_in_a_fresh_invocation", async () => {
+  const { post, of, rings, settle } = setUp({
+    claims: [claim, { ...claim, msg_id: 8 }],
+    run: (context) => {
+      context.budget.progress.staged = { digest: "d", count: 250 };
+      return context.budget.pause(750);
+    },
+  });
+  await post();
+  await settle();
+  deepEqual(of("defer_stage"), [{
+    p_pipeline: "pageperfect",
+    ...lease,
+    p_delay_seconds: 0,
+    p_message: "750 left for the next invocation",
+    p_payload: {
+      progress: { staged: { digest: "d", count: 250 }, before: { attempt: 1, left: 750 } },
+    },
+  }]);
+  equal(of("claim_stage").length, 1, "its CPU time is spent: the rest is for another invocation");
+  deepEqual(rings.map(([, body]) => body), [{ pipeline: "pageperfect", stage: "gap_analysis" }]);
+});
+
+Deno.test("a_stage_that_pauses_without_progress_fails", async () => {
+  const progress = { before: { attempt: 1, left: 750 } };
+  const { post, of, settle } = setUp({
+    claims: [{ ...claim, payload: { progress } }],
+    run: (context) => context.budget.pause(750),
+  });
+  await post();
+  await settle();
+  equal(of("defer_stage").length, 0);
+  equal((of("fail_stage")[0].p_error as { code: string }).code, "no_progress");
+});
+
+Deno.test("cpu_time_is_counted_from_the_invocations_start", async () => {
+  const seen: boolean[] = [];
+  const { post, settle } = setUp({
+    cpuMs: [5_000, 5_900, 6_100],
+    run: (context) => {
+      seen.push(context.budget.isSpent, context.budget.isSpent);
+      return Promise.resolve({ output: {} });
+    },
+  });
+  await post();
+  await settle();
+  deepEqual(seen, [false, true]);
 });

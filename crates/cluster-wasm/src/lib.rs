@@ -2,8 +2,8 @@
 
 use js_sys::JsString;
 use pageperfect_boundary::{ascii, read, write};
-use pageperfect_cluster::{Dbscan, Keyword, Keywords, summarize};
-use pageperfect_vector::VectorError;
+use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, summarize};
+use pageperfect_vector::{VectorError, codec};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -36,8 +36,6 @@ export interface ClusterSummary {
   clicks: number;
   /** Weighted by impressions. */
   avg_position: number;
-  /** Of length 1, in pgvector's text form. */
-  centroid: string;
 }
 "#;
 
@@ -50,6 +48,7 @@ export interface ClusterSummary {
 pub struct KeywordClustering {
     keywords: Keywords,
     dbscan: Option<Dbscan>,
+    summaries: Vec<ClusterSummary>,
 }
 
 #[wasm_bindgen]
@@ -60,6 +59,7 @@ impl KeywordClustering {
         Ok(Self {
             keywords: Keywords::new(dimensions)?,
             dbscan: None,
+            summaries: Vec::new(),
         })
     }
 
@@ -165,14 +165,24 @@ impl KeywordClustering {
     }
 
     /// Describes clusters, by impressions, then noise points, by impressions. `keywords` in the
-    /// order of the vectors.
+    /// order of the vectors. Their centroids: `centroids`.
     #[wasm_bindgen(unchecked_return_type = "ClusterSummary[]")]
     pub fn summarize(
-        &self,
+        &mut self,
         #[wasm_bindgen(unchecked_param_type = "Keyword[]")] keywords: JsValue,
     ) -> Result<JsValue, JsError> {
         let keywords: Vec<Keyword> = read("keywords", keywords)?;
-        write(&summarize(&self.keywords, &self.labels()?, &keywords)?)
+        self.summaries = summarize(&self.keywords, &self.labels()?, &keywords)?;
+        write(&self.summaries)
+    }
+
+    /// Centroids of the summaries from index `start` up to `end`, of length 1, in pgvector's text
+    /// form. In chunks, since all of them are 20 KB a summary at 1,536 dimensions.
+    pub fn centroids(&self, start: usize, end: usize) -> Vec<String> {
+        let end = end.min(self.summaries.len());
+        (self.summaries[start.min(end)..end].iter())
+            .map(|summary| codec::write_text(&summary.centroid))
+            .collect()
     }
 }
 

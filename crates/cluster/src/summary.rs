@@ -1,5 +1,5 @@
 use crate::{Keywords, NOISE};
-use pageperfect_vector::{codec, kernel};
+use pageperfect_vector::kernel;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -42,8 +42,10 @@ pub struct ClusterSummary {
     pub clicks: f64,
     /// Mean position weighted by impressions.
     pub avg_position: f64,
-    /// Mean of the members' unit vectors, of length 1, in pgvector's text form.
-    pub centroid: String,
+    /// Mean of the members' unit vectors, of length 1. Not serialized: of thousands of noise points
+    /// they are more than a worker's memory holds as text, so they cross in chunks.
+    #[serde(skip)]
+    pub centroid: Vec<f32>,
 }
 
 /// The keywords described are not those that were pushed.
@@ -162,7 +164,7 @@ fn describe(
         impressions,
         clicks: sum(|keyword| keyword.clicks),
         avg_position,
-        centroid: codec::write_text(&centroid),
+        centroid,
     }
 }
 
@@ -263,7 +265,7 @@ mod tests {
         assert_eq!(indexes, [1, 0, -1, -1]);
         assert_eq!(summaries[2].queries, ["laces"]);
         assert_eq!(summaries[2].cohesion, 1.0);
-        assert_eq!(summaries[2].centroid, "[0,-1,0]");
+        assert_eq!(summaries[2].centroid, [0.0, -1.0, 0.0]);
         let care = &summaries[0];
         assert_eq!(care.queries, ["shoe care", "shoe care tips"]);
         assert_eq!(

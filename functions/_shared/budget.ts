@@ -1,0 +1,107 @@
+// What one invocation may use, and how a stage that needs more goes on in the next.
+//
+// Supabase ends an isolate after 2 s of CPU time or at 256 MB, whatever it was doing. Work that can be large is therefore
+// done in chunks; between two of them the invocation looks at the CPU time it has used, and once its share is spent it
+// pauses: the message is deferred by 0 s, which spends no attempt, and the next invocation finds what is done in the
+// database.
+import process from "node:process";
+import { Failure } from "./failure.ts";
+import type { StageJob } from "./lease.ts";
+
+/** Every number a stage is cut to size by. */
+export const limits = {
+  /** CPU time after which an invocation begins no further chunk; starting an isolate and the chunk under way add to it. */
+  cpuMs: 900,
+  /** CPU time after which an invocation leaves to the next what cannot be cut: reading all vectors and clustering them. */
+  freshCpuMs: 250,
+  /** Keywords up to which that is little: 0.2 s. */
+  uncutCount: 1_000,
+  /** One stage of one job. Supabase ends a worker after 150 s of wall clock on its smallest plan. */
+  stageMs: 100_000,
+  /** Age of an invocation up to which it claims another job instead of leaving it to the next. */
+  claimMs: 20_000,
+  /** Jobs of one invocation: their CPU time adds up. */
+  claimCount: 10,
+  /** Vectors held as text at once: 2 MB at 1,536 dimensions. */
+  vectorCount: 100,
+};
+
+const total = ({ user, system }: { user: number; system: number }) => user + system;
+/** Whether the runtime tells CPU time; Deno 2.1 says 0. */
+export const isMetered = total(process.cpuUsage()) > 0;
+
+/**
+ * CPU time so far, milliseconds; where the runtime does not tell, the clock: one thread cannot use more CPU time than
+ * time passes, so that errs on the safe side.
+ */
+export function cpuMs(): number {
+  return isMetered ? total(process.cpuUsage()) / 1000 : performance.now();
+}
+
+/** What one invocation notes for the next of the same stage; it travels in the message. */
+export interface Progress {
+  /** What the stage has paid for so far. */
+  usage?: { embedding_tokens: number; embedded_count: number };
+  /** Vectors that wait in the database for the commit. */
+  staged?: { digest: string; count: number };
+}
+
+/** Thrown by a stage to go on in another invocation. */
+export class Pause extends Error {
+  override name = "Pause";
+  constructor(readonly left: number) {
+    super(`${left} left for the next invocation`);
+  }
+}
+
+/** One job's share of an invocation. */
+export class Budget {
+  readonly progress: Progress;
+  readonly #before?: { attempt: number; left: number };
+  readonly #attempt: number;
+
+  /** @param usedMs CPU time of the invocation so far */
+  constructor(job: StageJob, readonly usedMs: () => number, readonly cpuMs = limits.cpuMs) {
+    const { before, ...progress } = (job.payload?.progress ?? {}) as Progress & {
+      before?: { attempt: number; left: number };
+    };
+    this.progress = progress;
+    this.#before = before;
+    this.#attempt = job.attempt_count;
+  }
+
+  get isSpent(): boolean {
+    return this.usedMs() >= this.cpuMs;
+  }
+
+  /**
+   * Leaves the rest of the stage to the next invocation.
+   *
+   * @param left how much is left, in any unit that shrinks from one invocation to the next
+   * @throws Pause; Failure `no_progress` when it has not shrunk, since such a job would come back for ever
+   */
+  pause(left: number): never {
+    if (!this.#isLess(left)) {
+      throw new Failure(
+        `an invocation got nothing done within ${this.cpuMs} ms of CPU time: ${left} units of work are left, as before`,
+        { code: "no_progress", kind: "transient" },
+      );
+    }
+    throw new Pause(left);
+  }
+
+  /** Pauses before `left` units of work that cannot be cut, unless they are few or this invocation did nothing else. */
+  pauseUnlessFresh(left: number): void {
+    const isFresh = this.usedMs() < limits.freshCpuMs || left <= limits.uncutCount;
+    if (!isFresh && this.#isLess(left)) this.pause(left);
+  }
+
+  #isLess(left: number): boolean {
+    return this.#before?.attempt !== this.#attempt || left < this.#before.left;
+  }
+
+  /** What the message carries to the next invocation. */
+  payload({ left }: Pause): Record<string, unknown> {
+    return { progress: { ...this.progress, before: { attempt: this.#attempt, left } } };
+  }
+}

@@ -1,0 +1,219 @@
+// Runs a worker as hosted Supabase does: an isolate of its own for each invocation, here a process, whose CPU time and
+// peak memory the kernel keeps.
+
+import { type Stack, startStack } from "../../../local/stack.ts";
+import { until } from "../fakes.ts";
+
+export const dimensions = 1536;
+
+/**
+ * Garbage is collected when a heap's limit is near, so memory is that of the limit: hosted isolates have one. This leaves
+ * half of their 256 MB to wasm and to what Deno itself holds outside the heap.
+ */
+const heapMb = 128;
+
+export interface Invocation {
+  /** CPU time beyond that of a Deno process that serves nothing, seconds. */
+  cpuSeconds: number;
+  /** Peak resident memory of the whole process, MB. */
+  peakMb: number;
+}
+
+export interface Harness {
+  stack: Stack;
+  /** A Deno process that serves nothing. */
+  idle: Invocation;
+  /** A stage's worker before its first request. */
+  waiting(stage: string): Promise<Invocation>;
+  /** How many texts the embedding API was asked for. */
+  embeddedCount(): number;
+  /** A job that waits at a stage; `html` is what its crawl brought. */
+  jobAt(stage: string, html: string, keywords: Keyword[]): Promise<string>;
+  /** Invokes the stage's worker, one fresh process after the other, until the job leaves the stage. */
+  work(jobId: string, stage: string): Promise<Invocation[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Keyword {
+  query: string;
+  impressions: number;
+  clicks: number;
+  position: number;
+}
+
+export async function startHarness(): Promise<Harness> {
+  let embeddedCount = 0;
+  const api = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { input } = await request.json() as { input: string[] };
+    embeddedCount += input.length;
+    return Response.json({
+      data: input.map((text, index) => ({ index, embedding: vectorOf(text) })),
+      usage: { total_tokens: input.length },
+    });
+  });
+  const stack = await startStack({ ticker: false });
+  const { sql } = stack;
+  // The dispatcher would run the worker too; here only the harness does.
+  await sql`update pipeline.stage_config set enabled = false`;
+
+  const env = {
+    SUPABASE_URL: stack.apiUrl,
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: stack.secretKey }),
+    OPENAI_API_KEY: "none",
+    OPENAI_BASE_URL: `http://127.0.0.1:${api.addr.port}/v1`,
+    OPENAI_EMBEDDING_DIMENSIONS: String(dimensions),
+  };
+  const idleServer = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(idleServer, "Deno.serve(() => new Response());");
+  // The first start of a module also caches it, which no later one pays for.
+  await measure(idleServer, env, visit);
+  const idle = await measure(idleServer, env, visit);
+
+  return {
+    stack,
+    idle,
+    embeddedCount: () => embeddedCount,
+    async jobAt(stage, html, keywords) {
+      const url = `https://example.com/${crypto.randomUUID()}`;
+      const [{ job_id }] = await sql`
+        select create_pageperfect_job(${
+        sql.json({ url, keywords } as never)
+      }) ->> 'job_id' as job_id`;
+      for (const [name, output] of Object.entries(outputs)) {
+        if (name === stage) break;
+        if (name === "wait_crawl") {
+          await sql`select complete_crawl((c ->> 'id')::uuid, (c ->> 'attempt_count')::integer, ${
+            sql.json({ html, http_status: 200, provider: "direct" })
+          }) from jsonb_array_elements(claim_crawl_jobs(1, 60)) as c`;
+        }
+        await sql`select ${
+          sql(`commit_${name}`)
+        }((c ->> 'msg_id')::bigint, (c ->> 'read_ct')::integer,
+          ${sql.json({ ...output, url })}) from claim_stage('pageperfect', ${name}, 600) as c`;
+      }
+      return job_id;
+    },
+    waiting: (stage) => measure(workerOf(stage), env, visit),
+    async work(jobId, stage) {
+      const worker = workerOf(stage);
+      const status = async () => {
+        const [row] = await sql`select status, last_error from pageperfect_job_stages
+          where job_id = ${jobId} and stage = ${stage}`;
+        if (row.last_error) throw new Error(JSON.stringify(row.last_error));
+        return row.status;
+      };
+      const invocations: Invocation[] = [];
+      while (await status() === "queued") {
+        const { cpuSeconds, peakMb } = await measure(worker, env, async (url) => {
+          const response = await fetch(url, {
+            method: "POST",
+            headers: { apikey: stack.secretKey },
+          });
+          await response.body?.cancel();
+          if (response.status !== 202) throw new Error(`the worker answered ${response.status}`);
+          await until(async () => await status() !== "processing", "the invocation's end", 120_000);
+        });
+        invocations.push({ cpuSeconds: cpuSeconds - idle.cpuSeconds, peakMb });
+        if (invocations.length > 40) throw new Error("the stage does not come to an end");
+      }
+      return invocations;
+    },
+    async [Symbol.asyncDispose]() {
+      await api.shutdown();
+      await stack.stop();
+      await Deno.remove(idleServer);
+    },
+  };
+}
+
+const workerOf = (stage: string) =>
+  new URL(
+    `../../../functions/pageperfect-${stage.replaceAll("_", "-")}-worker/index.ts`,
+    import.meta.url,
+  ).pathname;
+
+// Without a key the worker answers at once.
+const visit = async (url: string) => void await (await fetch(url)).text();
+
+/** What the stages before the measured ones commit. */
+const outputs: Record<string, Record<string, unknown>> = {
+  submit_crawl: {},
+  wait_crawl: {},
+  segment_embed: {
+    page: {},
+    model: "text-embedding-3-small",
+    dimensions,
+    segments: [],
+  },
+  keyword_clustering: {},
+};
+
+/** Starts a server, lets `use` work with it, and ends it. */
+async function measure(
+  entrypoint: string,
+  env: Record<string, string>,
+  use: (url: string) => Promise<void>,
+): Promise<Invocation> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-lock", `--v8-flags=--max-heap-size=${heapMb}`, entrypoint],
+    env: { ...env, DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const port = Promise.withResolvers<string>();
+  let output = "";
+  const follow = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      const found = /Listening on http:\/\/[^:\s]+:(\d+)/.exec(output)?.[1];
+      if (found) port.resolve(found);
+    }
+    port.reject(new Error(`${entrypoint} ended:\n${output.slice(-2_000)}`));
+  };
+  const followed = Promise.all([follow(child.stdout), follow(child.stderr)]);
+  try {
+    await use(`http://127.0.0.1:${await port.promise}/`);
+    return readProcess(child.pid);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await followed;
+  }
+}
+
+function readProcess(pid: number): Invocation {
+  // After the command's closing bracket: state is field 3, utime 14 and stime 15, in ticks of 10 ms.
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100,
+    peakMb: Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) / 1024,
+  };
+}
+
+/**
+ * base64 of a unit vector: texts with the same first word are near each other (cosine about 0.86), all others far apart.
+ */
+export function vectorOf(text: string): string {
+  const topic = randomVector(text.split(" ")[0], 1);
+  const own = randomVector(text, 0.4);
+  const vector = new Float32Array(dimensions);
+  for (let i = 0; i < dimensions; i++) vector[i] = (topic[i] + own[i]) / Math.sqrt(1.16);
+  return new Uint8Array(vector.buffer).toBase64();
+}
+
+function randomVector(seed: string, length: number): Float32Array {
+  let state = 2_166_136_261;
+  for (let i = 0; i < seed.length; i++) state = Math.imul(state ^ seed.charCodeAt(i), 16_777_619);
+  const vector = new Float32Array(dimensions);
+  const scale = length * Math.sqrt(3 / dimensions);
+  for (let i = 0; i < dimensions; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    vector[i] = state / 2 ** 31 * scale;
+  }
+  return vector;
+}
