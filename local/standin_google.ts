@@ -36,6 +36,8 @@ const maxRows = 25_000;
 export class StandinGoogle implements AsyncDisposable {
   /** The queries that were answered or refused, in order. */
   queries: (AnalyticsQuery & { status: number })[] = [];
+  /** Answers that a fault holds back now. */
+  delayedCount = 0;
   #faults: GoogleFault[] = [];
   #keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   #tokens = new Map<string, number>();
@@ -90,7 +92,11 @@ export class StandinGoogle implements AsyncDisposable {
     const index = this.#faults.findIndex((fault) => fault.api === api);
     if (index < 0) return undefined;
     const [fault] = this.#faults.splice(index, 1);
-    if (fault.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+    if (fault.delayMs) {
+      this.delayedCount++;
+      await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+      this.delayedCount--;
+    }
     return fault.status ? fault : undefined;
   }
 

@@ -232,7 +232,7 @@ Deno.test({
       await lane.clear();
       google.fail({ api: "query", delayMs: 3_000 });
       await lane.ring({ property, start_date: "2025-03-03", end_date: "2025-03-03" });
-      await until(async () => (await lane.property(property)).lease_expires_at !== null, "a claim");
+      await until(() => google.delayedCount === 1, "it asks Google");
       await stack.killFunction(name, "SIGTERM");
       await until(
         async () => (await lane.property(property)).lease_expires_at === null,

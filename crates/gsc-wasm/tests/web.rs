@@ -83,8 +83,8 @@ fn an_answer_of_the_api_is_read() {
 #[wasm_bindgen_test]
 fn a_large_file_becomes_files() {
     let csv = b"page,query,date,clicks,impressions,position\nhttps://a.example/,a,2025-01-31,1,2,3.5\nhttps://a.example/,b,2025-01-31,0,1,4\n";
-    let mut rows = SearchConsoleRows::from_csv(csv, None, None)
-        .unwrap_or_else(|_| panic!("the file is good"));
+    let mut rows =
+        SearchConsoleRows::from_csv(csv, None, None).unwrap_or_else(|_| panic!("the file is good"));
     let part = rows.next_part(1, 1000).unwrap();
     assert_eq!(
         String::from_utf8(part).unwrap(),
