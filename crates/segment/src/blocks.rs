@@ -177,6 +177,10 @@ fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
         | local_name!("option")
         | local_name!("datalist")
         | local_name!("textarea")
+        // Tags inside these are text to the parser, so what stands in them has no place of its own.
+        | local_name!("title")
+        | local_name!("xmp")
+        | local_name!("plaintext")
         | local_name!("input")
         | local_name!("canvas")
         | local_name!("video")
@@ -229,11 +233,7 @@ impl<'s> Blocks<'s> {
             match edge {
                 Edge::Open(node) if skip.is_none() => match node.value() {
                     Node::Text(text) => walk.text(node.id(), text),
-                    Node::Element(element) => {
-                        if !walk.enter(node, element) {
-                            skip = Some(node.id());
-                        }
-                    }
+                    Node::Element(element) if !walk.enter(node, element) => skip = Some(node.id()),
                     _ => {}
                 },
                 Edge::Close(node) if skip == Some(node.id()) => skip = None,

@@ -245,10 +245,7 @@ fn sentence_ends(text: &str, limit: u32) -> Vec<usize> {
     for (at, c) in text.char_indices() {
         let is_space = c.is_whitespace();
         let is_dense_end = matches!(c, '。' | '！' | '？' | '．' | '।' | '۔');
-        if c == '\n' || (is_space && after_end) {
-            ends.push(at + c.len_utf8());
-            (start, last_space, rough_tokens) = (at + c.len_utf8(), 0, 0);
-        } else if is_dense_end {
+        if c == '\n' || (is_space && after_end) || is_dense_end {
             ends.push(at + c.len_utf8());
             (start, last_space, rough_tokens) = (at + c.len_utf8(), 0, 0);
         } else if is_space {
@@ -321,10 +318,7 @@ impl<'p, 's> CssPaths<'p, 's> {
     fn of(&mut self, element: u32) -> String {
         let mut steps = Vec::new();
         let mut next = element;
-        loop {
-            let Some(html) = self.page.html_element(next) else {
-                break;
-            };
+        while let Some(html) = self.page.html_element(next) {
             let id = html
                 .attrs
                 .iter()

@@ -76,12 +76,12 @@ impl Source {
         let whole = StrTendril::from(source);
         let mut json_ld = Vec::new();
         let (mut tag_count, mut skipped_depth) = (0usize, 0usize);
-        let mut scanner = Scanner {
+        let scanner = Scanner {
             source: source.as_bytes(),
             at: 0,
             unclosed: [false; KEPT_OUT.len()],
         };
-        while let Some(token) = scanner.next() {
+        for token in scanner {
             let sink = &parser.tokenizer.sink.sink;
             match token {
                 Token::Text(start, end) => sink.run.set((start, end)),

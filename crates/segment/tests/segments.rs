@@ -366,3 +366,13 @@ fn the_same_page_gives_the_same_segments() {
         segment(&html, "https://example.com")
     );
 }
+
+#[test]
+fn a_title_that_is_not_closed_is_no_content() {
+    let page = pageperfect_segment::segment("<ul>,?a</ul><title><div>lost words\r\n\t", "");
+    assert!(
+        page.segments
+            .iter()
+            .all(|segment| !segment.text.contains("div"))
+    );
+}
