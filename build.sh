@@ -85,6 +85,10 @@ use_debian() {
   host=$(/usr/bin/rustc -vV | sed -n 's/^host: //p')
   # The last number goes up when what is built here changes.
   root=$cache/rust-debian-$version-2
+  # Two builds at once would each replace the library under the other's compiled crates.
+  mkdir -p "$cache"
+  exec 9>"$root.lock"
+  flock 9
   if ! [ -f "$root/ready" ]; then
     lld=$(ls "${RUSTUP_HOME:-$HOME/.rustup}"/toolchains/*/lib/rustlib/"$host"/bin/rust-lld \
       /usr/bin/wasm-ld-[0-9]* 2>/dev/null | tail -n 1 || true)
@@ -115,6 +119,7 @@ use_debian() {
     rm -rf "$root/std" "$root/lib/rustlib/$target/lib"/libstd_build*
     touch "$root/ready"
   fi
+  exec 9>&-
   kind=debian
   tool_path=$root/bin
 }
