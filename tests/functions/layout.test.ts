@@ -44,7 +44,7 @@ Deno.test("no_function_imports_from_another", () => {
 
 Deno.test("a_function_loads_only_the_wasm_it_needs", () => {
   const own: Record<string, string> = {
-    "crawl-cron": "segment",
+    "crawl-cron": "charset",
     "pageperfect-gsc-import": "gsc",
     "pageperfect-segment-embed-worker": "segment",
     "pageperfect-keyword-clustering-worker": "cluster",
