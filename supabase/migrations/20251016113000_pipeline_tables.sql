@@ -303,10 +303,10 @@ begin
     -- Messages whose time has come are asleep no more.
     ('wake_messages(p_queue text, p_now timestamptz)', $$
       update pgmq.%1$I as q set message = q.message - 'asleep'
-      where q.msg_id in (
+      where q.msg_id = any (array( -- an array is looked up by key; a join may be planned over the whole queue
         select m.msg_id from pgmq.%1$I as m
         where m.message ? 'asleep' and (m.message ->> 'asleep')::bigint <= pipeline.wake_time(p_now)
-        order by (m.message ->> 'asleep')::bigint limit 50 for update skip locked);$$),
+        order by (m.message ->> 'asleep')::bigint limit 50 for update skip locked));$$),
     -- The next visible message of a stage by priority, then age, as pgmq.read does: hidden until p_visible_at.
     ('read_message(p_queue text, p_stage text, p_now timestamptz, p_visible_at timestamptz)', $$
       update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at
