@@ -81,7 +81,12 @@ fn cluster(points: Points) -> Result<Labels, Box<dyn Error>> {
 }
 
 fn segment(page: Page) -> Segments {
-    let segments = pageperfect_segment::segment(&page.html, &page.url).segments;
+    // Scorers compare the page's own blocks, so none are joined or split.
+    let blocks = pageperfect_segment::Options {
+        join: false,
+        ..Default::default()
+    };
+    let segments = pageperfect_segment::segment_with(&page.html, &page.url, &blocks).segments;
     Segments {
         id: page.id,
         paragraphs: segments.into_iter().map(|segment| segment.text).collect(),
