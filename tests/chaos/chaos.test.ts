@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { killMatrix } from "./kill_matrix.ts";
+import { finished, killMatrix, openLane, submit } from "./kill_matrix.ts";
 import { storm } from "./storm.ts";
 
 Deno.test("a worker killed at any boundary loses nothing and doubles nothing", async () => {
@@ -22,4 +22,39 @@ Deno.test("jobs end truly while a process is killed every second", async () => {
     end !== "completed" && end !== "dead letter: worker_died"
   );
   deepEqual(untrue, []);
+});
+
+Deno.test("doorbells rung many times over change nothing", async () => {
+  const lane = await openLane();
+  try {
+    const ids = await Promise.all([1, 2, 3].map((i) => submit(lane, `${lane.pageUrl}?page=${i}`)));
+    const ring = (name: string) =>
+      fetch(`${lane.stack.apiUrl}/functions/v1/${name}`, {
+        method: "POST",
+        headers: { apikey: lane.stack.secretKey },
+      }).then((response) => response.body?.cancel());
+    const bells = setInterval(() => {
+      for (
+        const name of ["content-queue-dispatcher", "crawl-cron", "pageperfect-segment-embed-worker"]
+      ) {
+        for (let i = 0; i < 3; i++) ring(name).catch(() => {});
+      }
+    }, 200);
+    const ends = await Promise.all(ids.map((id) => finished(lane.stack, id)));
+    clearInterval(bells);
+    deepEqual(ends, ["completed", "completed", "completed"]);
+    const [{ doubled }] = await lane.stack.sql`
+      select count(*)::int as doubled from (
+        select from public.pageperfect_job_events where status in ('started', 'completed') and stage <> 'wait_crawl'
+        group by job_id, stage, status having count(*) > 1) as t`;
+    equal(doubled, 0, "no stage was started or committed twice");
+    equal(
+      lane.stack.standins.calls.filter(({ api }) => api === "chat").length,
+      3,
+      "three draft calls",
+    );
+  } finally {
+    await lane.stack.stop();
+    await Deno.remove(lane.dir, { recursive: true });
+  }
 });

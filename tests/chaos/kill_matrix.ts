@@ -207,7 +207,8 @@ export async function submit({ stack, pageUrl }: Lane, url = pageUrl): Promise<s
   throw new Error(`the job was not accepted: ${last}`);
 }
 
-async function finished(stack: Stack, jobId: string): Promise<string> {
+/** How the job ended, or where it stands after a minute. */
+export async function finished(stack: Stack, jobId: string): Promise<string> {
   let status = "missing";
   await eventually(async () => {
     [{ status } = { status: "missing" }] = await stack.sql<{ status: string }[]>`
