@@ -28,10 +28,16 @@ function connections(url: string, count: number): Sql[] {
   return Array.from({ length: count }, () => postgres(url, { max: 1, onnotice: () => {} }));
 }
 
-async function emptyPipeline(sql: Sql) {
-  await sql.unsafe(
-    `truncate pipeline.jobs, pipeline.dead_letters, pgmq.${queue}, pgmq.a_${pipeline} cascade`,
-  );
+async function emptyPipeline(sql: Sql, tries = 5): Promise<void> {
+  try {
+    await sql.unsafe(
+      `truncate pipeline.jobs, pipeline.dead_letters, pgmq.${queue}, pgmq.a_${pipeline} cascade`,
+    );
+  } catch (error) {
+    // A worker of the measurement before may still hold what the truncation has not locked yet.
+    if ((error as { code?: string }).code !== "40P01" || tries === 0) throw error;
+    await emptyPipeline(sql, tries - 1);
+  }
 }
 
 async function createJobs(sql: Sql, count: number) {
