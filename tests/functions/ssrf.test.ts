@@ -1,110 +1,10 @@
-// Crawled URLs are hostile input: nothing on this list may be asked for a single byte, neither as the URL of a job nor
-// as the target of a redirect.
+// Crawled URLs are hostile input: what the crawler asks its fetch and its resolver for. That its connections are none
+// either is shown on real ones in tests/security/ssrf.test.ts.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { crawl } from "../../functions/_shared/crawl.ts";
 import { testEnv } from "./fakes.ts";
-
-/** What the name server of this test says; any other name is public. */
-const names: Record<string, string[]> = {
-  "loopback.site.org": ["127.0.0.1"],
-  "loopback6.site.org": ["::1"],
-  "private.site.org": ["10.20.30.40"],
-  "home.site.org": ["192.168.0.1"],
-  "metadata.site.org": ["169.254.169.254"],
-  "mapped.site.org": ["::ffff:127.0.0.1"],
-  "unique-local.site.org": ["fd00::1"],
-  "link-local.site.org": ["fe80::1"],
-  "shared.site.org": ["100.64.0.1"],
-  "this-network.site.org": ["0.0.0.0"],
-  "multicast.site.org": ["224.0.0.1"],
-  "broadcast.site.org": ["255.255.255.255"],
-  "mixed.site.org": ["93.184.215.14", "172.16.0.1"],
-};
-
-const refused = [
-  // Loopback in every spelling
-  "http://127.0.0.1/",
-  "http://127.0.0.1:80/",
-  "http://127.1/",
-  "http://127.0.1/",
-  "http://127.255.255.254/",
-  "http://2130706433/",
-  "http://0x7f000001/",
-  "http://0x7f.0.0.1/",
-  "http://0177.0.0.1/",
-  "http://017700000001/",
-  "http://0x7f.1/",
-  "http://1２7.0.0.1/",
-  "http://127。0。0。1/",
-  "http://%31%32%37.0.0.1/",
-  "http://127.0.0.1./",
-  "http://localhost/",
-  "http://LOCALHOST/",
-  "http://localhost./",
-  "http://sub.localhost/",
-  "http://localhost.localdomain/",
-  "http://[::1]/",
-  "http://[0:0:0:0:0:0:0:1]/",
-  "http://[::ffff:127.0.0.1]/",
-  "http://[::ffff:7f00:1]/",
-  "http://[::127.0.0.1]/",
-  // Unspecified, private, shared, link-local, reserved
-  "http://0.0.0.0/",
-  "http://0/",
-  "http://[::]/",
-  "http://10.0.0.1/",
-  "http://10.255.255.255/",
-  "http://172.16.0.1/",
-  "http://172.31.255.255/",
-  "http://192.168.1.1/",
-  "http://3232235777/",
-  "http://100.64.0.1/",
-  "http://169.254.1.1/",
-  "http://198.18.0.1/",
-  "http://192.0.2.1/",
-  "http://224.0.0.1/",
-  "http://240.0.0.1/",
-  "http://255.255.255.255/",
-  "http://[fc00::1]/",
-  "http://[fd12:3456:789a::1]/",
-  "http://[fe80::1]/",
-  "http://[ff02::1]/",
-  "http://[64:ff9b::7f00:1]/",
-  "http://[2002:7f00:1::]/",
-  // Cloud metadata
-  "http://169.254.169.254/latest/meta-data/",
-  "http://[fd00:ec2::254]/latest/meta-data/",
-  "http://0xa9fea9fe/",
-  "http://2852039166/",
-  "http://[::ffff:169.254.169.254]/",
-  "http://metadata.google.internal/computeMetadata/v1/",
-  "http://168.63.129.16/",
-  // Names that are local by themselves
-  "http://router.local/",
-  "http://db.internal/",
-  "http://kong.intranet/",
-  // Names that resolve to refused addresses
-  ...Object.keys(names).map((name) => `http://${name}/`),
-  // Other schemes, ports and disguises
-  "file:///etc/passwd",
-  "ftp://site.org/",
-  "gopher://site.org/",
-  "data:text/html,<p>hi</p>",
-  "javascript:alert(1)",
-  "blob:https://site.org/1",
-  "http://site.org:22/",
-  "http://site.org:5432/",
-  "http://site.org:6379/",
-  "http://user:password@site.org/",
-  "http://site.org@127.0.0.1/",
-  "http://127.0.0.1#@site.org/",
-  "https://project.supabase.co/rest/v1/pages",
-  "https://PROJECT.supabase.co./functions/v1/crawl-cron",
-  "not a url",
-  "//site.org/",
-  "",
-];
+import { names, redirectTargets, refused } from "./refused_urls.ts";
 
 /** URLs that were fetched while `url` was crawled, and the error's code. */
 async function attempt(url: string, answer: (url: string) => Response) {
@@ -140,7 +40,7 @@ Deno.test("no_refused_url_is_fetched", async () => {
 
 Deno.test("no_redirect_to_a_refused_url_is_followed", async () => {
   const start = "https://site.org/start";
-  for (const location of refused.filter((url) => URL.canParse(url))) {
+  for (const location of redirectTargets) {
     const { fetched, code } = await attempt(
       start,
       (url) => url === start ? new Response(null, { status: 302, headers: { location } }) : html(),
@@ -152,8 +52,7 @@ Deno.test("no_redirect_to_a_refused_url_is_followed", async () => {
 
 Deno.test("no_redirect_of_robots_txt_to_a_refused_url_is_followed", async () => {
   const start = "https://site.org/start";
-  for (const url of refused.filter((url) => URL.canParse(url))) {
-    const location = new URL(url).href;
+  for (const location of redirectTargets) {
     const { fetched, code } = await attempt(
       start,
       (url) =>
