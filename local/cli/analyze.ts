@@ -10,7 +10,7 @@ import { buildReport, type JobResult, type Report } from "./report.ts";
 import { renderMarkdown } from "./report_markdown.ts";
 import { renderTerminal } from "./report_terminal.ts";
 import { plain } from "./report_text.ts";
-import { say } from "./stack.ts";
+import { say } from "./say.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
 const exitCodes = { job: 1, input: 2, interrupted: 130 };

@@ -4,7 +4,7 @@ import type { Command } from "npm:commander@15.1.0";
 import { killMatrix, type Outcome } from "../../tests/chaos/kill_matrix.ts";
 import { storm, type StormResult } from "../../tests/chaos/storm.ts";
 import { ensureBuilt } from "./build.ts";
-import { say } from "./stack.ts";
+import { say } from "./say.ts";
 
 function printMatrix(outcomes: Outcome[]) {
   const cell = (outcome?: Outcome) =>

@@ -1,9 +1,8 @@
 // `gsc-import`: a Search Console CSV of any size into a project, through the function as any outside user would.
 
 import { type Command, CommanderError } from "npm:commander@15.1.0";
-import { attachStack, type RunningStack, startStack } from "../stack.ts";
 import { ensureBuilt } from "./build.ts";
-import { say } from "./stack.ts";
+import { say } from "./say.ts";
 
 interface ImportOptions {
   url?: string;
@@ -122,7 +121,9 @@ interface Target extends AsyncDisposable {
 
 async function openTarget(projectUrl: string | undefined): Promise<Target> {
   if (projectUrl === undefined) {
-    const attached: RunningStack | undefined = await attachStack();
+    // Not needed for a project elsewhere.
+    const { attachStack, startStack } = await import("../stack.ts");
+    const attached = await attachStack();
     if (!attached) say("starting the stack (./pageperfect up keeps one running)");
     return attached ?? await startStack({ instance: "default", report: say });
   }

@@ -1,16 +1,24 @@
 // The commands of ./pageperfect.
 
 import { Command, CommanderError } from "npm:commander@15.1.0";
-import { registerAnalyze } from "./analyze.ts";
-import { registerBench, registerBuild } from "./build.ts";
-import { registerChaos } from "./chaos.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDeploy } from "./deploy.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerGscImport } from "./gsc_import.ts";
-import { registerStack } from "./stack.ts";
-import { registerStatus } from "./status.ts";
-import { registerTest } from "./test.ts";
+
+/**
+ * The modules by the commands they hold, in the order of the help. Only the one that is asked for is loaded: all of them
+ * together take tens of megabytes and half a second.
+ */
+const modules: [commands: string[], register: () => Promise<(program: Command) => void>][] = [
+  [["demo"], async () => (await import("./demo.ts")).registerDemo],
+  [["analyze"], async () => (await import("./analyze.ts")).registerAnalyze],
+  [["gsc-import"], async () => (await import("./gsc_import.ts")).registerGscImport],
+  [["up", "down", "reset"], async () => (await import("./stack.ts")).registerStack],
+  [["status"], async () => (await import("./status.ts")).registerStatus],
+  [["build"], async () => (await import("./build.ts")).registerBuild],
+  [["test"], async () => (await import("./test.ts")).registerTest],
+  [["bench"], async () => (await import("./build.ts")).registerBench],
+  [["chaos"], async () => (await import("./chaos.ts")).registerChaos],
+  [["doctor"], async () => (await import("./doctor.ts")).registerDoctor],
+  [["deploy"], async () => (await import("./deploy.ts")).registerDeploy],
+];
 
 const program = new Command("pageperfect")
   .description(
@@ -27,17 +35,8 @@ Start with:
   .showHelpAfterError("(--help shows what there is)")
   .exitOverride();
 
-registerDemo(program);
-registerAnalyze(program);
-registerGscImport(program);
-registerStack(program);
-registerStatus(program);
-registerBuild(program);
-registerTest(program);
-registerBench(program);
-registerChaos(program);
-registerDoctor(program);
-registerDeploy(program);
+const asked = modules.filter(([commands]) => commands.includes(Deno.args[0]));
+for (const [, register] of asked.length > 0 ? asked : modules) (await register())(program);
 
 try {
   await program.parseAsync(Deno.args, { from: "user" });

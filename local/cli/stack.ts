@@ -4,8 +4,7 @@ import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
 import { exists, root, stateDir, tool } from "../paths.ts";
 import { attachStack, removeInstance, type StackInfo, startStack, stopRunning } from "../stack.ts";
 import { ensureBuilt } from "./build.ts";
-
-export const say = (line: string) => console.error(`pageperfect: ${line}`);
+import { say } from "./say.ts";
 
 /** Where `up` listens unless it is told otherwise; the ports of `supabase start`. */
 const defaultPorts = { api: 54321, db: 54322, standins: 54323 };
