@@ -229,8 +229,16 @@ async function denoTests(log: Log, functionsDeno: "newest" | "2.1"): Promise<Res
   }
   if (files.length === 0) return { passed: 0, failed: 1, notes: ["there is no *.test.ts"] };
   const args = ["test", "-A", "--quiet", "--no-check", "--parallel", ...files];
-  const env = { DENO_JOBS: "2", PAGEPERFECT_FUNCTIONS_DENO: functionsDeno };
-  return count(await run(log, [tool("deno"), ...args], env), denoResult);
+  const tables = log.path.replace(/log$/, "tables.txt");
+  await Deno.writeTextFile(tables, "");
+  const env = {
+    DENO_JOBS: "2",
+    PAGEPERFECT_FUNCTIONS_DENO: functionsDeno,
+    PAGEPERFECT_TEST_TABLES: tables,
+  };
+  const result = count(await run(log, [tool("deno"), ...args], env), denoResult);
+  console.log(await Deno.readTextFile(tables));
+  return result;
 }
 
 const suites: Suite[] = [

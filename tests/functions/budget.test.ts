@@ -6,19 +6,27 @@
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { type Harness, type Keyword, startHarness } from "./budget/harness.ts";
+import { showTable } from "../tables.ts";
 
 const platform = { cpuSeconds: 2, peakMb: 256 };
 
 /** Works a job's stage to its end; `aboveMb`: memory it may take above a worker that waits. */
-async function work(harness: Harness, id: string, stage: string, aboveMb: number): Promise<void> {
+async function work(
+  harness: Harness,
+  what: string,
+  id: string,
+  stage: string,
+  aboveMb: number,
+): Promise<void> {
   // Its modules are in Deno's cache then, as those of a deployed function are.
   const waiting = await harness.waiting(stage);
   const invocations = await harness.work(id, stage);
-  console.log(`${stage}: ${invocations.length} invocations`);
-  for (const { cpuSeconds, peakMb } of invocations) {
-    console.log(`  ${cpuSeconds.toFixed(2)} s CPU, ${peakMb.toFixed(0)} MB at most`);
-  }
-  console.log(`  (${waiting.peakMb.toFixed(0)} MB before the first request)`);
+  showTable(`${what}: ${invocations.length} invocations of ${stage}`, [
+    ...invocations.map(({ cpuSeconds, peakMb }) =>
+      `${cpuSeconds.toFixed(2)} s CPU, ${peakMb.toFixed(0)} MB at most`
+    ),
+    `(${waiting.peakMb.toFixed(0)} MB before the first request)`,
+  ]);
   for (const { cpuSeconds, peakMb } of invocations) {
     ok(cpuSeconds <= platform.cpuSeconds, `${cpuSeconds} s of CPU time in one invocation`);
     ok(peakMb <= platform.peakMb, `${peakMb} MB in one invocation`);
@@ -59,7 +67,7 @@ Deno.test({
 
     await test.step("5000_keywords_of_1536_dimensions_are_clustered", async () => {
       const id = await harness.jobAt("keyword_clustering", "<p>a page</p>", keywordsOf(250));
-      await work(harness, id, "keyword_clustering", 150);
+      await work(harness, "5,000 keywords", id, "keyword_clustering", 150);
       const [stage] = await sql`select status, attempt_count from pageperfect_job_stages
         where job_id = ${id} and stage = 'keyword_clustering'`;
       deepEqual([stage.status, stage.attempt_count], ["completed", 1]);
@@ -79,7 +87,13 @@ Deno.test({
     for (const [name, bytes] of [["2_mb", 2e6], ["4_mb", 4e6]] as const) {
       await test.step(`${name}_of_html_are_segmented_and_embedded`, async () => {
         const id = await harness.jobAt("segment_embed", pageOf(bytes), []);
-        await work(harness, id, "segment_embed", bytes === 2e6 ? 150 : 180);
+        await work(
+          harness,
+          `${bytes / 1e6} MB of HTML`,
+          id,
+          "segment_embed",
+          bytes === 2e6 ? 150 : 180,
+        );
         const [found] =
           await sql`select count(*)::int as rows, count(distinct embedding)::int as vectors,
           max(position) + 1 as last from page_embeddings where job_id = ${id}`;

@@ -3,13 +3,15 @@
 
 import assert from "node:assert/strict";
 import type { Sql } from "npm:postgres@3.4.9";
+import wrapAnsi from "npm:wrap-ansi@10.0.2";
 import { startStack } from "../../local/stack.ts";
+import { showTable } from "../tables.ts";
 
 interface Privilege {
   kind: "table" | "view" | "sequence" | "function";
   object: string;
   role: "anon" | "authenticated" | "service_role";
-  /** E.g. "select insert"; "update(…)" where it holds for some columns only. */
+  /** E.g. "select insert"; "update(…)" where it holds for some columns only; "" for none. */
   rights: string;
 }
 
@@ -29,6 +31,7 @@ async function effectivePrivileges(sql: Sql): Promise<Privilege[]> {
     roles (role) as (values ('anon'), ('authenticated'), ('service_role')),
     rights as (
       select o.kind, o.object, r.role, w.right, w.position,
+        has_schema_privilege(r.role, o.nspname, 'usage') as is_usable,
         case
           when o.kind = 'function' then has_function_privilege(r.role, o.oid, w.right)
           when o.kind = 'sequence' then has_sequence_privilege(r.role, o.oid, w.right)
@@ -45,31 +48,31 @@ async function effectivePrivileges(sql: Sql): Promise<Privilege[]> {
         (1, 'function', 'execute')
       ) as w (position, kind, "right") on w.kind = o.kind
       where o.nspname in ('public', 'pipeline', 'pgmq', 'cron', 'vault')
-        and has_schema_privilege(r.role, o.nspname, 'usage')
     )
     select kind, object, role,
-      string_agg("right" || case when holds then '' else '(…)' end, ' ' order by position) as rights
+      coalesce(string_agg("right" || case when holds then '' else '(…)' end, ' ' order by position)
+        filter (where is_usable and (holds or holds_for_some)), '') as rights
     from rights
-    where holds or holds_for_some
     group by kind, object, role
     order by kind, object, role`;
 }
 
-/** One line an object, one column a role. */
-function table(privileges: Privilege[]): string {
-  const lines = new Map<string, Record<string, string>>();
-  for (const { kind, object, role, rights } of privileges) {
-    const key = `${kind.padEnd(9)}${object.replace(/^(.{74}).*$/, "$1…")}`;
-    lines.set(key, { ...lines.get(key), [role]: rights });
-  }
-  const line = (name: string, [anon, authenticated, service]: string[]) =>
-    `${name.padEnd(86)}${anon.padEnd(6)}${authenticated.padEnd(15)}${service}`;
-  return [
-    line("", ["anon", "authenticated", "service_role"]),
-    ...[...lines].map(([name, roles]) =>
-      line(name, ["anon", "authenticated", "service_role"].map((role) => roles[role] ?? "-"))
-    ),
-  ].join("\n");
+/** What each role reaches, by kind of object and by what it may do with it. */
+function lines(privileges: Privilege[]): string[] {
+  const all = Map.groupBy(privileges, ({ role, kind }) => `${role.padEnd(15)}${kind}`);
+  return [...all].sort(([left], [right]) => left < right ? -1 : 1).flatMap(([heading, objects]) => {
+    const reached = objects.filter(({ rights }) => rights !== "");
+    const byRights = Map.groupBy(reached, ({ rights }) => rights);
+    return [
+      `${heading.padEnd(26)}${String(reached.length).padStart(4)} of ${objects.length}`,
+      ...[...byRights].flatMap(([rights, some]) =>
+        wrapAnsi(
+          `${rights}: ${some.map(({ object }) => object.replace(/\(.*$/, "")).join(", ")}`,
+          110,
+        ).split("\n").map((line) => `    ${line}`)
+      ),
+    ];
+  });
 }
 
 Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service reaches the API", async () => {
@@ -79,7 +82,10 @@ Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service
     regimes.push(await effectivePrivileges(stack.sql));
   }
   const [privileges, onOlderProjects] = regimes;
-  console.log(table(privileges));
+  showTable(
+    "What the API's roles reach in the schemas public, pipeline, pgmq, cron and vault",
+    lines(privileges),
+  );
   assert.deepEqual(
     onOlderProjects,
     privileges,
@@ -87,7 +93,7 @@ Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service
   );
 
   const of = (wanted: string) =>
-    privileges.filter(({ role }) => role === wanted)
+    privileges.filter(({ role, rights }) => role === wanted && rights !== "")
       .map(({ kind, object, rights }) => `${kind} ${object}: ${rights}`);
   assert.deepEqual(of("anon"), []);
   assert.deepEqual(of("authenticated"), [

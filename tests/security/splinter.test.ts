@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "npm:postgres@3.4.9";
 import { cacheDir } from "../../local/paths.ts";
 import { startStack } from "../../local/stack.ts";
+import { showTable } from "../tables.ts";
 
 interface Finding {
   name: string;
@@ -15,10 +16,9 @@ interface Finding {
 const path = Deno.env.get("SPLINTER_SQL") || `${cacheDir}/splinter.sql`;
 const lint = await Deno.readTextFile(path).catch(() => undefined);
 if (lint === undefined) {
-  console.log(
-    `splinter is not run: there is no ${path}. Save splinter.sql of github.com/supabase/splinter there, ` +
-      "or name the file in SPLINTER_SQL.",
-  );
+  showTable("splinter is not run", [
+    `There is no ${path}. Save splinter.sql of github.com/supabase/splinter there, or name the file in SPLINTER_SQL.`,
+  ]);
 }
 
 /** The findings that matter, in a transaction that is rolled back; `before` runs first. */
@@ -47,7 +47,12 @@ for (const autoExpose of [false, true]) {
     ignore: lint === undefined,
     fn: async () => {
       await using stack = await startStack({ ticker: false, autoExpose });
-      assert.deepEqual(await findings(stack.sql), []);
+      const found = await findings(stack.sql);
+      const count = (wanted: string) => found.filter(({ level }) => level === wanted).length;
+      showTable(`splinter${autoExpose ? " under the grants of older projects" : ""}`, [
+        `${count("ERROR")} ERROR, ${count("WARN")} WARN`,
+      ]);
+      assert.deepEqual(found, []);
 
       const bad = await findings(
         stack.sql,

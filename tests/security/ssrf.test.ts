@@ -6,14 +6,13 @@ import { tool } from "../../local/paths.ts";
 import { startStack } from "../../local/stack.ts";
 import { until } from "../functions/fakes.ts";
 import { names, redirectTargets, refused } from "../functions/refused_urls.ts";
+import { showTable } from "../tables.ts";
 import type { Row } from "./internet.ts";
 
-function print(title: string, rows: Row[]) {
-  console.log(`\n${title}`);
-  for (const { way, urls, reached } of rows) {
-    console.log(`  ${way.padEnd(44)}${String(reached.length).padStart(4)} of ${urls} reached`);
-  }
-}
+const lines = (rows: Row[]) =>
+  rows.map(({ way, urls, reached }) =>
+    `${way.padEnd(44)}${String(reached.length).padStart(4)} of ${urls} reached`
+  );
 
 /** Runs a command in a network in which every address, IPv4 or IPv6, is this machine, with a name server of its own. */
 async function inOwnNetwork(command: string): Promise<{ code: number; out: string; err: string }> {
@@ -44,10 +43,9 @@ async function inOwnNetwork(command: string): Promise<{ code: number; out: strin
 const { code, err } = await inOwnNetwork("true");
 const canIsolate = code === 0;
 if (!canIsolate) {
-  console.log(
-    `no network of its own for refused addresses beyond loopback: unshare says "${err.trim()}". ` +
-      "It takes Linux with user namespaces, util-linux and iproute2.",
-  );
+  showTable("No network of its own for refused addresses beyond loopback", [
+    `unshare says "${err.trim()}"; it takes Linux with user namespaces, util-linux and iproute2`,
+  ]);
 }
 
 for (const deno of ["deno", "deno-2.1"] as const) {
@@ -63,7 +61,7 @@ for (const deno of ["deno", "deno-2.1"] as const) {
       );
       equal(code, 0, err);
       const rows: Row[] = JSON.parse(out);
-      print(`SSRF where every address is a listener's (${deno})`, rows);
+      showTable(`SSRF where every address is a listener's (${deno})`, lines(rows));
       const [submitted, page, robots, allowed, open] = rows;
       ok(submitted.urls >= 60);
       for (const { way, reached } of [submitted, page, robots]) deepEqual(reached, [], way);
@@ -201,9 +199,11 @@ Deno.test({
       await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(2_000) }).catch(() => {});
       if (connectionCount > 0) reachable++;
     }
-    console.log(`\nlisteners on 127.0.0.1, 127.255.255.254 and [::1], ports ${ports.join(", ")}`);
-    print("SSRF through the functions", rows);
-    console.log(`  (a plain fetch reaches them with ${reachable} of the URLs)`);
+    showTable("SSRF through the functions", [
+      `listeners on 127.0.0.1, 127.255.255.254 and [::1], ports ${ports.join(", ")}`,
+      ...lines(rows),
+      `(a plain fetch reaches them with ${reachable} of the URLs)`,
+    ]);
     for (const { way, reached } of rows) equal(reached.length, 0, way);
     ok(reachable >= 20, `a plain fetch reaches the listeners with ${reachable} URLs only`);
 
