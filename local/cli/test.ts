@@ -96,8 +96,8 @@ export function count(result: { code: number; text: string }, pattern: RegExp): 
 
 /** `test result: ok. 12 passed; 0 failed; …`, one a test binary. */
 export const rustResult = /^test result: \w+\. (\d+) passed; (\d+) failed/gm;
-/** The last line of tests/wasm.sh. */
-export const wasmResult = /^(\d+) passed, (\d+) failed$/gm;
+/** The last line of tests/wasm.sh and tests/fuzz.sh. */
+export const scriptResult = /^(\d+) passed, (\d+) failed$/gm;
 /** `ok | 12 passed (3 steps) | 0 failed (2s)` */
 export const denoResult = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm;
 
@@ -129,6 +129,7 @@ async function lint(log: Log): Promise<Result> {
     "deno check": [deno, "check", "--quiet", ...own],
     "deno 2.1 check": [tool("deno-2.1"), "check", "--quiet", "--no-lock", ...deployed],
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
+    "cargo fmt, fuzz": ["cargo", "fmt", "--manifest-path", `${root}/fuzz/Cargo.toml`, "--check"],
     "cargo clippy": [
       "cargo",
       "clippy",
@@ -262,9 +263,14 @@ const suites: Suite[] = [
       ),
   },
   {
+    name: "fuzzing",
+    kind: "rust",
+    run: async (log) => count(await run(log, ["bash", `${root}/tests/fuzz.sh`]), scriptResult),
+  },
+  {
     name: "wasm in Chrome",
     kind: "wasm",
-    run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), wasmResult),
+    run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), scriptResult),
   },
   { name: "SQL", kind: "sql", run: (log) => sql(log, false) },
   { name: "SQL, with the grants of older projects", kind: "sql", run: (log) => sql(log, true) },

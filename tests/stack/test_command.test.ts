@@ -1,7 +1,7 @@
 // How ./pageperfect test counts: nothing that did not run may look like a success.
 
 import assert from "node:assert/strict";
-import { count, countTap, denoResult, rustResult, wasmResult } from "../../local/cli/test.ts";
+import { count, countTap, denoResult, rustResult, scriptResult } from "../../local/cli/test.ts";
 
 Deno.test("results_of_several_rust_binaries_add_up", () => {
   const text = `
@@ -15,7 +15,7 @@ test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
 Deno.test("the_wasm_runs_sum_is_read_and_not_its_lines_a_crate", () => {
   const text =
     "segment      4 passed, 0 failed\ngap          3 passed, 1 failed\n7 passed, 1 failed\n";
-  assert.deepEqual(count({ code: 1, text }, wasmResult), { passed: 7, failed: 1, notes: [] });
+  assert.deepEqual(count({ code: 1, text }, scriptResult), { passed: 7, failed: 1, notes: [] });
 });
 
 Deno.test("denos_last_line_is_read_with_and_without_steps", () => {

@@ -341,6 +341,7 @@ impl Dbscan {
         let sound = words.len() == 2 * pairs.len()
             && guessed_pairs.len() == guessed as usize
             && step as usize <= self.scan.step_count()
+            && counts.iter().all(|&count| count as usize <= length)
             && parents
                 .iter()
                 .enumerate()

@@ -1,0 +1,24 @@
+//! Any file: no panic, keywords that keep the rules of a keyword, errors that name a line.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pageperfect_gsc::{MAX_QUERY_CHARS, parse_csv};
+use std::collections::HashSet;
+
+fuzz_target!(|bytes: &[u8]| {
+    match parse_csv(bytes) {
+        Ok(parsed) => {
+            let mut seen = HashSet::new();
+            for keyword in &parsed.keywords {
+                assert!(seen.insert(&keyword.query), "{keyword:?} comes twice");
+                assert_eq!(keyword.query, keyword.query.trim());
+                assert!((1..=MAX_QUERY_CHARS).contains(&keyword.query.chars().count()));
+                for count in [keyword.impressions, keyword.clicks] {
+                    assert!(count >= 0.0 && count.fract() == 0.0, "{keyword:?}");
+                }
+                assert!(keyword.position >= 0.0, "{keyword:?}");
+            }
+        }
+        Err(error) => assert!(error.line >= 1 && !error.message.is_empty()),
+    }
+});
