@@ -16,6 +16,9 @@ interface CreatedJob {
   created: boolean;
 }
 
+/** When a user with too many open jobs may try again: about what a job takes. */
+const openJobsRetrySeconds = 30;
+
 const log = createLog({ function: "pageperfect-workflow" });
 
 /** The signed-in user's id, or undefined: a publishable key or an expired token is nobody. */
@@ -32,6 +35,23 @@ function traceOf(request: Request): string {
   if (given && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given)) return given;
   const hex = crypto.randomUUID().replaceAll("-", "");
   return `00-${hex}-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}-01`;
+}
+
+/** What a caller is told whose job the database refuses; undefined when that is not the caller's doing. */
+function refusal(error: unknown): Response | undefined {
+  const code = error instanceof Failure ? error.facts.code ?? "" : "";
+  const message = errorText(error).replace(/^create_pageperfect_job: /, "");
+  if (code === "P0002") {
+    return json(404, { error: "not_found", errors: [{ field: "page_id", message }] });
+  }
+  if (code === "53400") {
+    const answer = json(429, { error: "too_many_jobs", message });
+    answer.headers.set("retry-after", String(openJobsRetrySeconds));
+    return answer;
+  }
+  // Class 22 is data that the database cannot take, such as a NUL in a text.
+  if (!code.startsWith("22")) return undefined;
+  return json(400, { error: "invalid_request", errors: [{ field: "body", message }] });
 }
 
 Deno.serve(guard(async (request) => {
@@ -56,11 +76,9 @@ Deno.serve(guard(async (request) => {
       p_traceparent: traceparent,
     });
   } catch (error) {
-    const code = error instanceof Failure ? error.facts.code ?? "" : "";
-    const field = code === "P0002" ? "page_id" : "body";
-    // Class 22 is data that the database cannot take, such as a NUL in a text.
-    if (field === "body" && !code.startsWith("22")) throw error;
-    return json(400, { error: "invalid_request", errors: [{ field, message: errorText(error) }] });
+    const answer = refusal(error);
+    if (answer === undefined) throw error;
+    return answer;
   }
   log.info(job.created ? "job_created" : "job_found", { job_id: job.job_id, traceparent });
   runBackground(createDoorbell(log)(dispatcher, { pipeline: "pageperfect" }, traceparent));

@@ -18,7 +18,8 @@ revoke execute on function public.set_updated_at() from public, anon, authentica
 
 create table if not exists public.pages (
   id uuid primary key default gen_random_uuid(),
-  url text not null unique,
+  owner_id uuid,
+  url text not null,
   title text,
   description text,
   language text,
@@ -26,9 +27,12 @@ create table if not exists public.pages (
   published_at text,
   last_crawled_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  constraint pages_owner_url_key unique nulls not distinct (owner_id, url)
 );
-comment on table public.pages is 'Pages PagePerfect knows, one row a URL';
+comment on table public.pages is 'Pages PagePerfect knows, one row a URL and owner';
+comment on column public.pages.owner_id is
+  'The user whose jobs made it, and who alone shares in what hangs on it; null: the project''s own, made with a secret key';
 comment on column public.pages.published_at is 'As the page states it, not parsed';
 
 create or replace trigger pages_set_updated_at

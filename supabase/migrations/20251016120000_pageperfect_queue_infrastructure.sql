@@ -3,8 +3,24 @@
 
 do $$ begin perform pipeline.add_pipeline('pageperfect', 'pageperfect'); end $$;
 
+-- What signed-in users may use of the project; one row.
+create table if not exists pipeline.user_policy (
+  is_only_row boolean primary key default true check (is_only_row),
+  max_open_jobs integer not null default 10 check (max_open_jobs >= 0),
+  shares_search_console boolean not null default false
+);
+comment on table pipeline.user_policy is 'What signed-in users may use of the project; change the row to tune a running system';
+comment on column pipeline.user_policy.max_open_jobs is 'Jobs of one user that may be queued or processing at once';
+comment on column pipeline.user_policy.shares_search_console is
+  'Whether a user''s page without keywords of its own is analysed with those the project has for its URL';
+insert into pipeline.user_policy default values on conflict do nothing;
+alter table pipeline.user_policy enable row level security;
+revoke all on pipeline.user_policy from public, anon, authenticated, service_role;
+grant select, update (max_open_jobs, shares_search_console) on pipeline.user_policy to service_role;
+
 -- Creates a job from a checked request (see crates/policy, intake): finds or makes the page, upserts the keywords that
--- came along, queues the first stage. The same idempotency key gives the same job.
+-- came along, queues the first stage. The same idempotency key gives the same job. A user (p_user_id) works on pages of
+-- their own: P0002 for another's page_id, 53400 when they have as many open jobs as pipeline.user_policy allows.
 create or replace function public.create_pageperfect_job(
   p_request jsonb, p_user_id uuid default null, p_traceparent text default null
 )
@@ -21,6 +37,7 @@ declare
   v_keyword_count integer := 0;
   v_job pipeline.jobs;
   v_payload jsonb;
+  v_max_open_jobs integer;
 begin
   -- A caller's key never meets another caller's.
   v_key := coalesce(p_user_id::text, 'service') || ':' || v_key;
@@ -31,16 +48,30 @@ begin
     end if;
   end if;
 
+  if p_user_id is not null then
+    -- Two requests that count the same jobs would both pass.
+    perform pg_advisory_xact_lock(hashtextextended('create_pageperfect_job ' || p_user_id, 0));
+    select u.max_open_jobs into v_max_open_jobs from pipeline.user_policy as u;
+    if v_max_open_jobs <= (
+      select count(*) from pipeline.jobs as j
+      where j.pipeline = 'pageperfect' and j.user_id = p_user_id and j.status in ('queued', 'processing')
+    ) then
+      raise exception 'you have % open jobs, as many as may be open at once: wait until one is done', v_max_open_jobs
+        using errcode = '53400';
+    end if;
+  end if;
+
   if p_request ->> 'page_id' is not null then
-    select p.id, p.url into v_page_id, v_url from public.pages as p where p.id = (p_request ->> 'page_id')::uuid;
+    select p.id, p.url into v_page_id, v_url from public.pages as p
+    where p.id = (p_request ->> 'page_id')::uuid and (p_user_id is null or p.owner_id = p_user_id);
     if not found then
       raise exception 'there is no page %', p_request ->> 'page_id' using errcode = 'P0002';
     end if;
   elsif v_url is null then
     raise exception 'a job needs url or page_id' using errcode = '22023';
   else
-    insert into public.pages (url) values (v_url)
-    on conflict (url) do update set updated_at = now()
+    insert into public.pages (owner_id, url) values (p_user_id, v_url)
+    on conflict (owner_id, url) do update set updated_at = now()
     returning id into v_page_id;
   end if;
 
@@ -97,6 +128,24 @@ begin
 end;
 $$;
 
+-- The page whose Search Console rows a page is analysed with: itself, or the project's page of its URL when it has none
+-- and the project shares them.
+create or replace function pipeline.keyword_page_id(p_page_id uuid)
+returns uuid
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(
+    (select project.id
+     from public.pages as p
+     join public.pages as project on project.url = p.url and project.owner_id is null
+     cross join pipeline.user_policy as u
+     where p.id = p_page_id and u.shares_search_console
+       and not exists (select 1 from public.gsc_page_query as g where g.page_id = p_page_id)),
+    p_page_id);
+$$;
+
 -- A page's queries over all their rows: dated rows summed where there are any, else the undated total.
 create or replace function pipeline.page_keywords(p_page_id uuid)
 returns table (query text, impressions bigint, clicks bigint, "position" double precision)
@@ -107,7 +156,7 @@ as $$
   with ranked as (
     select g.*, bool_or(g.date is not null) over (partition by g.query) as is_dated
     from public.gsc_page_query as g
-    where g.page_id = p_page_id
+    where g.page_id = (select pipeline.keyword_page_id(p_page_id))
   )
   select r.query, sum(r.impressions)::bigint, sum(r.clicks)::bigint,
     sum(r.position * greatest(r.impressions, 1)) / sum(greatest(r.impressions, 1))

@@ -4,8 +4,8 @@
 -- stopped, under a lease as everywhere: (property, lease_count) is the token, and a stale one changes nothing. Rows
 -- are upserted by (page, query, date); a chunk that is sent twice counts once.
 
--- Stores rows [{page, query, date, impressions, clicks, position}] and makes the pages they name. `page` is a
--- normalised URL; `date` is a day, or null for a total over a period. Rows of one key within a call are added up;
+-- Stores rows [{page, query, date, impressions, clicks, position}] and makes the pages they name, which are the project's
+-- own. `page` is a normalised URL; `date` is a day, or null for a total over a period. Rows of one key within a call are added up;
 -- a row that is stored already is replaced. Nothing is dropped, which makes this an upload in parts, not a snapshot.
 -- Returns {row_count, page_count} of the call.
 create or replace function public.upsert_gsc_rows(p_rows jsonb)
@@ -33,7 +33,7 @@ begin
   -- Ordered, so that two imports of the same pages never wait for each other in a circle.
   insert into public.pages (url)
   select distinct r.page from jsonb_to_recordset(p_rows) as r (page text) order by 1
-  on conflict (url) do nothing;
+  on conflict (owner_id, url) do nothing;
 
   with given as materialized (
     select r.page, r.query, r.date,
@@ -52,7 +52,7 @@ begin
     insert into public.gsc_page_query as g (page_id, query, date, impressions, clicks, position)
     select p.id, n.query, n.date, n.impressions, n.clicks, n.position
     from given as n
-    join public.pages as p on p.url = n.page
+    join public.pages as p on p.url = n.page and p.owner_id is null
     order by p.id, n.query, n.date
     on conflict on constraint gsc_page_query_key do update
       set impressions = excluded.impressions, clicks = excluded.clicks, position = excluded.position

@@ -143,7 +143,7 @@ Deno.test({
       equal(broken.status, 400);
       await broken.body?.cancel();
       const unknown = await post("pageperfect-workflow", { page_id: crypto.randomUUID() });
-      equal(unknown.status, 400);
+      equal(unknown.status, 404);
       equal((await unknown.json()).errors[0].field, "page_id");
       const nul = [{ query: "a\u0000b", impressions: 1, clicks: 0, position: 1 }];
       const unstorable = await post("pageperfect-workflow", { url, keywords: nul });
@@ -165,6 +165,66 @@ Deno.test({
       equal(job.user_id, userId);
       match(job.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
       await sql`select cancel_job('pageperfect', ${body.job_id})`;
+    });
+
+    await test.step("two_users_with_one_url_share_nothing", async () => {
+      const users = [crypto.randomUUID(), crypto.randomUUID()].map((id) => ({
+        authorization: `Bearer ${stack.userToken(id)}`,
+        apikey: stack.publishableKey,
+      }));
+      const ask = async (user: HeadersInit, body: unknown) => {
+        const response = await post("pageperfect-workflow", body, user);
+        return { status: response.status, body: await response.json() };
+      };
+      const body = { url, keywords, idempotency_key: "mine" };
+      const jobs = await Promise.all(users.map((user) => ask(user, body)));
+      const [first, second] = jobs.map(({ body }) => body);
+      notEqual(first.page_id, second.page_id);
+      notEqual(first.job_id, second.job_id);
+      equal((await ask(users[1], { page_id: second.page_id })).status, 202);
+      // As if there were no such page.
+      const foreign = await ask(users[1], { page_id: first.page_id });
+      const unknown = await ask(users[1], { page_id: crypto.randomUUID() });
+      deepEqual([foreign.status, unknown.status], [404, 404]);
+      equal(foreign.body.error, "not_found");
+
+      const rest = async (user: HeadersInit, path: string) =>
+        await (await fetch(`${stack.apiUrl}/rest/v1/${path}`, { headers: user })).json();
+      for (const [i, { page_id }] of [first, second].entries()) {
+        deepEqual(await rest(users[i], "pages?select=id"), [{ id: page_id }]);
+        equal((await rest(users[i], "gsc_page_query?select=query")).length, keywords.length);
+      }
+      equal((await rest(users[0], "crawl_jobs?select=html")).code, "42501");
+      deepEqual(await rest(users[0], "crawl_jobs?select=id,html_length"), []);
+      await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
+    });
+
+    await test.step("a_users_open_jobs_are_limited", async () => {
+      await sql`update pipeline.user_policy set max_open_jobs = 2`;
+      const user = {
+        authorization: `Bearer ${stack.userToken(crypto.randomUUID())}`,
+        apikey: stack.publishableKey,
+      };
+      const ask = (key: string) =>
+        post("pageperfect-workflow", { url, idempotency_key: key }, user);
+      // At the same moment, so that each counts before the others are there.
+      const answers = await Promise.all(["a", "b", "c", "d", "e"].map(ask));
+      deepEqual(answers.map(({ status }) => status).sort(), [202, 202, 429, 429, 429]);
+      for (const [i, answer] of answers.entries()) {
+        const body = await answer.json();
+        if (answer.status === 202) {
+          const again = await (await ask("abcde"[i])).json();
+          deepEqual([again.job_id, again.created], [body.job_id, false]);
+          continue;
+        }
+        match(answer.headers.get("retry-after")!, /^\d+$/);
+        equal(body.error, "too_many_jobs");
+        match(body.message, /^you have 2 open jobs/);
+      }
+      equal((await post("pageperfect-workflow", { url })).status, 202, "not those of the service");
+      await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
+      equal((await ask("f")).status, 202, "ended jobs do not count");
+      await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
     });
 
     await test.step("the_same_idempotency_key_gives_the_same_job", async () => {

@@ -75,7 +75,7 @@ function lines(privileges: Privilege[]): string[] {
   });
 }
 
-Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service reaches the API", async () => {
+Deno.test("anon reaches nothing, a user only reads their jobs' and pages' rows, the service reaches the API", async () => {
   const regimes: Privilege[][] = [];
   for (const autoExpose of [false, true]) {
     await using stack = await startStack({ ticker: false, autoExpose });
@@ -97,9 +97,14 @@ Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service
       .map(({ kind, object, rights }) => `${kind} ${object}: ${rights}`);
   assert.deepEqual(of("anon"), []);
   assert.deepEqual(of("authenticated"), [
+    "table crawl_jobs: select(…)",
+    "table gsc_page_query: select",
+    "table keyword_clusters: select",
+    "table page_embeddings: select",
     "table pageperfect_job_events: select",
     "table pageperfect_job_stages: select",
     "table pageperfect_jobs: select",
+    "table pages: select",
     "table rewrite_drafts: select",
     "table rewrite_recommendations: select",
     "view v_pageperfect_job_status: select",
@@ -112,20 +117,21 @@ Deno.test("anon reaches nothing, a user only reads their jobs' rows, the service
     "sequence pipeline.dead_letter_id_seq: usage",
     "sequence pipeline.job_event_id_seq: usage",
     "table pipeline.stage_config: select update(…)",
+    "table pipeline.user_policy: select update(…)",
   ]);
   assert.deepEqual(of("service_role").filter((line) => /^\w+ (pgmq|cron)\./.test(line)), []);
 });
 
-Deno.test("a user's policies name them: every table they may read shows only their jobs' rows", async () => {
+Deno.test("a user's policies name them: every table they may read shows only their rows", async () => {
   await using stack = await startStack({ ticker: false });
   const policies = await stack.sql`
     select c.relname, p.polcmd, p.polroles::regrole[]::text as roles, pg_get_expr(p.polqual, p.polrelid) as condition
     from pg_policy as p join pg_class as c on c.oid = p.polrelid order by 1`;
-  assert.equal(policies.length, 5);
+  assert.equal(policies.length, 10);
   for (const { relname, polcmd, roles, condition } of policies) {
     assert.equal(polcmd, "r", `${relname}: reading only`);
     assert.equal(roles, "{authenticated}", relname);
-    assert.match(condition, /user_id = \( ?SELECT auth\.uid\(\)/, relname);
+    assert.match(condition, /(user|owner)_id = \( ?SELECT auth\.uid\(\)/, relname);
   }
   const [{ count }] = await stack.sql`
     select count(*)::integer from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
