@@ -46,7 +46,7 @@ fuzz() { RUST_BACKTRACE=0 cargo fuzz "$1" --sanitizer none "${@:2}"; }
 if [ -n "${2:-}" ]; then fuzz run "$1" "$2"; exit; fi
 
 targets=("$@")
-[ ${#targets[@]} != 0 ] || mapfile -t targets < <(cargo fuzz list)
+[ ${#targets[@]} != 0 ] || targets=($(cargo fuzz list))
 echo "building ${targets[*]}"
 if [ ${#targets[@]} = 1 ]; then fuzz build "${targets[0]}"; else fuzz build; fi
 
@@ -75,7 +75,7 @@ run() {
   fi
 }
 for target in "${targets[@]}"; do
-  while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n || true; done
+  while [ "$(jobs -pr | wc -l)" -ge 2 ]; do sleep 0.2; done
   run "$target" &
 done
 wait

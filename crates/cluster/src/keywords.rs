@@ -3,6 +3,10 @@ use std::collections::HashMap;
 
 /// Exact rows are kept while all of them fit into this many bytes (8,192 rows of 1,536).
 const EXACT_BYTES: usize = 48 << 20;
+/// Exact rows in one block of memory: growing wasm's memory row by row is slow, and a single vector
+/// needs twice its memory to grow. As large as a block of fixed-point rows, which take its place
+/// once there are too many to keep.
+const EXACT_BLOCK: usize = 32;
 
 /// Embeddings of a page's keywords, pushed in chunks of any size.
 ///
@@ -17,7 +21,7 @@ pub struct Keywords {
 
 #[derive(Debug, Clone)]
 enum Exact {
-    All(Vec<Box<[f32]>>),
+    All(Vec<Vec<f32>>),
     Some(HashMap<usize, Box<[f32]>>),
 }
 
@@ -67,12 +71,16 @@ impl Keywords {
 
     fn add(&mut self, row: &[f32]) {
         self.fixed.push(row);
-        if let Exact::All(kept) = &mut self.exact {
-            if (kept.len() + 1) * size_of_val(row) <= EXACT_BYTES {
-                kept.push(row.into());
-            } else {
+        if let Exact::All(blocks) = &mut self.exact {
+            if self.fixed.len() * size_of_val(row) > EXACT_BYTES {
                 self.exact = Exact::Some(HashMap::new());
+                return;
             }
+            if self.fixed.len() % EXACT_BLOCK == 1 {
+                blocks.push(Vec::with_capacity(EXACT_BLOCK * row.len()));
+            }
+            let block = blocks.last_mut().expect("made for the first of its rows");
+            block.extend_from_slice(row);
         }
     }
 
@@ -117,7 +125,12 @@ impl Keywords {
 
     fn exact(&self, index: usize) -> Option<&[f32]> {
         match &self.exact {
-            Exact::All(rows) => rows.get(index).map(|row| &**row),
+            Exact::All(blocks) => {
+                let start = index % EXACT_BLOCK * self.dimensions();
+                blocks
+                    .get(index / EXACT_BLOCK)?
+                    .get(start..start + self.dimensions())
+            }
             Exact::Some(rows) => rows.get(&index).map(|row| &**row),
         }
     }

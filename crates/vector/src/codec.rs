@@ -106,16 +106,11 @@ fn blocks(text: &mut [u8], offset: usize, length: usize) -> usize {
     let high = u8x16(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16);
     // By the high half: what to add to a character for its value; / takes the place before +.
     let shift = i8x16(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
-    let count = ((text.len() - offset) / BLOCK).min(PIECE);
-    for block in 0..count {
-        // SAFETY: `count` blocks of 16 fit behind `offset`; v128_load needs no alignment.
-        let ascii = unsafe { v128_load(text.as_ptr().add(offset + block * BLOCK).cast()) };
+    // The bytes of a block in its first 12 lanes, and what is no digit in it.
+    let decode = |ascii: v128| {
         let upper = u8x16_shr(ascii, 4);
         let lower = v128_and(ascii, u8x16_splat(15));
         let wrong = v128_and(u8x16_swizzle(low, lower), u8x16_swizzle(high, upper));
-        if v128_any_true(wrong) {
-            return block;
-        }
         let slash = u8x16_eq(ascii, u8x16_splat(b'/'));
         let six = u8x16_add(ascii, u8x16_swizzle(shift, u8x16_add(upper, slash)));
         // Four values of 6 bits become 24 bits: first in pairs of 16, then in lanes of 32.
@@ -123,16 +118,41 @@ fn blocks(text: &mut [u8], offset: usize, length: usize) -> usize {
             i16x8_shl(v128_and(six, u16x8_splat(0x00ff)), 6),
             u16x8_shr(six, 8),
         );
-        let lanes = v128_or(
-            i32x4_shl(v128_and(pairs, u32x4_splat(0xffff)), 12),
-            u32x4_shr(pairs, 16),
-        );
+        let lanes = i32x4_dot_i16x8(pairs, i32x4_splat(0x0001_1000));
         let bytes =
             i8x16_shuffle::<2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 3, 7, 11, 15>(lanes, lanes);
-        // SAFETY: 16 bytes from here end no later than the block just read, as length <= offset.
-        unsafe { v128_store(text.as_mut_ptr().add(length + block * 12).cast(), bytes) };
+        (bytes, wrong)
+    };
+    let count = ((text.len() - offset) / BLOCK).min(PIECE);
+    // SAFETY: `count` blocks of 16 bytes fit behind `offset`; v128_load needs no alignment.
+    let load = |text: &[u8], block: usize| unsafe {
+        v128_load(text.as_ptr().add(offset + block * BLOCK).cast())
+    };
+    // SAFETY: 16 bytes from here end no later than the block itself does, as length <= offset.
+    let store = |text: &mut [u8], block: usize, bytes: v128| unsafe {
+        v128_store(text.as_mut_ptr().add(length + block * 12).cast(), bytes)
+    };
+    let mut block = 0;
+    // Two at a time share the check; both are read before the first is written.
+    while block + 2 <= count {
+        let (first, wrong) = decode(load(text, block));
+        let (second, also_wrong) = decode(load(text, block + 1));
+        if v128_any_true(v128_or(wrong, also_wrong)) {
+            break;
+        }
+        store(text, block, first);
+        store(text, block + 1, second);
+        block += 2;
     }
-    count
+    while block < count {
+        let (bytes, wrong) = decode(load(text, block));
+        if v128_any_true(wrong) {
+            break;
+        }
+        store(text, block, bytes);
+        block += 1;
+    }
+    block
 }
 
 /// Decodes whole blocks from `offset`, while there are only digits, to `length`; returns how many.
@@ -167,16 +187,24 @@ pub fn base64_f32(
     mut each: impl FnMut(&[f32]),
 ) -> Result<(), VectorError> {
     let bytes = base64(text)?;
-    let (values, rest) = bytes.as_chunks();
-    if !rest.is_empty() || !values.len().is_multiple_of(dimensions) {
+    if !bytes.len().is_multiple_of(4 * dimensions) {
         return Err(VectorError::Ragged {
-            values: values.len(),
+            values: bytes.len() / 4,
             dimensions,
         });
     }
+    // SAFETY: any four bytes are an f32.
+    let (before, rows, _) = unsafe { bytes.align_to::<f32>() };
+    if cfg!(target_endian = "little") && before.is_empty() {
+        for (index, row) in rows.chunks_exact(dimensions).enumerate() {
+            check_row(row, index)?;
+            each(row);
+        }
+        return Ok(());
+    }
     let mut row = vec![0.0; dimensions];
-    for (index, values) in values.chunks_exact(dimensions).enumerate() {
-        copy_row(values, f32::from_le_bytes, &mut row);
+    for (index, bytes) in bytes.chunks_exact(4 * dimensions).enumerate() {
+        copy_row(bytes.as_chunks().0, f32::from_le_bytes, &mut row);
         check_row(&row, index)?;
         each(&row);
     }
