@@ -13,7 +13,8 @@ fn main() -> std::io::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let page: Value = serde_json::from_str(&line?)?;
         let field = |name: &str| page[name].as_str().unwrap_or_default();
-        let source = Source::parse(field("html"));
+        let arena = typed_arena::Arena::new();
+        let source = Source::parse(field("html"), &arena);
         let meta = Meta::read(&source, field("html"));
         let found = Blocks::new(&source);
         let elements: Vec<u32> = found
@@ -26,7 +27,8 @@ fn main() -> std::io::Result<()> {
             .iter()
             .map(|block| json!({ "text": block.text, "words": block.words, "element": block.element }))
             .collect();
-        let features = features(&found, &meta, field("url"));
+        let rows = features(&found, &meta, field("url"));
+        let features: Vec<&[f32]> = rows.iter().collect();
         let answer = json!({ "id": page["id"], "elements": elements, "blocks": blocks, "features": features });
         writeln!(out, "{answer}")?;
     }

@@ -4,12 +4,10 @@
 //! its containers are called.
 
 use crate::Kind;
-use crate::source::{Piece, Source};
+use crate::source::Source;
+use crate::tree::{Data, Node, Text};
 use crate::vocabulary::{self, Hints};
-use ego_tree::iter::Edge;
-use html5ever::local_name;
-use scraper::Node;
-use scraper::node::Element as HtmlElement;
+use html5ever::{Attribute, LocalName, local_name};
 
 /// A run of text between block borders.
 pub struct Block {
@@ -33,13 +31,11 @@ pub struct Block {
 }
 
 /// What is known of an element once the walk is over. Texts count without white space collapsed out.
-pub struct Element {
+pub struct Element<'s> {
     pub parent: u32,
     pub name: Name,
     pub depth: u16,
-    /// 1-based among the siblings of the same name, 0 when there are too many names to count.
-    pub nth: u16,
-    pub node: ego_tree::NodeId,
+    pub node: &'s Node<'s>,
     /// What its own class, id and role say.
     pub hints: Hints,
     /// The same with those of all elements around it.
@@ -99,8 +95,8 @@ impl Name {
 }
 
 pub struct Blocks<'s> {
-    pub source: &'s Source,
-    pub elements: Vec<Element>,
+    pub source: &'s Source<'s>,
+    pub elements: Vec<Element<'s>>,
     pub blocks: Vec<Block>,
 }
 
@@ -113,7 +109,7 @@ enum Flow {
     Skip,
 }
 
-fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
+fn flow_and_name(name: &LocalName) -> (Flow, Name) {
     use Flow::*;
     match *name {
         local_name!("div") => (Block, Name::Div),
@@ -201,20 +197,16 @@ fn flow_and_name(name: &html5ever::LocalName) -> (Flow, Name) {
 }
 
 /// An open element during the walk.
-struct Open<'s> {
+struct Open {
     element: u32,
     flow: Flow,
-    /// How many children of each name came so far.
-    counts: Vec<(&'s html5ever::LocalName, u16)>,
 }
 
-/// Names counted for `nth` under one parent.
-const MAX_COUNTED_NAMES: usize = 64;
 /// A row with more text than this is a page laid out as a table.
 const MAX_ROW_BYTES: usize = 1500;
 
 impl<'s> Blocks<'s> {
-    pub fn new(source: &'s Source) -> Blocks<'s> {
+    pub fn new(source: &'s Source<'s>) -> Blocks<'s> {
         let mut walk = Walk {
             out: Blocks {
                 source,
@@ -228,21 +220,22 @@ impl<'s> Blocks<'s> {
             code: 0,
             row: 0,
         };
-        let mut skip = None;
-        for edge in source.html.tree.root().traverse() {
-            match edge {
-                Edge::Open(node) if skip.is_none() => match node.value() {
-                    Node::Text(text) => walk.text(node.id(), text),
-                    Node::Element(element) if !walk.enter(node, element) => skip = Some(node.id()),
-                    _ => {}
-                },
-                Edge::Close(node) if skip == Some(node.id()) => skip = None,
-                Edge::Close(node) if skip.is_none() => {
-                    if let Node::Element(element) = node.value() {
-                        walk.leave(element);
-                    }
+        let mut next = source.document.first_child();
+        while let Some(mut node) = next {
+            next = None;
+            if walk.enter(node) {
+                next = node.first_child();
+                if next.is_none() {
+                    walk.leave(node);
                 }
-                _ => {}
+            }
+            while next.is_none() {
+                next = node.next();
+                if next.is_none() {
+                    let Some(parent) = node.parent() else { break };
+                    node = parent;
+                    walk.leave(node);
+                }
             }
         }
         walk.flush();
@@ -291,17 +284,8 @@ impl<'s> Blocks<'s> {
         }
     }
 
-    pub fn html_element(&self, element: u32) -> Option<&'s HtmlElement> {
-        self.source
-            .html
-            .tree
-            .get(self.elements[element as usize].node)?
-            .value()
-            .as_element()
-    }
-
     /// The element and those around it, innermost first.
-    pub fn ancestors(&self, element: u32) -> impl Iterator<Item = &Element> + '_ {
+    pub fn ancestors(&self, element: u32) -> impl Iterator<Item = &Element<'s>> {
         let mut next = Some(element);
         std::iter::from_fn(move || {
             let index = next?;
@@ -373,7 +357,7 @@ impl Run {
 
 struct Walk<'s> {
     out: Blocks<'s>,
-    open: Vec<Open<'s>>,
+    open: Vec<Open>,
     current: Run,
     link_depth: u32,
     bold_depth: u32,
@@ -384,28 +368,20 @@ struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    /// False when the element and all in it are to be passed over.
-    fn enter(&mut self, node: ego_tree::NodeRef<'s, Node>, element: &'s HtmlElement) -> bool {
-        let (flow, mut name) = flow_and_name(&element.name.local);
+    /// False when there is nothing in the node to go into.
+    fn enter(&mut self, node: &'s Node<'s>) -> bool {
+        let (local, attributes) = match &node.data {
+            Data::Element { name, attributes } => (&name.local, attributes.borrow()),
+            Data::Text(text) => {
+                self.text(text);
+                return false;
+            }
+            Data::Document => return false,
+        };
+        let (flow, mut name) = flow_and_name(local);
         if flow == Flow::Skip {
             return false;
         }
-        let nth = self.open.last_mut().map_or(1, |parent| {
-            let local = &element.name.local;
-            let known = parent.counts.iter().position(|(name, _)| *name == local);
-            match known {
-                Some(index) => {
-                    let count = &mut parent.counts[index].1;
-                    *count = count.saturating_add(1);
-                    *count
-                }
-                None if parent.counts.len() < MAX_COUNTED_NAMES => {
-                    parent.counts.push((local, 1));
-                    1
-                }
-                None => 0,
-            }
-        });
         if flow == Flow::Break {
             match self.current.gap {
                 Some('\n') if self.row == 0 && self.code == 0 => self.flush(),
@@ -425,7 +401,11 @@ impl<'s> Walk<'s> {
         }
         let parent = self.open.last().map_or(0, |open| open.element);
         let mut hints = Hints::default();
-        for (attribute, value) in &element.attrs {
+        for Attribute {
+            name: attribute,
+            value,
+        } in attributes.iter()
+        {
             match attribute.local {
                 local_name!("class") | local_name!("id") | local_name!("role") => {
                     hints |= vocabulary::hints(value);
@@ -442,18 +422,14 @@ impl<'s> Walk<'s> {
             None => (0, Hints::default(), 0),
         };
         // What is said of the whole page says nothing about a part of it.
-        let is_page = matches!(
-            element.name.local,
-            local_name!("html") | local_name!("body")
-        );
+        let is_page = matches!(*local, local_name!("html") | local_name!("body"));
         let hints = if is_page { Hints::default() } else { hints };
         let index = self.out.elements.len() as u32;
         self.out.elements.push(Element {
             parent,
             name,
             depth,
-            nth,
-            node: node.id(),
+            node,
             hints,
             all_hints: all_hints | hints,
             context: context | name.bit(),
@@ -467,9 +443,8 @@ impl<'s> Walk<'s> {
         self.open.push(Open {
             element: index,
             flow,
-            counts: Vec::new(),
         });
-        match element.name.local {
+        match *local {
             local_name!("a") => {
                 self.link_depth += 1;
                 self.current.link_count = self.current.link_count.saturating_add(1);
@@ -482,8 +457,10 @@ impl<'s> Walk<'s> {
         true
     }
 
-    fn leave(&mut self, element: &HtmlElement) {
-        let (flow, _) = flow_and_name(&element.name.local);
+    /// Of a node that was entered, all in it read.
+    fn leave(&mut self, node: &Node) {
+        let Some(local) = node.name() else { return };
+        let (flow, _) = flow_and_name(local);
         if matches!(flow, Flow::Skip | Flow::Break) {
             return;
         }
@@ -498,7 +475,7 @@ impl<'s> Walk<'s> {
             }
         }
         self.open.pop();
-        match element.name.local {
+        match *local {
             local_name!("a") => self.link_depth = self.link_depth.saturating_sub(1),
             local_name!("b") | local_name!("strong") => {
                 self.bold_depth = self.bold_depth.saturating_sub(1);
@@ -516,45 +493,31 @@ impl<'s> Walk<'s> {
         self.current.gap(' ');
     }
 
-    fn text(&mut self, node: ego_tree::NodeId, text: &str) {
+    fn text(&mut self, node: &Text) {
         if self.open.is_empty() {
             return;
         }
-        let before = self.current.text.len();
-        let pieces: Vec<Piece> = self.out.source.pieces(node).collect();
-        let mut next_piece = 0;
         let current = &mut self.current;
+        let before = current.text.len();
+        let text = &*node.text;
+        let is_verbatim = (node.end - node.start) as usize == text.len();
         let mut at = 0;
-        while at < text.len() {
-            let rest = &text[at..];
-            let c = rest.chars().next().unwrap_or(' ');
+        while let Some(c) = text[at..].chars().next() {
             if c.is_whitespace() {
-                current.white_space(c, self.code > 0);
-                at += c.len_utf8();
-                continue;
-            }
-            if is_invisible(c) {
-                at += c.len_utf8();
-                continue;
-            }
-            let word_end = rest
-                .find(|c: char| c.is_whitespace() || is_invisible(c))
-                .map_or(text.len(), |end| at + end);
-            // A word may be made of several pieces: text, character reference, text.
-            while at < word_end {
-                while pieces
-                    .get(next_piece + 1)
-                    .is_some_and(|next| next.at as usize <= at)
-                {
-                    next_piece += 1;
+                // What a line ends with is a line break.
+                match (c, text.as_bytes().get(at + 1)) {
+                    ('\r', Some(b'\n')) => {}
+                    ('\r', _) => current.white_space('\n', self.code > 0),
+                    _ => current.white_space(c, self.code > 0),
                 }
-                let border = pieces
-                    .get(next_piece + 1)
-                    .map_or(text.len(), |next| next.at as usize);
-                let end = word_end.min(border);
-                let (start, stop) = match pieces.get(next_piece) {
-                    Some(piece) => piece.place(at, end),
-                    None => (current.end, current.end),
+                at += c.len_utf8();
+            } else if is_invisible(c) {
+                at += c.len_utf8();
+            } else {
+                let end = word_end(text, at);
+                let (start, stop) = match is_verbatim {
+                    true => (node.start + at as u32, node.start + end as u32),
+                    false => (node.start, node.end),
                 };
                 current.push(&text[at..end], start, stop);
                 at = end;
@@ -571,25 +534,34 @@ impl<'s> Walk<'s> {
 
     /// Ends the block that is being read.
     fn flush(&mut self) {
-        let mut run = std::mem::take(&mut self.current);
+        let block = self.block();
+        self.out.blocks.extend(block);
+        let run = &mut self.current;
+        run.text.clear();
+        run.map.clear();
+        run.gap = None;
         // Links that are open go on in the next block.
-        self.current.link_count = u16::from(self.link_depth > 0);
-        run.text.truncate(run.text.trim_end().len());
-        if run.text.is_empty() || self.open.is_empty() {
-            return;
+        run.link_count = u16::from(self.link_depth > 0);
+        (run.link_bytes, run.bold_bytes) = (0, 0);
+    }
+
+    fn block(&self) -> Option<Block> {
+        let run = &self.current;
+        let text = run.text.trim_end();
+        if text.is_empty() {
+            return None;
         }
-        let Some(open) = self.open.iter().rev().find(|open| open.flow == Flow::Block) else {
-            return;
-        };
-        let element = open.element;
+        let mut open = self.open.iter().rev();
+        let element = open.find(|open| open.flow == Flow::Block)?.element;
         let (kind, level) = self.kind_of(element);
-        let (chars, words) = measure(&run.text);
-        let share = |bytes: u32| (bytes as u64 * chars as u64 / run.text.len() as u64) as u32;
-        self.out.blocks.push(Block {
+        let (chars, words) = measure(text);
+        let share = |bytes: u32| (bytes as u64 * chars as u64 / text.len() as u64) as u32;
+        Some(Block {
+            text: text.to_owned(),
             kind,
             level,
             element,
-            map: run.map,
+            map: run.map.clone(),
             start: run.start,
             end: run.end,
             chars,
@@ -601,8 +573,7 @@ impl<'s> Walk<'s> {
                 0
             },
             bold_chars: share(run.bold_bytes),
-            text: run.text,
-        });
+        })
     }
 
     fn kind_of(&self, element: u32) -> (Kind, u8) {
@@ -610,10 +581,7 @@ impl<'s> Walk<'s> {
         for (steps, ancestor) in self.out.ancestors(element).enumerate() {
             match ancestor.name {
                 Name::Heading => {
-                    let name = self
-                        .out
-                        .html_element_of(ancestor)
-                        .map_or("h2", |e| e.name());
+                    let name = ancestor.node.name().map_or("h2", |name| name);
                     return (Kind::Heading, name.as_bytes()[1] - b'0');
                 }
                 Name::Code => return (Kind::Code, 0),
@@ -637,14 +605,19 @@ impl<'s> Walk<'s> {
     }
 }
 
-impl<'s> Blocks<'s> {
-    fn html_element_of(&self, element: &Element) -> Option<&'s HtmlElement> {
-        self.source
-            .html
-            .tree
-            .get(element.node)?
-            .value()
-            .as_element()
+/// Where the word ends that starts at byte `at`.
+fn word_end(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = at;
+    loop {
+        // Letters of the alphabet that most markup is written in, at a glance.
+        while bytes.get(end).is_some_and(u8::is_ascii_graphic) {
+            end += 1;
+        }
+        match text[end..].chars().next() {
+            Some(c) if !c.is_whitespace() && !is_invisible(c) => end += c.len_utf8(),
+            _ => return end,
+        }
     }
 }
 
@@ -665,12 +638,13 @@ fn hides(style: &str) -> bool {
 }
 
 /// Whether a row is data, one line for a reader, and not a page laid out in cells.
-fn is_data_row(row: ego_tree::NodeRef<'_, Node>) -> bool {
+fn is_data_row<'s>(row: &'s Node<'s>) -> bool {
     let (mut cell_count, mut bytes) = (0, 0);
-    for node in row.descendants().skip(1) {
-        match node.value() {
-            Node::Text(text) => bytes += text.trim().len(),
-            Node::Element(element) => match flow_and_name(&element.name.local).1 {
+    for node in row.descendants() {
+        match &node.data {
+            Data::Document => {}
+            Data::Text(text) => bytes += text.text.trim().len(),
+            Data::Element { name, .. } => match flow_and_name(&name.local).1 {
                 Name::Cell => cell_count += 1,
                 Name::Table
                 | Name::Heading
@@ -682,7 +656,6 @@ fn is_data_row(row: ego_tree::NodeRef<'_, Node>) -> bool {
                 }
                 _ => {}
             },
-            _ => {}
         }
         if bytes > MAX_ROW_BYTES {
             return false;

@@ -4,6 +4,7 @@ use crate::blocks::{Block, Blocks, Element, Name};
 use crate::features::is_sentence_end;
 use crate::tokens::token_count;
 use crate::{Kind, Options, Segment};
+use html5ever::tendril::StrTendril;
 use std::collections::HashMap;
 
 /// The segments of the blocks that are `kept`. `html` is the source the blocks were read from.
@@ -44,7 +45,7 @@ pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> 
             });
         }
     }
-    let mut paths = CssPaths::new(page);
+    let paths = CssPaths::new(page);
     let mut chars = CharOffsets {
         html,
         byte: 0,
@@ -295,45 +296,35 @@ impl CharOffsets<'_> {
 /// Selectors, from the nearest element with an id of its own or from the root.
 struct CssPaths<'p, 's> {
     page: &'p Blocks<'s>,
-    ids: HashMap<&'s str, u32>,
+    ids: HashMap<String, u32>,
 }
 
 impl<'p, 's> CssPaths<'p, 's> {
     fn new(page: &'p Blocks<'s>) -> CssPaths<'p, 's> {
         let mut ids = HashMap::new();
-        for element in page
-            .source
-            .html
-            .tree
-            .values()
-            .filter_map(|node| node.as_element())
-        {
-            if let Some(id) = element.attrs.iter().find(|(name, _)| &*name.local == "id") {
-                *ids.entry(&*id.1).or_default() += 1;
-            }
+        let nodes = page.source.document.descendants();
+        for id in nodes.filter_map(|node| node.attribute("id")) {
+            *ids.entry(id.into()).or_default() += 1;
         }
         CssPaths { page, ids }
     }
 
-    fn of(&mut self, element: u32) -> String {
+    fn of(&self, element: u32) -> String {
         let mut steps = Vec::new();
         let mut next = element;
-        while let Some(html) = self.page.html_element(next) {
-            let id = html
-                .attrs
-                .iter()
-                .find(|(name, _)| &*name.local == "id")
-                .map(|(_, id)| &**id);
-            if let Some(id) = id.filter(|id| is_plain_name(id) && self.ids.get(id) == Some(&1)) {
+        while let Some(element) = self.page.elements.get(next as usize) {
+            let id = element.node.attribute("id");
+            let is_unique = |id: &StrTendril| is_plain_name(id) && self.ids.get(&**id) == Some(&1);
+            if let Some(id) = id.filter(is_unique) {
                 steps.push(format!("#{id}"));
                 break;
             }
-            let element = &self.page.elements[next as usize];
-            let name = html.name();
-            let name = if is_plain_name(name) { name } else { "*" };
-            steps.push(match (name, element.nth) {
-                ("html" | "body", _) | (_, 0) | ("*", _) => name.to_owned(),
-                (name, nth) => format!("{name}:nth-of-type({nth})"),
+            steps.push(match element.node.name().map(|name| &**name) {
+                Some(name @ ("html" | "body")) => name.to_owned(),
+                Some(name) if is_plain_name(name) => {
+                    format!("{name}:nth-of-type({})", element.node.nth_of_type())
+                }
+                _ => "*".to_owned(),
             });
             if next == 0 {
                 break;

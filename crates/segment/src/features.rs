@@ -30,6 +30,8 @@ const CONTEXTS: [Name; 20] = [
     Name::Paragraph,
 ];
 const HINT_COUNT: usize = 30;
+const ROW_LENGTH: usize = 179;
+const CONTEXT_ROW_LENGTH: usize = 23;
 /// Hints that are also looked for in a short text and in the heading above it.
 const SPOKEN: [Hints; 10] = [
     vocabulary::RELATED,
@@ -44,11 +46,30 @@ const SPOKEN: [Hints; 10] = [
     vocabulary::SEARCH,
 ];
 
-/// One row a block, all of the same length.
-pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Vec<Vec<f32>> {
+/// Numbers in rows of the same length, one a block.
+pub struct Rows {
+    numbers: Vec<f32>,
+    length: usize,
+}
+
+impl Rows {
+    fn new(length: usize, count: usize) -> Rows {
+        Rows {
+            numbers: Vec::with_capacity(length * count),
+            length,
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
+        self.numbers.chunks_exact(self.length)
+    }
+}
+
+pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
     let blocks = &page.blocks;
+    let mut out = Rows::new(ROW_LENGTH, blocks.len());
     let Some(root) = page.elements.first() else {
-        return Vec::new();
+        return out;
     };
     let total_chars = root.chars.max(1) as f32;
     let top = page
@@ -107,14 +128,13 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Vec<Vec<f32>> {
         blocks.iter().filter(|b| b.kind == Kind::Heading).count() as f32
             / blocks.len().max(1) as f32,
     ];
-    let mut out = Vec::with_capacity(blocks.len());
     let mut chars_before = 0;
     let (mut heading_hints, mut heading_distance, mut heading_level) = (0, 99, 0);
     let mut chars_at_h1 = 0;
     for (index, block) in blocks.iter().enumerate() {
-        let mut row = Vec::with_capacity(208);
+        let row = &mut out.numbers;
         let element = &page.elements[block.element as usize];
-        text_features(block, &title_words, &mut row);
+        text_features(block, &title_words, row);
         row.push(f32::from(repeats[&*block.text]));
         row.push(element.name as u8 as f32);
         row.push(f32::from(element.depth));
@@ -244,23 +264,46 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Vec<Vec<f32>> {
         row.push(ratio(window_links, window_chars));
         row.extend(page_features);
         chars_before += block.chars;
-        out.push(row);
     }
+    debug_assert_eq!(out.numbers.len(), ROW_LENGTH * blocks.len());
     out
 }
 
 /// What is told by the text alone.
-fn text_features(block: &Block, title_words: &[String], row: &mut Vec<f32>) {
+fn text_features(block: &Block, title_words: &[u64], row: &mut Vec<f32>) {
+    const MARKS: [&[char]; 5] = [
+        &['©', '®', '™'],
+        &['$', '€', '£', '¥', '₹'],
+        &['@'],
+        &['|', '»', '›', '·', '•'],
+        &['…'],
+    ];
     let text = &*block.text;
-    let (mut commas, mut digits, mut uppers, mut letters, mut sentences) = (0u32, 0, 0, 0, 0);
+    let (mut commas, mut digits, mut uppers, mut letters) = (0u32, 0, 0, 0);
+    let (mut sentences, mut lines) = (0, 0);
+    let mut marks = [0.0; MARKS.len()];
     let mut end = false;
-    for c in text.chars() {
+    for (index, c) in text.chars().enumerate() {
         match c {
+            'a'..='z' => letters += 1,
+            'A'..='Z' => {
+                letters += 1;
+                uppers += 1;
+            }
+            ' ' => {}
+            '\n' => lines += 1,
             ',' | '，' | '、' | ';' | '؛' | '،' => commas += 1,
             '0'..='9' => digits += 1,
             _ if c.is_alphabetic() => {
                 letters += 1;
                 uppers += u32::from(c.is_uppercase());
+            }
+            _ if index < 300 => {
+                for (mark, chars) in marks.iter_mut().zip(MARKS) {
+                    if chars.contains(&c) {
+                        *mark = 1.0;
+                    }
+                }
             }
             _ => {}
         }
@@ -283,7 +326,7 @@ fn text_features(block: &Block, title_words: &[String], row: &mut Vec<f32>) {
         .iter()
         .filter(|word| title_words.contains(word))
         .count();
-    let has = |wanted: &[char]| f32::from(text.chars().take(300).any(|c| wanted.contains(&c)));
+    let [rights, money, at, bars, dots] = marks;
     row.extend([
         block.chars as f32,
         block.words as f32,
@@ -304,13 +347,13 @@ fn text_features(block: &Block, title_words: &[String], row: &mut Vec<f32>) {
         f32::from(block.level),
         shared as f32 / mine.len().max(1) as f32,
         shared as f32 / title_words.len().max(1) as f32,
-        has(&['©', '®', '™']),
-        has(&['$', '€', '£', '¥', '₹']),
-        has(&['@']),
-        has(&['|', '»', '›', '·', '•']),
-        has(&['…']) + f32::from(text.ends_with("...")),
+        rights,
+        money,
+        at,
+        bars,
+        dots + f32::from(text.ends_with("...")),
         f32::from(text.contains("http") || text.contains("www.")),
-        text.matches('\n').count() as f32,
+        lines as f32,
     ]);
 }
 
@@ -321,11 +364,17 @@ pub fn is_sentence_end(c: char) -> bool {
     )
 }
 
-fn words_of(text: &str) -> Vec<String> {
+/// Hashes (FNV-1a) of the first words in lower case.
+fn words_of(text: &str) -> Vec<u64> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(60)
-        .map(str::to_lowercase)
+        .map(|word| {
+            let letters = word.chars().flat_map(char::to_lowercase);
+            letters.fold(0xcbf2_9ce4_8422_2325, |hash, letter| {
+                (hash ^ u64::from(letter)).wrapping_mul(0x0100_0000_01b3)
+            })
+        })
         .collect()
 }
 
@@ -334,7 +383,7 @@ fn ratio(part: u32, whole: u32) -> f32 {
 }
 
 /// What the second look sees beside the first: how the blocks around fared.
-pub fn context_features(page: &Blocks, scores: &[f32]) -> Vec<Vec<f32>> {
+pub fn context_features(page: &Blocks, scores: &[f32]) -> Rows {
     let blocks = &page.blocks;
     // Scores weighted by words, summed over each element and all it holds.
     let mut sums = vec![(0f32, 0f32); page.elements.len()];
@@ -352,49 +401,47 @@ pub fn context_features(page: &Blocks, scores: &[f32]) -> Vec<Vec<f32>> {
     let best = scores.iter().copied().fold(0.0, f32::max);
     // The words that the first look took for content, before and after.
     let mut before = 0.0;
-    blocks
-        .iter()
-        .enumerate()
-        .map(|(index, block)| {
-            let mut row = Vec::with_capacity(32);
-            row.push(scores[index]);
-            for offset in [-4isize, -3, -2, -1, 1, 2, 3, 4] {
-                let near = index
-                    .checked_add_signed(offset)
-                    .and_then(|at| scores.get(at));
-                row.push(near.copied().unwrap_or(-1.0));
-            }
-            for reach in [3, 8, 20] {
-                let (mut score, mut words) = (0.0, 0.0);
-                for at in index.saturating_sub(reach)..(index + reach + 1).min(blocks.len()) {
-                    if at != index {
-                        score += scores[at] * blocks[at].words as f32;
-                        words += blocks[at].words as f32;
-                    }
+    let mut out = Rows::new(CONTEXT_ROW_LENGTH, blocks.len());
+    for (index, block) in blocks.iter().enumerate() {
+        let row = &mut out.numbers;
+        row.push(scores[index]);
+        for offset in [-4isize, -3, -2, -1, 1, 2, 3, 4] {
+            let near = index
+                .checked_add_signed(offset)
+                .and_then(|at| scores.get(at));
+            row.push(near.copied().unwrap_or(-1.0));
+        }
+        for reach in [3, 8, 20] {
+            let (mut score, mut words) = (0.0, 0.0);
+            for at in index.saturating_sub(reach)..(index + reach + 1).min(blocks.len()) {
+                if at != index {
+                    score += scores[at] * blocks[at].words as f32;
+                    words += blocks[at].words as f32;
                 }
-                row.push(score / f32::max(words, 1.0));
             }
-            // Containers, without the block's own share.
-            let words = block.words.max(1) as f32;
-            let own = scores[index] * words;
-            let mut element = block.element;
-            for _ in 0..7 {
-                let (score, sum_words) = sums[element as usize];
-                let others = sum_words - words;
-                // An element that holds nothing else has nothing to say.
-                row.push(if others > 0.5 {
-                    (score - own) / others
-                } else {
-                    -1.0
-                });
-                element = page.elements[element as usize].parent;
-            }
-            row.push(before / f32::max(all, 1.0));
-            row.push(all / f32::max(all_words, 1.0));
-            row.push(all);
-            row.push(best);
-            before += own;
-            row
-        })
-        .collect()
+            row.push(score / f32::max(words, 1.0));
+        }
+        // Containers, without the block's own share.
+        let words = block.words.max(1) as f32;
+        let own = scores[index] * words;
+        let mut element = block.element;
+        for _ in 0..7 {
+            let (score, sum_words) = sums[element as usize];
+            let others = sum_words - words;
+            // An element that holds nothing else has nothing to say.
+            row.push(if others > 0.5 {
+                (score - own) / others
+            } else {
+                -1.0
+            });
+            element = page.elements[element as usize].parent;
+        }
+        row.push(before / f32::max(all, 1.0));
+        row.push(all / f32::max(all_words, 1.0));
+        row.push(all);
+        row.push(best);
+        before += own;
+    }
+    debug_assert_eq!(out.numbers.len(), CONTEXT_ROW_LENGTH * blocks.len());
+    out
 }

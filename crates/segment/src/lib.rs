@@ -11,7 +11,7 @@
 //! assert_eq!(page.segments[1].text, "Steep for two minutes at 75 °C.");
 //! ```
 //!
-//! The way through: [`source`] parses and remembers where text stood, [`blocks`] finds the runs of
+//! The way through: [`source`] reads the page into a [`tree`] that remembers where text stood, [`blocks`] finds the runs of
 //! text and measures what is around them, [`features`] turns that into numbers, [`model`] says how
 //! likely each block is content, [`chunks`] joins and splits what is kept.
 //!
@@ -24,6 +24,7 @@ pub mod meta;
 pub mod model;
 pub mod source;
 mod tokens;
+pub mod tree;
 mod vocabulary;
 
 pub use chunks::embedding_texts;
@@ -33,6 +34,7 @@ use blocks::Blocks;
 use meta::Meta;
 use serde::{Deserialize, Serialize};
 use source::Source;
+use typed_arena::Arena;
 
 /// What a segment is in the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,7 +123,8 @@ pub fn segment(html: &str, url: &str) -> Page {
 pub fn segment_with(html: &str, url: &str, options: &Options) -> Page {
     // Offsets are kept in 32 bits; no crawler hands over as much.
     let html = &html[..html.floor_char_boundary(u32::MAX as usize / 2)];
-    let source = Source::parse(html);
+    let arena = Arena::new();
+    let source = Source::parse(html, &arena);
     let meta = Meta::read(&source, html);
     let blocks = Blocks::new(&source);
     let kept = model::content(&blocks, &meta, url, options.comments);

@@ -1,8 +1,8 @@
 //! What the page says about itself: title, description, canonical URL, language, date.
 
 use crate::source::Source;
+use crate::tree::{Data, Node};
 use html5ever::local_name;
-use scraper::Node;
 
 /// Facts about the page as a whole; empty where the page does not tell.
 #[derive(Default, Debug)]
@@ -33,18 +33,10 @@ impl Meta {
         let (mut og_title, mut og_description, mut og_url) = (None, None, None);
         let (mut date, mut time) = (None, None);
         let mut heading = None;
-        for node in page.html.tree.nodes() {
-            let Node::Element(element) = node.value() else {
-                continue;
-            };
-            let attribute = |wanted: &str| {
-                element
-                    .attrs
-                    .iter()
-                    .find(|(name, _)| &*name.local == wanted)
-                    .map(|(_, value)| clean(value))
-            };
-            match element.name.local {
+        for node in page.document.descendants() {
+            let Some(name) = node.name() else { continue };
+            let attribute = |wanted: &str| node.attribute(wanted).map(|value| clean(&value));
+            match *name {
                 local_name!("html") => {
                     meta.language = attribute("lang")
                         .or_else(|| attribute("xml:lang"))
@@ -189,12 +181,21 @@ fn json_string(json: &str, key: &str) -> Option<String> {
     }
 }
 
-fn text_of(node: ego_tree::NodeRef<'_, Node>) -> String {
+fn text_of<'s>(node: &'s Node<'s>) -> String {
     let mut text = String::new();
     for node in node.descendants() {
-        if let Node::Text(part) = node.value() {
-            text.push_str(part);
-            text.push(' ');
+        if let Data::Text(part) = &node.data {
+            text.push_str(&part.text);
+            // Elements separate words, character references do not.
+            if !matches!(
+                node.next(),
+                Some(Node {
+                    data: Data::Text(_),
+                    ..
+                })
+            ) {
+                text.push(' ');
+            }
         }
         if text.len() > 2000 {
             break;

@@ -89,64 +89,124 @@ fn has_no_boilerplate(page: &Blocks) -> bool {
 
 /// How likely each block is content, in (0, 1).
 pub fn scores(page: &Blocks, meta: &Meta, url: &str) -> Vec<f32> {
-    let mut rows = features(page, meta, url);
+    let rows = features(page, meta, url);
     let first: Vec<f32> = rows.iter().map(|row| FIRST.score(row)).collect();
-    for (row, context) in rows.iter_mut().zip(context_features(page, &first)) {
-        row.extend(context);
-    }
-    rows.iter().map(|row| SECOND.score(row)).collect()
+    let contexts = context_features(page, &first);
+    let mut row = Vec::new();
+    rows.iter()
+        .zip(contexts.iter())
+        .map(|(features, context)| {
+            row.clear();
+            row.extend_from_slice(features);
+            row.extend_from_slice(context);
+            SECOND.score(&row)
+        })
+        .collect()
 }
 
 static FIRST: LazyLock<Forest> = LazyLock::new(|| Forest::read(include_bytes!("first.forest")));
 static SECOND: LazyLock<Forest> = LazyLock::new(|| Forest::read(include_bytes!("second.forest")));
 
-/// Sums of decision trees; each tree is a run of nodes whose first is the root.
+const MAX_TREES: usize = 128;
+const MAX_LEAVES: usize = 16;
+
+/// Sums of decision trees. Walking them one by one is slow, as no processor foresees the way; this
+/// asks all trees about one feature after another instead (QuickScorer, Lucchese et al., 2015).
 struct Forest {
-    roots: Vec<u32>,
-    nodes: Vec<Node>,
+    /// By feature, then by threshold.
+    conditions: Vec<Condition>,
+    /// Each feature that is asked about, and where its conditions end.
+    features: Vec<(u8, u32)>,
+    /// The values of each tree's leaves from left to right.
+    leaves: Vec<[f32; MAX_LEAVES]>,
 }
 
-#[derive(Clone, Copy)]
-struct Node {
-    /// A leaf has none, and its value in `threshold`.
-    feature: u8,
+struct Condition {
+    /// A row above it does not go left, and cannot reach the leaves there: zeros in `mask`.
     threshold: f32,
-    /// Where to go when the feature is at most the threshold; the next node otherwise.
-    below: u32,
+    tree: u16,
+    mask: u16,
 }
-
-const LEAF: u8 = u8::MAX;
 
 impl Forest {
-    /// Little-endian: for each tree a u8 of nodes, and for each node u8 feature, f32 threshold,
-    /// u8 below, counted from the root.
+    /// Little-endian: for each tree a u8 of nodes, and for each node u8 feature, f32 threshold, u8
+    /// left child, counted from the root, the right one being the next. A leaf's feature is 255,
+    /// and its threshold its value.
     fn read(mut bytes: &[u8]) -> Forest {
-        let (mut roots, mut nodes) = (Vec::new(), Vec::new());
+        let mut forest = Forest {
+            conditions: Vec::new(),
+            features: Vec::new(),
+            leaves: Vec::new(),
+        };
+        let mut conditions = Vec::new();
         while let Some((&count, rest)) = bytes.split_first() {
-            let root = nodes.len() as u32;
-            roots.push(root);
             let (tree, rest) = rest.split_at(count as usize * 6);
-            nodes.extend(tree.chunks_exact(6).map(|node| Node {
-                feature: node[0],
-                threshold: f32::from_le_bytes([node[1], node[2], node[3], node[4]]),
-                below: root + u32::from(node[5]),
-            }));
+            forest.leaves.push([0.0; MAX_LEAVES]);
+            forest.read_tree(tree.as_chunks().0, 0, 0, &mut conditions);
             bytes = rest;
         }
-        Forest { roots, nodes }
+        assert!(forest.leaves.len() <= MAX_TREES);
+        conditions.sort_by(|(a, x), (b, y)| a.cmp(b).then(x.threshold.total_cmp(&y.threshold)));
+        for (feature, condition) in conditions {
+            if forest
+                .features
+                .last()
+                .is_none_or(|(last, _)| *last != feature)
+            {
+                forest.features.push((feature, 0));
+            }
+            forest.conditions.push(condition);
+            if let Some((_, end)) = forest.features.last_mut() {
+                *end = forest.conditions.len() as u32;
+            }
+        }
+        forest
+    }
+
+    /// Reads what is below a node of the last tree, whose leaves start at `leaf`; where they end.
+    fn read_tree(
+        &mut self,
+        tree: &[[u8; 6]],
+        node: usize,
+        leaf: usize,
+        conditions: &mut Vec<(u8, Condition)>,
+    ) -> usize {
+        let [feature, a, b, c, d, left] = tree[node];
+        let threshold = f32::from_le_bytes([a, b, c, d]);
+        let index = self.leaves.len() - 1;
+        if feature == u8::MAX {
+            self.leaves[index][leaf] = threshold;
+            return leaf + 1;
+        }
+        let middle = self.read_tree(tree, left.into(), leaf, conditions);
+        let left_leaves = (1u32 << middle) - (1 << leaf);
+        let condition = Condition {
+            threshold,
+            tree: index as u16,
+            mask: !left_leaves as u16,
+        };
+        conditions.push((feature, condition));
+        self.read_tree(tree, usize::from(left) + 1, middle, conditions)
     }
 
     fn score(&self, row: &[f32]) -> f32 {
-        let mut sum = 0.0;
-        for &root in &self.roots {
-            let mut node = self.nodes[root as usize];
-            while node.feature != LEAF {
-                // No branch on the comparison: it could not be foreseen.
-                let above = row[node.feature as usize] > node.threshold;
-                node = self.nodes[(node.below + u32::from(above)) as usize];
+        let mut reachable = [u16::MAX; MAX_TREES];
+        let mut start = 0;
+        for &(feature, end) in &self.features {
+            let value = row[usize::from(feature)];
+            for condition in &self.conditions[start as usize..end as usize] {
+                if value <= condition.threshold {
+                    break;
+                }
+                reachable[usize::from(condition.tree) % MAX_TREES] &= condition.mask;
             }
-            sum += node.threshold;
+            start = end;
         }
-        1.0 / (1.0 + (-sum).exp())
+        let mut sum = 0.0;
+        for (leaves, reachable) in self.leaves.iter().zip(reachable) {
+            sum += leaves[reachable.trailing_zeros() as usize % MAX_LEAVES];
+        }
+        // Not f32::exp, which is another one on each platform.
+        1.0 / (1.0 + libm::expf(-sum))
     }
 }

@@ -1,517 +1,590 @@
-//! HTML source text to a tree whose text nodes know where in the source they stand.
+//! HTML source text to a tree whose texts know where in the source they stand.
 //!
-//! html5ever reports no offsets. The source is therefore cut into tags and text runs first and fed
-//! piece by piece, so that every piece of text the parser hands to the tree can be found again in
-//! the run it came from. Cutting also keeps out what can hold no content (scripts, styles,
-//! comments, drawings), which is half of a usual page, and puts bounds on hostile ones.
+//! html5ever builds the tree; its tokenizer reports no offsets, so the source is cut into tokens
+//! here. That also keeps out what can hold no content (scripts, styles, comments, drawings), which
+//! is half of a usual page, skips the attributes that nobody asks for, and puts bounds on hostile
+//! pages.
 
-use html5ever::tendril::{StrTendril, TendrilSink};
-use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
-use html5ever::{Attribute, ParseOpts, QualName};
-use memchr::{memchr, memmem};
-use scraper::{Html, HtmlTreeSink, Node};
-use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use crate::tree::{Node, Sink, Text};
+use html5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
+use html5ever::interface::TreeSink;
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{Doctype, Tag, TagKind, Token, TokenSink, TokenSinkResult};
+use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts};
+use html5ever::{Attribute, LocalName, QualName, local_name, ns};
+use memchr::{memchr, memchr2, memmem};
+use typed_arena::Arena;
 
-type NodeId = <HtmlTreeSink as TreeSink>::Handle;
-
-/// Elements nested deeper are ignored and their text stays: the parser looks through all open
+/// Elements nested deeper are ignored and their text stays: the tree builder looks through all open
 /// elements at each tag, so depth makes it quadratic. Browsers draw the same line at 512.
 const MAX_DEPTH: u16 = 256;
-/// The parser compares each attribute of a tag with all before it.
+/// Each attribute of a tag is compared with all before it.
 const MAX_ATTRIBUTES: usize = 128;
 /// A shorter `<noscript>` holds a lazy image, a tracking pixel or a request to turn scripts on.
 const MIN_NOSCRIPT_BYTES: usize = 2000;
 /// Unclosed formatting elements are created anew in each paragraph. A page whose tree has this many
 /// times more elements than tags is cut there.
 const MAX_ELEMENTS_PER_TAG: usize = 4;
+const KEPT_OUT_COUNT: usize = 8;
+/// Elements that hold no content for a reader, and whether they can hold themselves.
+const KEPT_OUT: [(LocalName, bool); KEPT_OUT_COUNT] = [
+    (local_name!("script"), false),
+    (local_name!("style"), false),
+    (local_name!("svg"), true),
+    (local_name!("noscript"), false),
+    (local_name!("template"), true),
+    (local_name!("iframe"), false),
+    (local_name!("noembed"), false),
+    (local_name!("noframes"), false),
+];
+/// The attributes that are kept of every element.
+const ATTRIBUTES: [&str; 7] = [
+    "class",
+    "id",
+    "style",
+    "role",
+    "hidden",
+    "aria-hidden",
+    "itemprop",
+];
 
-/// A parsed page.
-pub struct Source {
-    pub html: Html,
-    /// Where text came from, by node, then by offset in the node.
-    pieces: Vec<(NodeId, Piece)>,
+/// A parsed page. The arena that it was parsed into holds its nodes.
+pub struct Source<'s> {
+    pub document: &'s Node<'s>,
     /// The contents of `<script type="application/ld+json">`, as byte ranges of the source.
     pub json_ld: Vec<(usize, usize)>,
 }
 
-/// `len` bytes from `at` on of a text node stand at bytes `start..end` of the source.
-#[derive(Clone, Copy, Debug)]
-pub struct Piece {
-    pub at: u32,
-    pub len: u32,
-    pub start: u32,
-    pub end: u32,
-}
-
-impl Piece {
-    /// The source range of the node's bytes `from..to`, which lie in this piece.
-    pub fn place(self, from: usize, to: usize) -> (u32, u32) {
-        // A character reference is longer than what it stands for.
-        if self.end - self.start != self.len {
-            return (self.start, self.end);
-        }
-        (
-            self.start + from as u32 - self.at,
-            self.start + to as u32 - self.at,
-        )
-    }
-}
-
-impl Source {
+impl<'s> Source<'s> {
     /// Parses any text: broken HTML gives the tree that a browser would make of it.
-    pub fn parse(source: &str) -> Source {
-        let sink = Sink {
-            source,
-            inner: HtmlTreeSink::new(Html::new_document()),
-            run: Cell::new((0, 0)),
-            pieces: RefCell::default(),
-            depths: RefCell::default(),
-            depth: Cell::new(0),
+    pub fn parse(html: &str, arena: &'s Arena<Node<'s>>) -> Source<'s> {
+        let options = TreeBuilderOpts {
+            // Reads what `<noscript>` holds as elements.
+            scripting_enabled: false,
+            ..TreeBuilderOpts::default()
         };
-        let mut options = ParseOpts::default();
-        // Reads what `<noscript>` holds as elements.
-        options.tree_builder.scripting_enabled = false;
-        let mut parser = html5ever::parse_document(sink, options);
-        let whole = StrTendril::from(source);
-        let mut json_ld = Vec::new();
-        let (mut tag_count, mut skipped_depth) = (0usize, 0usize);
-        let scanner = Scanner {
-            source: source.as_bytes(),
+        let mut reader = Reader {
+            html,
+            source: html.as_bytes(),
+            whole: StrTendril::from(html),
             at: 0,
-            unclosed: [false; KEPT_OUT.len()],
-        };
-        for token in scanner {
-            let sink = &parser.tokenizer.sink.sink;
-            match token {
-                Token::Text(start, end) => sink.run.set((start, end)),
-                Token::Raw {
-                    name,
-                    start,
-                    end,
-                    tag,
-                } => {
-                    if name == b"script" && contains_ignore_case(tag, b"ld+json") {
-                        json_ld.push((start, end));
-                    }
-                    continue;
-                }
-                Token::Start { .. } => {
-                    if sink.depth.get() >= MAX_DEPTH {
-                        skipped_depth += 1;
-                        continue;
-                    }
-                    tag_count += 1;
-                    let element_count = sink.depths.borrow().len();
-                    if element_count > 10_000 + tag_count * MAX_ELEMENTS_PER_TAG {
-                        break;
-                    }
-                }
-                Token::End(..) => {
-                    if skipped_depth > 0 {
-                        skipped_depth -= 1;
-                        continue;
-                    }
-                    sink.depth.set(sink.depth.get().saturating_sub(1));
-                }
-            }
-            match token {
-                Token::Text(start, end) | Token::End(start, end) => {
-                    parser.process(whole.subtendril(start as u32, (end - start) as u32));
-                }
-                Token::Start { start, end, cut } => {
-                    parser.process(whole.subtendril(start as u32, (end - start) as u32));
-                    if cut {
-                        parser.process(StrTendril::from_slice(">"));
-                    }
-                }
-                Token::Raw { .. } => {}
-            }
-        }
-        let mut parsed = parser.finish();
-        parsed.json_ld = json_ld;
-        parsed
-    }
-
-    /// The pieces of one text node, in order of `at`.
-    pub fn pieces(&self, node: NodeId) -> impl Iterator<Item = Piece> + '_ {
-        let first = self.pieces.partition_point(|(id, _)| *id < node);
-        self.pieces[first..]
-            .iter()
-            .take_while(move |(id, _)| *id == node)
-            .map(|(_, piece)| *piece)
-    }
-}
-
-/// scraper's tree builder, which also notes the source of text and the depth of elements.
-struct Sink<'s> {
-    source: &'s str,
-    inner: HtmlTreeSink,
-    /// What is left of the text run that was fed last.
-    run: Cell<(usize, usize)>,
-    pieces: RefCell<Vec<(NodeId, Piece)>>,
-    /// By id: ids grow, so new ones are pushed at the end.
-    depths: RefCell<Vec<(NodeId, u16)>>,
-    /// About how deep the next element will stand.
-    depth: Cell<u16>,
-}
-
-impl Sink<'_> {
-    /// Finds the source of `text` in the current run and moves behind it.
-    fn locate(&self, text: &str) -> (usize, usize) {
-        let (at, end) = self.run.get();
-        let rest = &self.source[at..end];
-        let skipped = rest.len() - rest.trim_ascii_start().len();
-        // An ampersand in the text may stand for itself or for `&amp;`.
-        let is_reference = rest[skipped..].starts_with('&')
-            && (!rest[skipped..].starts_with(text)
-                || (text == "&" && rest[skipped + 1..].starts_with(['a', 'A', '#'])));
-        let near = &rest.as_bytes()[..rest.len().min(text.len() + 64)];
-        let found = if is_reference {
-            // What a character reference stands for is not in the source.
-            let start = at + skipped;
-            let name = self.source.as_bytes()[start + 1..end]
-                .iter()
-                .take(32)
-                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#')
-                .count();
-            let after = start + 1 + name;
-            (
-                start,
-                if self.source[after..end].starts_with(';') {
-                    after + 1
-                } else {
-                    after
-                },
-            )
-        } else if rest.starts_with(text) {
-            (at, at + text.len())
-        } else if rest[skipped..].starts_with(text) {
-            (at + skipped, at + skipped + text.len())
-        } else if let Some(found) = memmem::find(near, text.as_bytes()) {
-            (at + found, at + found + text.len())
-        } else {
-            return (at, end);
-        };
-        self.run.set((found.1, end));
-        found
-    }
-
-    fn note_text(&self, node: Option<NodeId>, text: &str) {
-        // White space falls together anyway, and the parser drops some of it.
-        let Some(node) = node else { return };
-        if text.trim_ascii().is_empty() {
-            return;
-        }
-        let (start, end) = self.locate(text);
-        let tree = self.inner.0.borrow();
-        if let Some(Node::Text(whole)) = tree.tree.get(node).map(|node| node.value()) {
-            let at = (whole.text.len() - text.len()) as u32;
-            let (start, end, len) = (start as u32, end as u32, text.len() as u32);
-            let piece = Piece {
-                at,
-                len,
-                start,
-                end,
-            };
-            self.pieces.borrow_mut().push((node, piece));
-        }
-    }
-
-    fn depth_of(&self, node: &NodeId) -> Option<usize> {
-        self.depths
-            .borrow()
-            .binary_search_by(|(id, _)| id.cmp(node))
-            .ok()
-    }
-
-    fn note_parent(&self, parent: Option<NodeId>, child: &NodeId) {
-        let Some(child) = self.depth_of(child) else {
-            return;
-        };
-        let parent = parent.and_then(|parent| self.depth_of(&parent));
-        let mut depths = self.depths.borrow_mut();
-        let depth = parent
-            .map_or(0, |parent| depths[parent].1)
-            .saturating_add(1);
-        depths[child].1 = depth;
-        self.depth.set(depth);
-    }
-}
-
-impl<'s> TreeSink for Sink<'s> {
-    type Output = Source;
-    type Handle = NodeId;
-    type ElemName<'a>
-        = <HtmlTreeSink as TreeSink>::ElemName<'a>
-    where
-        's: 'a;
-
-    fn finish(self) -> Source {
-        let mut pieces = self.pieces.into_inner();
-        pieces.sort_by_key(|(node, _)| *node);
-        Source {
-            html: self.inner.finish(),
-            pieces,
+            builder: TreeBuilder::new(Sink::new(arena), options),
+            names: Names::default(),
+            unclosed: [false; KEPT_OUT_COUNT],
             json_ld: Vec::new(),
-        }
-    }
-
-    fn append(&self, parent: &NodeId, child: NodeOrText<NodeId>) {
-        match child {
-            NodeOrText::AppendNode(node) => {
-                self.inner.append(parent, NodeOrText::AppendNode(node));
-                self.note_parent(Some(*parent), &node);
-            }
-            NodeOrText::AppendText(text) => {
-                self.inner
-                    .append(parent, NodeOrText::AppendText(text.clone()));
-                let node = self
-                    .inner
-                    .0
-                    .borrow()
-                    .tree
-                    .get(*parent)
-                    .and_then(|parent| parent.last_child().map(|child| child.id()));
-                self.note_text(node, &text);
-            }
-        }
-    }
-
-    fn append_before_sibling(&self, sibling: &NodeId, child: NodeOrText<NodeId>) {
-        match child {
-            NodeOrText::AppendNode(node) => {
-                self.inner
-                    .append_before_sibling(sibling, NodeOrText::AppendNode(node));
-                let parent = self
-                    .inner
-                    .0
-                    .borrow()
-                    .tree
-                    .get(*sibling)
-                    .and_then(|sibling| sibling.parent().map(|parent| parent.id()));
-                self.note_parent(parent, &node);
-            }
-            NodeOrText::AppendText(text) => {
-                self.inner
-                    .append_before_sibling(sibling, NodeOrText::AppendText(text.clone()));
-                let node = self
-                    .inner
-                    .0
-                    .borrow()
-                    .tree
-                    .get(*sibling)
-                    .and_then(|sibling| sibling.prev_sibling().map(|before| before.id()));
-                self.note_text(node, &text);
-            }
-        }
-    }
-
-    fn append_based_on_parent_node(
-        &self,
-        element: &NodeId,
-        previous: &NodeId,
-        child: NodeOrText<NodeId>,
-    ) {
-        let has_parent = {
-            let html = self.inner.0.borrow();
-            html.tree
-                .get(*element)
-                .is_some_and(|element| element.parent().is_some())
+            tag_count: 0,
+            skipped_depth: 0,
         };
-        if has_parent {
-            self.append_before_sibling(element, child);
-        } else {
-            self.append(previous, child);
+        reader.read();
+        let _ = reader.builder.process_token(Token::EOFToken, 1);
+        Source {
+            document: reader.builder.sink.finish(),
+            json_ld: reader.json_ld,
+        }
+    }
+}
+
+/// Cuts the source where the HTML standard's tokenizer would, and feeds the tree builder.
+struct Reader<'h, 's> {
+    html: &'h str,
+    source: &'h [u8],
+    /// The source once more: parts of it share its memory.
+    whole: StrTendril,
+    at: usize,
+    builder: TreeBuilder<&'s Node<'s>, Sink<'s>>,
+    names: Names,
+    /// Which of [`KEPT_OUT`] have no end in the rest of the source: looked for once only.
+    unclosed: [bool; KEPT_OUT_COUNT],
+    json_ld: Vec<(usize, usize)>,
+    tag_count: usize,
+    /// Open elements that are too deep to be in the tree.
+    skipped_depth: usize,
+}
+
+impl<'s> Reader<'_, 's> {
+    fn read(&mut self) {
+        while self.at < self.source.len() {
+            let start = self.at;
+            self.at = self.markup_from(start);
+            if self.at > start {
+                self.text(start, self.at, Content::Data);
+            }
+            if self.at < self.source.len() && !self.markup() {
+                break;
+            }
         }
     }
 
-    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, flags: ElementFlags) -> NodeId {
-        let node = self.inner.create_element(name, attrs, flags);
-        self.depths.borrow_mut().push((node, 0));
-        node
-    }
-
-    fn parse_error(&self, _message: Cow<'static, str>) {}
-    fn get_document(&self) -> NodeId {
-        self.inner.get_document()
-    }
-    fn elem_name<'a>(&'a self, target: &'a NodeId) -> Self::ElemName<'a> {
-        self.inner.elem_name(target)
-    }
-    fn create_comment(&self, text: StrTendril) -> NodeId {
-        self.inner.create_comment(text)
-    }
-    fn create_pi(&self, target: StrTendril, data: StrTendril) -> NodeId {
-        self.inner.create_pi(target, data)
-    }
-    fn append_doctype_to_document(&self, name: StrTendril, public: StrTendril, system: StrTendril) {
-        self.inner.append_doctype_to_document(name, public, system);
-    }
-    fn get_template_contents(&self, target: &NodeId) -> NodeId {
-        self.inner.get_template_contents(target)
-    }
-    fn same_node(&self, x: &NodeId, y: &NodeId) -> bool {
-        x == y
-    }
-    fn set_quirks_mode(&self, mode: QuirksMode) {
-        self.inner.set_quirks_mode(mode);
-    }
-    fn add_attrs_if_missing(&self, target: &NodeId, attrs: Vec<Attribute>) {
-        self.inner.add_attrs_if_missing(target, attrs);
-    }
-    fn remove_from_parent(&self, target: &NodeId) {
-        self.inner.remove_from_parent(target);
-    }
-    fn reparent_children(&self, node: &NodeId, new_parent: &NodeId) {
-        self.inner.reparent_children(node, new_parent);
-    }
-}
-
-/// One piece of the source; numbers are byte offsets.
-#[derive(Debug)]
-enum Token<'s> {
-    Text(usize, usize),
-    /// `cut`: attributes past the limit are left out, and with them the tag's `>`.
-    Start {
-        start: usize,
-        end: usize,
-        cut: bool,
-    },
-    End(usize, usize),
-    /// The content of an element that is kept out of the tree.
-    Raw {
-        name: &'static [u8],
-        tag: &'s [u8],
-        start: usize,
-        end: usize,
-    },
-}
-
-/// Cuts the source where the HTML standard's tokenizer would, without building anything.
-struct Scanner<'s> {
-    source: &'s [u8],
-    at: usize,
-    /// Which of [`KEPT_OUT`] have no end in the rest of the source: looked for once only.
-    unclosed: [bool; KEPT_OUT.len()],
-}
-
-impl<'s> Iterator for Scanner<'s> {
-    type Item = Token<'s>;
-
-    fn next(&mut self) -> Option<Token<'s>> {
-        loop {
-            let start = self.at;
-            if start >= self.source.len() {
-                return None;
+    /// Where the text from `from` on ends: at a `<` that opens something.
+    fn markup_from(&self, mut from: usize) -> usize {
+        while let Some(found) = memchr(b'<', &self.source[from..]) {
+            from += found;
+            match (self.source.get(from + 1), self.source.get(from + 2)) {
+                (Some(b'!' | b'?'), _) | (Some(b'/'), Some(_)) => return from,
+                (Some(byte), _) if byte.is_ascii_alphabetic() => return from,
+                _ => from += 1,
             }
-            let mut from = start;
-            let text_end = loop {
-                match memchr(b'<', &self.source[from..]) {
-                    // A `<` before anything else is text.
-                    Some(found) if !self.opens_markup(from + found) => from += found + 1,
-                    Some(found) => break from + found,
-                    None => break self.source.len(),
-                }
+        }
+        self.source.len()
+    }
+
+    /// Reads what the `<` here opens. False when the rest of the source is not read.
+    fn markup(&mut self) -> bool {
+        let start = self.at;
+        let rest = &self.source[start..];
+        let is_end = rest[1] == b'/';
+        if rest.starts_with(b"<!--") {
+            self.at = comment_end(self.source, start);
+        } else if rest[1 + usize::from(is_end)].is_ascii_alphabetic() {
+            let Some((tag, end)) = self.tag(start, is_end) else {
+                self.at = self.source.len();
+                return true;
             };
-            if text_end > start {
-                self.at = text_end;
-                return Some(Token::Text(start, text_end));
-            }
-            let rest = &self.source[start..];
-            if rest.starts_with(b"<!--") {
-                self.at = comment_end(self.source, start);
-                continue;
-            }
-            if matches!(rest[1], b'!' | b'?') {
-                self.at = memchr(b'>', rest).map_or(self.source.len(), |found| start + found + 1);
-                // The doctype decides between the standard's and the old table rules.
-                if rest.len() > 9 && rest[2..9].eq_ignore_ascii_case(b"doctype") {
-                    return Some(Token::Start {
-                        start,
-                        end: self.at,
-                        cut: false,
-                    });
-                }
-                continue;
-            }
-            let (end, cut) = tag_end(self.source, start);
             self.at = end;
-            if rest[1] == b'/' {
-                return Some(Token::End(start, end));
+            return if is_end {
+                self.end_tag(tag);
+                true
+            } else {
+                self.start_tag(start, tag)
+            };
+        } else if rest.starts_with(b"<![CDATA[") && self.is_foreign() {
+            let end = memmem::find(rest, b"]]>").unwrap_or(rest.len());
+            self.text(start + 9, start + end, Content::Raw);
+            self.at = start + rest.len().min(end + 3);
+        } else {
+            let end = memchr(b'>', rest).unwrap_or(rest.len());
+            if rest.len() > 9 && rest[2..9].eq_ignore_ascii_case(b"doctype") {
+                let doctype = doctype(&self.html[start + 9..start + end]);
+                self.feed(Token::DoctypeToken(doctype));
             }
-            let name_start = start + 1;
-            let name_end = name_start
-                + self.source[name_start..end]
-                    .iter()
-                    .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
-                    .count();
-            let name = &self.source[name_start..name_end];
-            let tag = &self.source[start..end];
-            if let Some(index) = KEPT_OUT
-                .iter()
-                .position(|(raw, _)| raw.eq_ignore_ascii_case(name))
-                && !self.unclosed[index]
-                && !contains_ignore_case(tag, b"shadowrootmode")
-            {
-                let (name, nests) = KEPT_OUT[index];
-                if nests && tag.ends_with(b"/>") {
-                    continue;
-                }
-                if let Some((content_end, after)) = element_end(self.source, end, name, nests) {
-                    // Forums serve whole threads to readers without scripts; most others an image.
-                    if name == b"noscript" && content_end - end >= MIN_NOSCRIPT_BYTES {
-                        return Some(Token::Start {
-                            start,
-                            end,
-                            cut: false,
-                        });
-                    }
-                    self.at = after;
-                    return Some(Token::Raw {
-                        name,
-                        tag,
-                        start: end,
-                        end: content_end,
-                    });
-                }
-                self.unclosed[index] = true;
+            self.at = start + rest.len().min(end + 1);
+        }
+        true
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.builder
+            .adjusted_current_node_present_but_not_in_html_namespace()
+    }
+
+    fn end_tag(&mut self, tag: Tag) {
+        if self.skipped_depth > 0 {
+            self.skipped_depth -= 1;
+            return;
+        }
+        let depth = &self.builder.sink.depth;
+        depth.set(depth.get().saturating_sub(1));
+        let _ = self.feed_tag(tag);
+    }
+
+    /// False when the page is cut here.
+    fn start_tag(&mut self, start: usize, tag: Tag) -> bool {
+        if let Some(index) = KEPT_OUT.iter().position(|(name, _)| *name == tag.name)
+            && self.keep_out(start, index, &tag)
+        {
+            return true;
+        }
+        if self.builder.sink.depth.get() >= MAX_DEPTH {
+            self.skipped_depth += 1;
+            return true;
+        }
+        self.tag_count += 1;
+        if self.builder.sink.element_count.get() > 10_000 + self.tag_count * MAX_ELEMENTS_PER_TAG {
+            return false;
+        }
+        let name = tag.name.clone();
+        let result = self.feed_tag(tag);
+        if !matches!(
+            result,
+            TokenSinkResult::RawData(_) | TokenSinkResult::Plaintext
+        ) {
+            return true;
+        }
+        // No tags from here to the end tag, if there is one.
+        let from = self.at;
+        self.at = match result {
+            TokenSinkResult::Plaintext => None,
+            _ => element_end(self.source, from, &name, false).map(|(end, _)| end),
+        }
+        .unwrap_or(self.source.len());
+        match result {
+            TokenSinkResult::RawData(RawKind::Rcdata) => self.text(from, self.at, Content::Rcdata),
+            TokenSinkResult::RawData(RawKind::ScriptData) => {}
+            _ => self.text(from, self.at, Content::Raw),
+        }
+        true
+    }
+
+    /// Passes over what an element of [`KEPT_OUT`] holds; false when it is to be read after all.
+    fn keep_out(&mut self, start: usize, index: usize, tag: &Tag) -> bool {
+        let (name, nests) = &KEPT_OUT[index];
+        let is_shadow_root = |attribute: &Attribute| &*attribute.name.local == "shadowrootmode";
+        if self.unclosed[index] || tag.attrs.iter().any(is_shadow_root) {
+            return false;
+        }
+        if *nests && tag.self_closing {
+            return true;
+        }
+        let Some((end, after)) = element_end(self.source, self.at, name, *nests) else {
+            self.unclosed[index] = true;
+            return false;
+        };
+        // Forums serve whole threads to readers without scripts; most others an image.
+        if *name == local_name!("noscript") && end - self.at >= MIN_NOSCRIPT_BYTES {
+            return false;
+        }
+        let is_json = |tag: &[u8]| tag.windows(7).any(|w| w.eq_ignore_ascii_case(b"ld+json"));
+        if *name == local_name!("script") && is_json(&self.source[start..self.at]) {
+            self.json_ld.push((self.at, end));
+        }
+        self.at = after;
+        true
+    }
+
+    /// The tag at `start` and where it ends; None when it never does.
+    fn tag(&mut self, start: usize, is_end: bool) -> Option<(Tag, usize)> {
+        let name = start + 1 + usize::from(is_end);
+        let mut scan = TagScan::new(self.source, name);
+        let mut tag = Tag {
+            kind: if is_end {
+                TagKind::EndTag
+            } else {
+                TagKind::StartTag
+            },
+            name: self.names.get(&self.html[name..scan.at]),
+            self_closing: false,
+            attrs: Vec::new(),
+            had_duplicate_attributes: false,
+        };
+        let mut attribute_count = 0;
+        for (name, value) in scan.by_ref() {
+            attribute_count += 1;
+            let name = &self.html[name.0..name.1];
+            if is_end || attribute_count > MAX_ATTRIBUTES || !is_read(&tag.name, name) {
+                continue;
             }
-            return Some(Token::Start {
-                start,
-                end: cut.unwrap_or(end),
-                cut: cut.is_some(),
+            let name = self.names.get(name);
+            if tag.attrs.iter().all(|known| known.name.local != name) {
+                tag.attrs.push(Attribute {
+                    name: QualName::new(None, ns!(), name),
+                    value: self.attribute_value(value.0, value.1),
+                });
+            }
+        }
+        tag.self_closing = scan.is_self_closing;
+        Some((tag, scan.end?))
+    }
+
+    fn attribute_value(&self, start: usize, end: usize) -> StrTendril {
+        let (mut raw, mut value) = (&self.html[start..end], StrTendril::new());
+        if memchr(b'&', raw.as_bytes()).is_none() {
+            return self.part(start, end);
+        }
+        while let Some(at) = memchr(b'&', raw.as_bytes()) {
+            value.push_slice(&raw[..at]);
+            raw = &raw[at..];
+            match reference(raw, true) {
+                Some((text, len)) => {
+                    value.push_tendril(&text);
+                    raw = &raw[len..];
+                }
+                None => {
+                    value.push_char('&');
+                    raw = &raw[1..];
+                }
+            }
+        }
+        value.push_slice(raw);
+        value
+    }
+
+    fn text(&mut self, mut start: usize, end: usize, content: Content) {
+        let mut from = start;
+        while let Some(found) = memchr2(b'&', 0, &self.source[from..end]) {
+            let at = from + found;
+            let is_null = self.source[at] == 0;
+            let found = match content {
+                _ if is_null => Some((StrTendril::from_char(char::REPLACEMENT_CHARACTER), 1)),
+                Content::Raw => None,
+                _ => reference(&self.html[at..end], false),
+            };
+            let Some((text, len)) = found else {
+                from = at + 1;
+                continue;
+            };
+            self.verbatim(start, at);
+            start = at + len;
+            from = start;
+            self.builder.sink.expect(Text {
+                text: text.clone(),
+                start: at as u32,
+                end: start as u32,
+            });
+            self.feed(match content {
+                Content::Data if is_null => Token::NullCharacterToken,
+                _ => Token::CharacterTokens(text),
             });
         }
+        self.verbatim(start, end);
     }
-}
 
-impl Scanner<'_> {
-    fn opens_markup(&self, at: usize) -> bool {
-        match (self.source.get(at + 1), self.source.get(at + 2)) {
-            (Some(b'!' | b'?'), _) => true,
-            (Some(b'/'), Some(byte)) => byte.is_ascii_alphabetic(),
-            (Some(byte), _) => byte.is_ascii_alphabetic(),
-            _ => false,
+    /// Feeds text as it stands.
+    fn verbatim(&mut self, start: usize, end: usize) {
+        if start < end {
+            let text = self.part(start, end);
+            self.builder.sink.expect(Text {
+                text: text.clone(),
+                start: start as u32,
+                end: end as u32,
+            });
+            self.feed(Token::CharacterTokens(text));
         }
     }
+
+    fn part(&self, start: usize, end: usize) -> StrTendril {
+        self.whole.subtendril(start as u32, (end - start) as u32)
+    }
+
+    fn feed(&self, token: Token) {
+        let _ = self.builder.process_token(token, 1);
+    }
+
+    fn feed_tag(&self, tag: Tag) -> TokenSinkResult<&'s Node<'s>> {
+        let result = self.builder.process_token(Token::TagToken(tag), 1);
+        self.builder.sink.forget_runs();
+        result
+    }
 }
 
-/// Elements that hold no content for a reader, and whether they can hold themselves.
-const KEPT_OUT: [(&[u8], bool); 8] = [
-    (b"script", false),
-    (b"style", false),
-    (b"svg", true),
-    (b"noscript", false),
-    (b"template", true),
-    (b"iframe", false),
-    (b"noembed", false),
-    (b"noframes", false),
-];
+/// How text is read: with tags and character references, without tags, or as it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Data,
+    Rcdata,
+    Raw,
+}
 
-fn contains_ignore_case(text: &[u8], lowercase: &[u8]) -> bool {
-    text.windows(lowercase.len())
-        .any(|window| window.eq_ignore_ascii_case(lowercase))
+/// Names already looked up, each where a new one of its kind would be: interning hashes the slow way.
+struct Names(Vec<LocalName>);
+
+impl Default for Names {
+    fn default() -> Names {
+        Names(vec![local_name!(""); 256])
+    }
+}
+
+impl Names {
+    /// The name in lower case; it is not empty.
+    fn get(&mut self, name: &str) -> LocalName {
+        let bytes = name.as_bytes();
+        let letter = |byte: u8| usize::from(byte | 0x20);
+        let (first, last) = (letter(bytes[0]), letter(bytes[bytes.len() - 1]));
+        let known = &mut self.0[(first * 5 + last * 3 + bytes.len() * 31) % 256];
+        if !(**known).eq_ignore_ascii_case(name) {
+            *known = LocalName::from(name.to_ascii_lowercase());
+        }
+        known.clone()
+    }
+}
+
+/// Whether somebody asks for the attribute: most are told apart by no one, and half of a tag.
+fn is_read(tag: &LocalName, attribute: &str) -> bool {
+    match *tag {
+        // What the page says of itself.
+        local_name!("html")
+        | local_name!("meta")
+        | local_name!("link")
+        | local_name!("time")
+        // What the tree builder reads, or compares to see whether formatting repeats.
+        | local_name!("input")
+        | local_name!("template")
+        | local_name!("b")
+        | local_name!("big")
+        | local_name!("code")
+        | local_name!("em")
+        | local_name!("font")
+        | local_name!("i")
+        | local_name!("nobr")
+        | local_name!("s")
+        | local_name!("small")
+        | local_name!("strike")
+        | local_name!("strong")
+        | local_name!("tt")
+        | local_name!("u") => true,
+        _ => ATTRIBUTES.iter().any(|read| read.eq_ignore_ascii_case(attribute)),
+    }
+}
+
+/// Goes through the attributes of a tag: byte ranges of each one's name and value.
+struct TagScan<'h> {
+    source: &'h [u8],
+    at: usize,
+    is_self_closing: bool,
+    /// Behind the tag's `>`, once that is found.
+    end: Option<usize>,
+}
+
+impl<'h> TagScan<'h> {
+    /// From the tag's name on; leaves `at` behind it.
+    fn new(source: &'h [u8], name: usize) -> TagScan<'h> {
+        let mut scan = TagScan {
+            source,
+            at: name,
+            is_self_closing: false,
+            end: None,
+        };
+        scan.skip_to(|byte| is_space(byte) || matches!(byte, b'/' | b'>'));
+        scan
+    }
+
+    fn skip_to(&mut self, stop: impl Fn(u8) -> bool) {
+        let rest = &self.source[self.at..];
+        self.at += rest
+            .iter()
+            .position(|byte| stop(*byte))
+            .unwrap_or(rest.len());
+    }
+}
+
+impl Iterator for TagScan<'_> {
+    type Item = ((usize, usize), (usize, usize));
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            self.skip_to(|byte| !is_space(byte));
+            match *self.source.get(self.at)? {
+                b'>' => {
+                    self.end = Some(self.at + 1);
+                    return None;
+                }
+                b'/' => {
+                    self.at += 1;
+                    self.is_self_closing = self.source.get(self.at) == Some(&b'>');
+                }
+                _ => break,
+            }
+        }
+        let start = self.at;
+        // A name may start with `=`, and holds anything but these.
+        self.at += 1;
+        self.skip_to(|byte| is_space(byte) || matches!(byte, b'/' | b'>' | b'='));
+        let name = (start, self.at);
+        self.skip_to(|byte| !is_space(byte));
+        if self.source.get(self.at) != Some(&b'=') {
+            return Some((name, (self.at, self.at)));
+        }
+        self.at += 1;
+        self.skip_to(|byte| !is_space(byte));
+        let start = self.at;
+        if let quote @ (b'"' | b'\'') = *self.source.get(start)? {
+            let end = start + 1 + memchr(quote, &self.source[start + 1..])?;
+            self.at = end + 1;
+            return Some((name, (start + 1, end)));
+        }
+        self.skip_to(|byte| is_space(byte) || byte == b'>');
+        Some((name, (start, self.at)))
+    }
+}
+
+/// White space inside a tag.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | b'\x0c')
+}
+
+/// What the character reference at the start of `text`, a `&`, stands for, and its length.
+fn reference(text: &str, in_attribute: bool) -> Option<(StrTendril, usize)> {
+    /// The longest name there is, and the longest that needs no semicolon.
+    const LONGEST: (usize, usize) = (31, 6);
+    let bytes = text.as_bytes();
+    let count = |from: usize, is_part: fn(&u8) -> bool| {
+        from + bytes[from..]
+            .iter()
+            .take_while(|byte| is_part(byte))
+            .count()
+    };
+    if bytes.get(1) == Some(&b'#') {
+        let is_hex = matches!(bytes.get(2), Some(b'x' | b'X'));
+        let (start, radix) = if is_hex { (3, 16) } else { (2, 10) };
+        let end = match is_hex {
+            true => count(start, u8::is_ascii_hexdigit),
+            false => count(start, u8::is_ascii_digit),
+        };
+        if end == start {
+            return None;
+        }
+        let number = u32::from_str_radix(&text[start..end], radix).unwrap_or(u32::MAX);
+        let c = match number {
+            0 => None,
+            0x80..=0x9f => C1_REPLACEMENTS[number as usize - 0x80].or(char::from_u32(number)),
+            _ => char::from_u32(number),
+        };
+        let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+        let is_closed = bytes.get(end) == Some(&b';');
+        return Some((StrTendril::from_char(c), end + usize::from(is_closed)));
+    }
+    let name = &bytes[1..bytes.len().min(LONGEST.0 + 2)];
+    let end = 1 + name
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let closed = (bytes.get(end) == Some(&b';')).then_some(end + 1);
+    let open = (2..=end.min(LONGEST.1 + 1)).rev();
+    for end in closed.into_iter().chain(open) {
+        let Some(&(first, second)) = NAMED_ENTITIES.get(&text[1..end]) else {
+            continue;
+        };
+        // The table also holds the beginnings of names.
+        let Some(first) = char::from_u32(first).filter(|first| *first != '\0') else {
+            continue;
+        };
+        let is_parameter = |next: &u8| *next == b'=' || next.is_ascii_alphanumeric();
+        if in_attribute && bytes[end - 1] != b';' && bytes.get(end).is_some_and(is_parameter) {
+            return None;
+        }
+        let mut text = StrTendril::from_char(first);
+        if let Some(second) = char::from_u32(second).filter(|second| *second != '\0') {
+            text.push_char(second);
+        }
+        return Some((text, end));
+    }
+    None
+}
+
+/// What stands between `<!doctype` and `>`: it decides between the standard's and the old table rules.
+fn doctype(text: &str) -> Doctype {
+    /// A quoted string at the start of `text`; what is not closed runs to the end.
+    fn quoted(text: &mut &str) -> Option<StrTendril> {
+        let trimmed = text.trim_ascii_start();
+        let quote = trimmed.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (value, rest) = trimmed[1..]
+            .split_once(quote)
+            .unwrap_or((&trimmed[1..], ""));
+        *text = rest;
+        Some(StrTendril::from(value))
+    }
+    let text = text.trim_ascii_start();
+    let name_end = text
+        .find(|c: char| c.is_ascii_whitespace())
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at(name_end);
+    let rest = rest.trim_ascii_start();
+    let (keyword, mut ids) = rest.split_at_checked(6).unwrap_or(("", rest));
+    let mut public_id = None;
+    if keyword.eq_ignore_ascii_case("public") {
+        public_id = quoted(&mut ids);
+    }
+    let system_id = match keyword.eq_ignore_ascii_case("system") || public_id.is_some() {
+        true => quoted(&mut ids),
+        false => None,
+    };
+    Doctype {
+        name: (!name.is_empty()).then(|| StrTendril::from(name.to_ascii_lowercase())),
+        force_quirks: name.is_empty()
+            || !rest.is_empty() && public_id.is_none() && system_id.is_none(),
+        public_id,
+        system_id,
+    }
 }
 
 /// The end of a comment that starts at `start`.
@@ -537,71 +610,8 @@ fn comment_end(source: &[u8], start: usize) -> usize {
     source.len()
 }
 
-/// The end of the tag at `start`, and where to cut it when it has too many attributes.
-fn tag_end(source: &[u8], start: usize) -> (usize, Option<usize>) {
-    let mut at = start + 1;
-    let (mut attribute_count, mut cut) = (0, None);
-    while at < source.len()
-        && !source[at].is_ascii_whitespace()
-        && !matches!(source[at], b'>' | b'/')
-    {
-        at += 1;
-    }
-    if source[start + 1] == b'/' {
-        at = start + 2;
-    }
-    while at < source.len() {
-        match source[at] {
-            b'>' => return (at + 1, cut),
-            byte if byte.is_ascii_whitespace() || byte == b'/' => at += 1,
-            _ => {
-                attribute_count += 1;
-                if attribute_count > MAX_ATTRIBUTES && cut.is_none() {
-                    cut = Some(at);
-                }
-                // A name may start with `=`, and holds anything but these.
-                at += 1;
-                while at < source.len()
-                    && !source[at].is_ascii_whitespace()
-                    && !matches!(source[at], b'>' | b'/' | b'=')
-                {
-                    at += 1;
-                }
-                let value = at
-                    + source[at..]
-                        .iter()
-                        .take_while(|b| b.is_ascii_whitespace())
-                        .count();
-                if source.get(value) != Some(&b'=') {
-                    continue;
-                }
-                at = value + 1;
-                at += source[at..]
-                    .iter()
-                    .take_while(|b| b.is_ascii_whitespace())
-                    .count();
-                match source.get(at) {
-                    Some(&quote @ (b'"' | b'\'')) => {
-                        let close = memchr(quote, &source[at + 1..]);
-                        at = close.map_or(source.len(), |close| at + close + 2);
-                    }
-                    _ => {
-                        while at < source.len()
-                            && !source[at].is_ascii_whitespace()
-                            && source[at] != b'>'
-                        {
-                            at += 1;
-                        }
-                    }
-                }
-            }
-        }
-    }
-    (source.len(), cut)
-}
-
 /// Where the content of the element `name` ends and where its end tag does; None when it never does.
-fn element_end(source: &[u8], from: usize, name: &[u8], nests: bool) -> Option<(usize, usize)> {
+fn element_end(source: &[u8], from: usize, name: &str, nests: bool) -> Option<(usize, usize)> {
     let (mut at, mut depth) = (from, 1);
     loop {
         let found = at + memchr(b'<', &source[at..])?;
@@ -611,7 +621,7 @@ fn element_end(source: &[u8], from: usize, name: &[u8], nests: bool) -> Option<(
         at = found + 1;
         let is_named = source
             .get(name_start..name_end)
-            .is_some_and(|n| n.eq_ignore_ascii_case(name))
+            .is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
             && source
                 .get(name_end)
                 .is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'));
@@ -625,11 +635,10 @@ fn element_end(source: &[u8], from: usize, name: &[u8], nests: bool) -> Option<(
                 return Some((found, name_end + after + 1));
             }
         } else if nests {
-            let (end, _) = tag_end(source, found);
-            if source[end - 2] != b'/' {
-                depth += 1;
-            }
-            at = end;
+            let mut scan = TagScan::new(source, name_start);
+            scan.by_ref().for_each(drop);
+            depth += usize::from(!scan.is_self_closing);
+            at = scan.end?;
         }
     }
 }

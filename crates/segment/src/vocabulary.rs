@@ -34,7 +34,6 @@ pub const CART: Hints = 1 << 27;
 pub const TAGS: Hints = 1 << 28;
 pub const BANNER: Hints = 1 << 29;
 
-/// Sorted, for binary search.
 const WORDS: &[(&str, Hints)] = &[
     ("about", BIO),
     ("abstract", TITLE),
@@ -400,27 +399,74 @@ const WORDS: &[(&str, Hints)] = &[
 
 const MAX_WORD: usize = 18;
 
+/// Twice as many slots as words and more, so that hardly any two want the same.
+const SLOTS: usize = 1024;
+const NO_WORD: u16 = u16::MAX;
+
+/// Where in [`WORDS`] a word stands, by its hash; a taken slot sends on to the next.
+static SLOT_WORDS: [u16; SLOTS] = {
+    let mut slots = [NO_WORD; SLOTS];
+    let mut index = 0;
+    while index < WORDS.len() {
+        let word = WORDS[index].0.as_bytes();
+        let (mut hash, mut at) = (HASH_START, 0);
+        while at < word.len() {
+            hash = hash_step(hash, word[at]);
+            at += 1;
+        }
+        let mut slot = slot_of(hash);
+        while slots[slot] != NO_WORD {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = index as u16;
+        index += 1;
+    }
+    slots
+};
+
+/// FNV-1a.
+const HASH_START: u32 = 0x811c_9dc5;
+
+const fn hash_step(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte as u32).wrapping_mul(0x0100_0193)
+}
+
+const fn slot_of(hash: u32) -> usize {
+    (hash ^ (hash >> 16)) as usize % SLOTS
+}
+
+fn hints_of(word: &[u8], hash: u32) -> Hints {
+    let mut slot = slot_of(hash);
+    while let Some((known, hints)) = WORDS.get(usize::from(SLOT_WORDS[slot])) {
+        if known.as_bytes() == word {
+            return *hints;
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+    0
+}
+
 /// What the words of one attribute value say. Words end at anything but letters and at a capital
 /// after a small letter, so `related-posts`, `relatedPosts` and `related_posts2` read alike.
 pub fn hints(value: &str) -> Hints {
     let mut hints = 0;
     let mut word = [0u8; MAX_WORD];
-    let mut len = 0;
+    let (mut len, mut hash) = (0, HASH_START);
     let mut before = 0u8;
     for &byte in value.as_bytes().iter().take(2048).chain(b" ") {
         let is_letter = byte.is_ascii_alphabetic();
         if !is_letter || (byte.is_ascii_uppercase() && before.is_ascii_lowercase()) {
-            if (2..=MAX_WORD).contains(&len)
-                && let Ok(found) = WORDS.binary_search_by(|(w, _)| w.as_bytes().cmp(&word[..len]))
-            {
-                hints |= WORDS[found].1;
+            if (2..=MAX_WORD).contains(&len) {
+                hints |= hints_of(&word[..len], hash);
             }
-            len = 0;
+            (len, hash) = (0, HASH_START);
         }
         if is_letter {
+            let small = byte.to_ascii_lowercase();
             if len < MAX_WORD {
-                word[len] = byte.to_ascii_lowercase();
+                word[len] = small;
             }
+            hash = hash_step(hash, small);
             len += 1;
         }
         before = byte;
@@ -430,7 +476,8 @@ pub fn hints(value: &str) -> Hints {
 
 /// Scripts that write without spaces: Han, kana, Thai, Lao, Khmer, Burmese.
 pub fn is_dense_script(c: char) -> bool {
-    matches!(c,
+    c >= '\u{0e00}'
+        && matches!(c,
         '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')

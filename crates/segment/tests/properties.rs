@@ -1,5 +1,7 @@
 //! What holds for every page there is.
 
+use pageperfect_segment::source::Source;
+use pageperfect_segment::tree::{Data, Node};
 use pageperfect_segment::{Options, Page, segment, segment_with};
 use proptest::prelude::*;
 
@@ -9,6 +11,16 @@ fn html() -> impl Strategy<Value = String> {
         "[a-zA-Zéß水जx.,!? ]{1,12}",
         Just("&amp;".to_owned()),
         Just("&nosuch;&lt".to_owned()),
+        prop::sample::select(vec![
+            "&notit;",
+            "&#x80;&#0;&#13",
+            "&#xD800;&#99999999999;&#x;&#",
+            "&NotEqualTilde;",
+            "&ampamp;&am",
+            "&CounterClockwiseContourIntegral;",
+            "&nbsp"
+        ])
+        .prop_map(str::to_owned),
         Just("\u{200b}\u{ad}\r\n\t".to_owned()),
         Just("𝄞 \u{0}".to_owned()),
         "[ -~]{0,8}",
@@ -54,6 +66,18 @@ fn html() -> impl Strategy<Value = String> {
         "body",
         "html",
         "x-y",
+        "MATH",
+        "mi",
+        "font",
+        "i",
+        "input",
+        "frameset",
+        "plaintext",
+        "xmp",
+        "th\u{e9}",
+        "caption",
+        "colgroup",
+        "hr",
     ]);
     let attribute = prop::sample::select(vec![
         "",
@@ -65,6 +89,8 @@ fn html() -> impl Strategy<Value = String> {
         " href=\"/x>y\"",
         " a=<b",
         " /",
+        " class=a&lt;b&ltc&lt=&amp; ID='&copy;'",
+        " =x class id=1 id=2/",
     ]);
     let piece = prop_oneof![
         4 => word,
@@ -99,6 +125,53 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// The tree as a browser would make it, in words: what is kept out of ours must not be in `html`.
+fn standard_tree(html: &str) -> String {
+    let mut out = String::new();
+    let page = scraper::Html::parse_document(html);
+    for edge in page.tree.root().traverse() {
+        match edge {
+            ego_tree::iter::Edge::Open(node) => match node.value() {
+                scraper::Node::Text(text) => out += text,
+                scraper::Node::Element(element) => {
+                    out += &format!(
+                        "<{} {:?} {:?}>",
+                        element.name(),
+                        element.attr("id"),
+                        element.attr("class")
+                    );
+                }
+                _ => {}
+            },
+            ego_tree::iter::Edge::Close(node) if node.value().is_element() => out += "</>",
+            _ => {}
+        }
+    }
+    out
+}
+
+fn our_tree<'s>(node: &'s Node<'s>, out: &mut String) {
+    let mut next = node.first_child();
+    while let Some(child) = next {
+        match &child.data {
+            Data::Document => {}
+            Data::Text(text) => *out += &text.text,
+            Data::Element { name, .. } => {
+                let attribute = |name: &str| child.attribute(name).map(String::from);
+                *out += &format!(
+                    "<{} {:?} {:?}>",
+                    &*name.local,
+                    attribute("id"),
+                    attribute("class")
+                );
+                our_tree(child, out);
+                *out += "</>";
+            }
+        }
+        next = child.next();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -128,6 +201,24 @@ proptest! {
             let slice: Vec<&str> = slice.split_whitespace().collect();
             prop_assert_eq!(slice.join(" "), &*segment.text);
         }
+    }
+
+    #[test]
+    fn the_tree_is_the_standards(html in html(), doctype in prop::sample::select(vec![
+        "", "<!doctype html>", "<!DOCTYPE html SYSTEM 'about:legacy-compat'>", "<!doctype>", "<!doctype html public>",
+        "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">",
+        "<!DOCTYPE html PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\" \"http://www.w3.org/TR/html4/loose.dtd\">",
+    ])) {
+        let mut html = doctype.to_owned() + &html;
+        for kept_out in ["<script", "<style", "<svg", "<noscript", "<template"] {
+            html = html.replace(kept_out, "<span");
+        }
+        let arena = typed_arena::Arena::new();
+        let mut ours = String::new();
+        our_tree(Source::parse(&html, &arena).document, &mut ours);
+        // Line ends are read as they stand, and become one kind only in the segments.
+        let on_one_line = |tree: &str| tree.replace(['\r', '\n'], "");
+        prop_assert_eq!(on_one_line(&ours), on_one_line(&standard_tree(&html)));
     }
 
     #[test]
