@@ -211,6 +211,13 @@ begin
   when 'gap_analysis' then
     select k.model, k.dimensions into v_model, v_dimensions
     from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
+    if exists (
+      select 1 from public.page_embeddings as e
+      where e.page_id = v_job.page_id and (e.model, e.dimensions) is distinct from (v_model, v_dimensions)
+    ) and v_model is not null then
+      -- A job with another model is at work on the page; its clusters come next.
+      raise exception 'page % has segments and clusters of different embedding models', v_job.page_id using errcode = '55000';
+    end if;
     return jsonb_build_object(
       'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
       'top', coalesce((v_parameters ->> 'top')::integer, 10),
@@ -271,6 +278,24 @@ as $$
   select case when jsonb_typeof(p_output -> 'usage') = 'object' then jsonb_build_object(
     'usage', coalesce(p_lease.message -> 'payload' -> 'usage', '{}'::jsonb)
       || jsonb_build_object(p_lease.stage, p_output -> 'usage')) else '{}'::jsonb end;
+$$;
+
+-- Sends a job back to an earlier stage, in place of the commit of the leased one, which begins anew when its turn comes.
+create or replace function pipeline.go_back(p_lease pipeline.lease, p_stage text, p_message text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pipeline.delete_message(p_lease.queue, p_lease.msg_id);
+  delete from pipeline.job_stages as s
+  where s.pipeline = p_lease.pipeline and s.job_id = p_lease.job_id and s.stage = p_lease.stage;
+  perform pipeline.log_event(p_lease.pipeline, p_lease.job_id, p_lease.stage, 'sent_back', p_message,
+    jsonb_build_object('msg_id', p_lease.msg_id, 'to', p_stage));
+  perform pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, p_stage, (p_lease.message -> 'payload') - 'progress',
+    coalesce((p_lease.message ->> 'priority')::integer, 0));
+  return jsonb_build_object('status', 'committed', 'job_id', p_lease.job_id, 'next_stage', p_stage);
+end;
 $$;
 
 -- The lease of a commit, refused when it is some other stage's. Locks the page, so that two jobs on one page
@@ -438,6 +463,13 @@ begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
+  if exists (
+    select 1 from public.page_embeddings as e
+    where e.page_id = v_lease.page_id
+      and (e.model, e.dimensions) is distinct from (p_output ->> 'model', (p_output ->> 'dimensions')::integer)
+  ) then
+    return pipeline.go_back(v_lease, 'segment_embed', format('the embedding model became %s', p_output ->> 'model'));
+  end if;
   delete from public.keyword_clusters where page_id = v_lease.page_id;
   insert into public.keyword_clusters (
     page_id, job_id, cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion,
@@ -585,7 +617,9 @@ as $$
       'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
       'dimensions', (select e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1)),
     'draft_skipped', p_payload -> 'draft_skipped',
-    'usage', coalesce(p_payload -> 'usage', '{}'::jsonb));
+    'usage', coalesce(p_payload -> 'usage', '{}'::jsonb),
+    'costs', (select coalesce(jsonb_agg(to_jsonb(u) - 'pipeline' - 'job_id' - 'created_at' order by u.created_at, u.stage), '[]'::jsonb)
+      from public.model_usage as u where u.job_id = p_job_id));
 $$;
 
 -- The report of a job at any moment of its life.

@@ -73,3 +73,17 @@ where e.stage is not null and e.created_at > now() - interval '7 days'
 group by 1, 2
 order by 1 desc, 2;
 comment on view public.v_pageperfect_throughput is 'Per hour and stage: completions, retries, losses, duration';
+
+create or replace view public.v_pageperfect_costs
+with (security_invoker = true)
+as
+select date_trunc('day', u.created_at)::date as day, j.url, u.stage, u.provider, u.model,
+  count(distinct u.job_id) as job_count, sum(u.call_count) as call_count,
+  sum(u.input_tokens) as input_tokens, sum(u.output_tokens) as output_tokens,
+  sum(u.cost_usd) as cost_usd, count(*) filter (where u.cost_usd is null) as unpriced_count
+from public.model_usage as u
+join public.pageperfect_jobs as j on j.id = u.job_id
+group by 1, 2, 3, 4, 5
+order by 1 desc, 2, 3;
+comment on view public.v_pageperfect_costs is
+  'Per day, page, stage and model: tokens and dollars; unpriced_count rows have no price and are missing from cost_usd';

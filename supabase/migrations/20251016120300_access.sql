@@ -16,7 +16,8 @@ begin
       union
       select format('public.%I', t.name)::regclass
       from unnest(array['pages', 'crawl_jobs', 'page_embeddings', 'gsc_page_query', 'keyword_clusters',
-        'rewrite_recommendations', 'rewrite_drafts', 'embedding_cache']) as t (name)
+        'rewrite_recommendations', 'rewrite_drafts', 'embedding_cache',
+        'model_limits', 'model_prices', 'model_usage']) as t (name)
     )
     select c.oid::regclass as name, c.relkind
     from pg_class as c
@@ -49,6 +50,7 @@ begin
       'create_pageperfect_job', 'get_stage_input', 'stage_vectors', 'get_pageperfect_report',
       'commit_submit_crawl', 'commit_wait_crawl', 'commit_segment_embed', 'commit_keyword_clustering',
       'commit_gap_analysis', 'commit_rewrite_draft',
+      'begin_model_call', 'end_model_call', 'model_metrics',
       'claim_crawl_jobs', 'complete_crawl', 'fail_crawl', 'pending_crawl_count', 'prune_crawls')))
   loop
     execute format('revoke execute on function %s from public, anon, authenticated', v.signature);
@@ -71,7 +73,7 @@ declare
   v_view text;
 begin
   foreach v_view in array array['v_pageperfect_job_status', 'v_pageperfect_backlog', 'v_pageperfect_in_flight',
-    'v_pageperfect_failures', 'v_pageperfect_throughput'] loop
+    'v_pageperfect_failures', 'v_pageperfect_throughput', 'v_pageperfect_costs'] loop
     execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_view);
     execute format('grant select on public.%I to service_role', v_view);
   end loop;
