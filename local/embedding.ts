@@ -90,12 +90,13 @@ export class OfflineModel {
     });
   }
 
-  /** The text's unit vector, cut to `dimensions` and normalised again, and its token count. */
+  /** The unit vector of a text's first tokens, cut to `dimensions` and normalised again, and the number of tokens. */
   embed(
     text: string,
     dimensions = offlineDimensions,
+    maxTokens = Infinity,
   ): { vector: Float32Array; tokenCount: number } {
-    const ids = this.tokenize(text);
+    const ids = this.tokenize(text).slice(0, maxTokens);
     const vector = new Float32Array(dimensions);
     for (const id of ids) {
       const row = id * offlineDimensions;

@@ -2,6 +2,7 @@
 // `./pageperfect up` keeps one with lasting data; tests start their own on free ports.
 
 import postgres, { type Sql } from "npm:postgres@3.4.9";
+import { readEnv } from "../functions/_shared/env.ts";
 import { offlineDimensions, offlineModel } from "./embedding.ts";
 import { FunctionHost } from "./functions.ts";
 import { createGateway, createKeys, type Keys, signJwt } from "./gateway.ts";
@@ -16,7 +17,7 @@ import {
 } from "./postgres.ts";
 import { identify, isAlive, type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
 import { RestApi, restOptions } from "./rest.ts";
-import { type Call, type Fault, Standins } from "./standins.ts";
+import { type Api, type Call, type Fault, Standins } from "./standins.ts";
 import { startTicker, type TickerOptions } from "./ticker.ts";
 
 export interface StackOptions {
@@ -56,8 +57,8 @@ export interface StackInfo extends Keys {
   adminDbUrl: string;
   standinUrl: string;
   logsDir: string;
-  /** APIs that are real and not stand-ins: "openai", "anthropic", "scraperapi". */
-  realApis: string[];
+  /** APIs that are real and not stand-ins. */
+  realApis: RealApi[];
   embedding: { model: string; dimensions: number };
   supervisor: ProcessId;
 }
@@ -74,6 +75,7 @@ export interface Stack extends RunningStack {
   /** Makes outside APIs fail, and tells what they were asked. */
   standins: {
     fail(fault: Fault): void;
+    limit(api: Api, calls: number, seconds: number): void;
     reset(): void;
     readonly calls: Call[];
   };
@@ -84,9 +86,6 @@ export interface Stack extends RunningStack {
   userToken(userId: string, claims?: Record<string, unknown>): string;
 }
 
-/** Embeddings of the hosted default, used when the real OpenAI API is. */
-const openai = { model: "text-embedding-3-small", dimensions: 1536 };
-
 /** Variables of our own environment that every function gets: what a process needs to run at all. */
 const systemVariables = ["PATH", "HOME", "TMPDIR", "LANG", "DENO_DIR", "DENO_TLS_CA_STORE"].concat(
   ["SSL_CERT_FILE", "SSL_CERT_DIR", "NPM_CONFIG_REGISTRY"],
@@ -94,7 +93,16 @@ const systemVariables = ["PATH", "HOME", "TMPDIR", "LANG", "DENO_DIR", "DENO_TLS
 );
 
 /** The user's own settings; tests run without them. */
-const settings = ["PAGEPERFECT_QUEUE_VISIBILITY", "DRAFT_PROVIDER", "ANTHROPIC_DRAFT_MODEL"];
+const settings = [
+  "PAGEPERFECT_QUEUE_VISIBILITY",
+  ...["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_EMBEDDING_MODEL", "OPENAI_EMBEDDING_DIMENSIONS"],
+  ...["EMBEDDING_PROVIDER", "EMBEDDING_API_KEY", "EMBEDDING_BASE_URL", "EMBEDDING_BATCH_SIZE"],
+  ...["DRAFT_PROVIDER", "DRAFT_API_KEY", "DRAFT_BASE_URL", "OPENAI_DRAFT_MODEL"],
+  ...["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_DRAFT_MODEL"],
+  ...["SCRAPER_API_KEY", "SCRAPER_API_BASE_URL"],
+];
+
+export type RealApi = "embeddings" | "drafts" | "scraperapi";
 
 /** Starts a stack; what was started is stopped again when something fails on the way. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -164,6 +172,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     cleanups.push(() => restSql.end({ timeout: 2 }));
     const rest = new RestApi(restSql);
     const outside = outsideApis(options.realApis ?? lasting, standinUrl);
+    const functionEnv = (): Record<string, string> => ({
+      ...fromEnvironment(systemVariables),
+      ...outside.env,
+      SUPABASE_URL: apiUrl,
+      SUPABASE_DB_URL: db.url,
+      SUPABASE_ANON_KEY: keys.anonKey,
+      SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
+      SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
+      SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
+      PAGEPERFECT_ALLOWED_HOSTS: [
+        new URL(standinUrl).host,
+        Deno.env.get("PAGEPERFECT_ALLOWED_HOSTS") ?? "",
+      ].filter((part) => part !== "").join(","),
+      ...options.env,
+    });
     const functions = new FunctionHost({
       projectDir,
       logsDir,
@@ -171,21 +194,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       deno: options.deno ??
         (Deno.env.get("PAGEPERFECT_FUNCTIONS_DENO") === "2.1" ? "2.1" : "newest"),
       preload: options.preload,
-      env: () => ({
-        ...fromEnvironment(systemVariables),
-        ...outside.env,
-        SUPABASE_URL: apiUrl,
-        SUPABASE_DB_URL: db.url,
-        SUPABASE_ANON_KEY: keys.anonKey,
-        SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
-        SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
-        SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
-        PAGEPERFECT_ALLOWED_HOSTS: [
-          new URL(standinUrl).host,
-          Deno.env.get("PAGEPERFECT_ALLOWED_HOSTS") ?? "",
-        ].filter((part) => part !== "").join(","),
-        ...options.env,
-      }),
+      env: functionEnv,
     });
     const gateway = serve(ports.api, createGateway({ keys, rest, functions }));
     // Functions first, so that requests in flight end and the server can shut down.
@@ -200,6 +209,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       cleanups.push(() => ticker.stop());
     }
 
+    const { model, dimensions } = readEnv([], (name) => functionEnv()[name]).embedding;
     const info: StackInfo = {
       ...keys,
       apiUrl,
@@ -208,7 +218,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       standinUrl,
       logsDir,
       realApis: outside.real,
-      embedding: outside.embedding,
+      embedding: { model, dimensions },
       supervisor: identify(Deno.pid, "supervisor"),
     };
     await Deno.writeTextFile(`${home}/stack.json`, JSON.stringify(info, null, 2), { mode: 0o600 });
@@ -382,50 +392,32 @@ function fromEnvironment(names: string[]): Record<string, string> {
   return found;
 }
 
-/** Which outside APIs are real, and how the functions reach each. */
+/** Which outside APIs are real, and how the functions reach each: a stand-in takes the part of what is not set. */
 function outsideApis(allowReal: boolean, standinUrl: string) {
-  const real: string[] = [];
   const env = allowReal ? fromEnvironment(settings) : {};
-  let embedding = { model: offlineModel, dimensions: offlineDimensions };
-  const use = (name: string, key: string, extra: string[], standin: Record<string, string>) => {
-    if (allowReal && Deno.env.get(key)) {
-      real.push(name);
-      Object.assign(env, fromEnvironment([key, ...extra]));
-      return true;
-    }
-    Object.assign(env, standin);
-    return false;
+  const real: RealApi[] = [];
+  const use = (name: RealApi, signs: string[], standin: Record<string, string>) => {
+    if (signs.some((sign) => env[sign])) real.push(name);
+    else Object.assign(env, standin);
   };
-  const standinKey = "stand-in";
-  const openaiSettings = [
-    "OPENAI_BASE_URL",
-    "OPENAI_EMBEDDING_MODEL",
-    "OPENAI_EMBEDDING_DIMENSIONS",
-  ];
-  if (
-    use("openai", "OPENAI_API_KEY", openaiSettings, {
-      OPENAI_API_KEY: standinKey,
-      OPENAI_BASE_URL: `${standinUrl}/v1`,
+  const openai = ["OPENAI_API_KEY", "OPENAI_BASE_URL"];
+  if (env.EMBEDDING_PROVIDER !== "supabase") { // which has a stand-in of its own, see standin_session.ts
+    use("embeddings", [...openai, "EMBEDDING_BASE_URL"], {
+      EMBEDDING_BASE_URL: `${standinUrl}/v1`,
+      EMBEDDING_API_KEY: "stand-in",
       OPENAI_EMBEDDING_MODEL: offlineModel,
       OPENAI_EMBEDDING_DIMENSIONS: String(offlineDimensions),
-      OPENAI_DRAFT_MODEL: "offline-outline",
-    })
-  ) {
-    embedding = {
-      model: env.OPENAI_EMBEDDING_MODEL || openai.model,
-      dimensions: Number(env.OPENAI_EMBEDDING_DIMENSIONS || openai.dimensions),
-    };
+    });
   }
-  // Drafts come from the stand-in unless there is a key of either.
-  const anthropic = use("anthropic", "ANTHROPIC_API_KEY", ["ANTHROPIC_BASE_URL"], {
+  use("drafts", [...openai, "DRAFT_BASE_URL", "ANTHROPIC_API_KEY"], {
+    DRAFT_BASE_URL: `${standinUrl}/v1`,
+    DRAFT_API_KEY: "stand-in",
+    OPENAI_DRAFT_MODEL: "offline-outline",
     ANTHROPIC_BASE_URL: standinUrl,
   });
-  if (anthropic && !real.includes("openai")) env.DRAFT_PROVIDER ??= "anthropic";
   // Without a key the crawler fetches pages itself.
-  use("scraperapi", "SCRAPER_API_KEY", ["SCRAPER_API_BASE_URL"], {
-    SCRAPER_API_BASE_URL: `${standinUrl}/scraper`,
-  });
-  return { real, env, embedding };
+  use("scraperapi", ["SCRAPER_API_KEY"], { SCRAPER_API_BASE_URL: `${standinUrl}/scraper` });
+  return { real, env: { ...env, PAGEPERFECT_STANDIN_URL: standinUrl } };
 }
 
 /** Tells the database where the functions are and with which key to ring them, where it asks. */

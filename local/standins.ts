@@ -1,12 +1,14 @@
 // Stand-ins for the outside HTTP APIs, in their wire formats: OpenAI (/v1/embeddings,
-// /v1/chat/completions), Anthropic (/v1/messages) and ScraperAPI (/scraper/?api_key=…&url=…), and
-// the files that `serveFile` offers to the crawler. Tests tell them to fail through `fail` or
-// POST /control/faults.
+// /v1/chat/completions), the same as Ollama serves it (/ollama/v1/…: no key, numbers only, no rate limit),
+// Anthropic (/v1/messages), ScraperAPI (/scraper/?api_key=…&url=…), the model that Edge Functions have built
+// in (/session, see standin_session.ts), and the files that `serveFile` offers to the crawler. Tests tell them
+// to fail through `fail` or POST /control/faults, and to keep a rate limit through `limit`.
 
 import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
 import { writeDraft } from "./standin_draft.ts";
+import { RateLimiter } from "./standin_limits.ts";
 
-export type Api = "embeddings" | "chat" | "messages" | "scraper" | "files";
+export type Api = "embeddings" | "chat" | "messages" | "session" | "scraper" | "files";
 
 /** How the next `count` answers of an API go wrong. */
 export interface Fault {
@@ -45,6 +47,16 @@ class ApiError extends Error {
   }
 }
 
+const postApis: Record<string, Api> = {
+  "/v1/embeddings": "embeddings",
+  "/v1/chat/completions": "chat",
+  "/v1/messages": "messages",
+  "/session": "session",
+};
+
+/** Vectors of the built-in model, and the tokens it looks at. */
+const session = { model: "gte-small", dimensions: 384, maxTokens: 512 };
+
 const maxInputs = 2048;
 const maxInputTokens = 8192;
 
@@ -66,6 +78,7 @@ export class Standins {
   /** Newest last; at most the last 10,000. */
   calls: Call[] = [];
   #faults: Fault[] = [];
+  #limits = new Map<Api, RateLimiter>();
   #model?: Promise<OfflineModel>;
   #files = new Map<string, string>();
 
@@ -77,9 +90,15 @@ export class Standins {
     this.#faults.push({ count: 1, ...fault });
   }
 
-  /** Forgets faults and calls. */
+  /** Lets an API take so many calls within so many seconds, as a bucket that refills evenly. */
+  limit(api: Api, calls: number, seconds: number) {
+    this.#limits.set(api, new RateLimiter(calls, seconds));
+  }
+
+  /** Forgets faults, limits and calls. */
   reset() {
     this.#faults = [];
+    this.#limits.clear();
     this.calls = [];
   }
 
@@ -95,15 +114,13 @@ export class Standins {
   async handle(request: Request): Promise<Response> {
     const url = new URL(request.url);
     if (url.pathname.startsWith("/control/")) return await this.#control(url.pathname, request);
-    const api = ({
-      "/v1/embeddings": "embeddings",
-      "/v1/chat/completions": "chat",
-      "/v1/messages": "messages",
-    } as Record<string, Api>)[url.pathname] ??
+    const isOllama = url.pathname.startsWith("/ollama/");
+    const path = url.pathname.replace(/^\/ollama/, "");
+    const api = postApis[path] ??
       (/^\/scraper\/?$/.test(url.pathname) ? "scraper" : undefined) ??
       (url.pathname.startsWith("/files/") ? "files" : undefined);
     if (!api) return failure(new ApiError(404, `Unknown path ${url.pathname}`), undefined);
-    if (["embeddings", "chat", "messages"].includes(api) && request.method !== "POST") {
+    if (path in postApis && request.method !== "POST") {
       return failure(new ApiError(405, `Use POST for ${url.pathname}`), api);
     }
     let body: Record<string, unknown> = Object.fromEntries(url.searchParams);
@@ -116,7 +133,13 @@ export class Standins {
     }
     const fault = this.#takeFault(api);
     if (fault?.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-    const response = await this.#answer(api, url, request, body, fault);
+    const limiter = isOllama ? undefined : this.#limits.get(api);
+    const response = limiter && !limiter.take()
+      ? failure(new ApiError(429, "Rate limit reached", "rate_limit_exceeded"), api)
+      : await this.#answer(api, url, request, body, fault, isOllama);
+    for (const [name, value] of limiter?.headers(api === "messages") ?? []) {
+      response.headers.set(name, value);
+    }
     this.calls.push({ api, at: Date.now(), status: response.status, request: body });
     if (this.calls.length > 10_000) this.calls.splice(0, 1_000);
     return fault?.drop ? cutOff(response) : response;
@@ -128,6 +151,7 @@ export class Standins {
     request: Request,
     body: Record<string, unknown>,
     fault: Fault | undefined,
+    isOllama: boolean,
   ): Promise<Response> {
     if (fault?.status && fault.status !== 200) {
       const response = failure(
@@ -143,11 +167,14 @@ export class Standins {
     try {
       switch (api) {
         case "embeddings":
+          if (isOllama) return await this.#embeddings({ ...body, encoding_format: "float" });
           bearer(request);
           return await this.#embeddings(body);
         case "chat":
-          bearer(request);
+          if (!isOllama) bearer(request);
           return await this.#chat(body, fault);
+        case "session":
+          return await this.#session(body);
         case "messages":
           if (!request.headers.has("x-api-key")) bearer(request);
           return await this.#messages(body, fault);
@@ -252,6 +279,13 @@ export class Standins {
     });
     const usage = { prompt_tokens: tokenCount, total_tokens: tokenCount };
     return Response.json({ object: "list", data, model, usage });
+  }
+
+  async #session({ model, text }: Record<string, unknown>): Promise<Response> {
+    if (model !== session.model) throw new ApiError(400, `there is no model ${model}`);
+    const { vector } = (await this.#load())
+      .embed(String(text), offlineDimensions, session.maxTokens);
+    return Response.json([...vector, ...Array(session.dimensions - vector.length).fill(0)]);
   }
 
   async #chat(body: Record<string, unknown>, fault: Fault | undefined): Promise<Response> {

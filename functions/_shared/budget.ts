@@ -18,6 +18,10 @@ export const limits = {
   uncutCount: 1_000,
   /** One stage of one job. Supabase ends a worker after 150 s of wall clock on its smallest plan. */
   stageMs: 100_000,
+  /** A model's rate limit is waited for inside the invocation up to this; longer, and the message sleeps instead. */
+  waitMs: 5_000,
+  /** A job that gets no call through for so long has failed its attempt. */
+  blockedMs: 3_600_000,
   /** Age of an invocation up to which it claims another job instead of leaving it to the next. */
   claimMs: 20_000,
   /** Jobs of one invocation: their CPU time adds up. */
@@ -44,13 +48,15 @@ export interface Progress {
   usage?: { embedding_tokens: number; embedded_count: number };
   /** Vectors that wait in the database for the commit. */
   staged?: { digest: string; count: number };
+  /** Since when a rate limit lets no call through (milliseconds since 1970), and in which attempt. */
+  blocked?: { attempt: number; since: number };
 }
 
-/** Thrown by a stage to go on in another invocation. */
+/** Thrown by a stage to go on in another invocation: at once, or after a wait that nothing this worker does can shorten. */
 export class Pause extends Error {
   override name = "Pause";
-  constructor(readonly left: number) {
-    super(`${left} left for the next invocation`);
+  constructor(message: string, readonly left?: number, readonly delaySeconds = 0) {
+    super(message);
   }
 }
 
@@ -59,6 +65,7 @@ export class Budget {
   readonly progress: Progress;
   readonly #before?: { attempt: number; left: number };
   readonly #attempt: number;
+  readonly #startedAt = performance.now();
 
   /** @param usedMs CPU time of the invocation so far */
   constructor(job: StageJob, readonly usedMs: () => number, readonly cpuMs = limits.cpuMs) {
@@ -87,7 +94,49 @@ export class Budget {
         { code: "no_progress", kind: "transient" },
       );
     }
-    throw new Pause(left);
+    throw new Pause(`${left} left for the next invocation`, left);
+  }
+
+  /**
+   * Waits before a call that may take `callMs`, when that is short and leaves the call its time.
+   *
+   * @throws Pause for a longer wait; Failure `rate_limited` when the job has been waiting for too long
+   */
+  async wait(seconds: number, callMs: number, model: string, signal: AbortSignal): Promise<void> {
+    const now = Date.now();
+    const { attempt, since } = this.progress.blocked ?? {};
+    const blockedSince = attempt === this.#attempt && since !== undefined ? since : now;
+    this.progress.blocked = { attempt: this.#attempt, since: blockedSince };
+    if (now - blockedSince >= limits.blockedMs) {
+      throw new Failure(`${model} let no call through for ${limits.blockedMs / 60_000} minutes`, {
+        code: "rate_limited",
+        kind: "transient",
+      });
+    }
+    const ms = Math.max(seconds * 1000, 20);
+    const age = performance.now() - this.#startedAt;
+    if (ms > limits.waitMs || age + ms + callMs > limits.stageMs) {
+      const delaySeconds = Math.ceil(seconds);
+      throw new Pause(`${model} is at its rate limit`, undefined, delaySeconds);
+    }
+    await new Promise<void>((resolve, reject) => {
+      const stop = () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      // Those who wait for the same moment do not all ask at once.
+      const timer = setTimeout(() => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      }, ms + Math.random() * 50);
+      signal.addEventListener("abort", stop, { once: true });
+    });
+    signal.throwIfAborted();
+  }
+
+  /** A call came through. */
+  endWait(): void {
+    delete this.progress.blocked;
   }
 
   /** Pauses before `left` units of work that cannot be cut, unless they are few or this invocation did nothing else. */
@@ -102,6 +151,7 @@ export class Budget {
 
   /** What the message carries to the next invocation. */
   payload({ left }: Pause): Record<string, unknown> {
-    return { progress: { ...this.progress, before: { attempt: this.#attempt, left } } };
+    const before = left === undefined ? this.#before : { attempt: this.#attempt, left };
+    return { progress: { ...this.progress, before } };
   }
 }

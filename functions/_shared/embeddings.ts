@@ -1,17 +1,17 @@
-// Embeddings through any OpenAI-compatible API, each text paid for once: the cache is asked first and fed batch by
-// batch, so that a retry or the next invocation pays only for what is still missing. Vectors stay base64 from the API to
-// Postgres and from there to Rust.
-import OpenAI from "npm:openai@7.57.0";
-import { type Budget, limits } from "./budget.ts";
-import type { Rpc } from "./client.ts";
-import type { Env } from "./env.ts";
+// Embeddings by an OpenAI-compatible API or by the model that Edge Functions have built in, each text paid for once: the
+// cache is asked first and fed batch by batch, so that a retry or the next invocation pays only for what is still missing.
+// Vectors stay base64 from the API to Postgres and from there to Rust.
+import { limits } from "./budget.ts";
+import type { EmbeddingSettings, Env } from "./env.ts";
 import { Failure } from "./failure.ts";
+import { callModel, type ModelAnswer, type ModelContext } from "./model_calls.ts";
+import { isRefused, openAiClient } from "./openai.ts";
 
-/** The API takes 2,048 texts and 300,000 tokens a request; a token is at least one character. */
-const maxBatchTexts = 128;
+/** The API takes 300,000 tokens a request; a token is at least one character. */
 const maxBatchCharacters = 250_000;
 const parallelBatches = 4;
 const cacheBatchTexts = 1_000;
+const timeoutMs = 60_000;
 
 export interface EmbeddingUsage {
   embedding_tokens: number;
@@ -19,27 +19,27 @@ export interface EmbeddingUsage {
   embedded_count: number;
 }
 
-export interface EmbeddingContext {
+export interface EmbeddingContext extends ModelContext {
   env: Env;
-  rpc: Rpc;
-  signal: AbortSignal;
-  budget: Budget;
 }
+
+type Embedder = (texts: string[]) => Promise<ModelAnswer<unknown[]>>;
 
 /**
  * Brings the embeddings of all texts into the cache. Every batch counts at once, so an invocation that is cut short loses
  * none; `usage` is that of all invocations together.
  *
- * @throws Pause when the invocation's CPU time is spent first; Failure `dimension_mismatch` or `embedding_invalid`;
- *   errors of the openai client with status and headers
+ * @throws Pause when the invocation's CPU time is spent first or the model's rate limit is reached; Failure
+ *   `dimension_mismatch`, `embedding_invalid` or `model_unavailable`; errors of the openai client with status and headers
  */
 export async function embed(
   texts: string[],
-  { env, rpc, signal, budget }: EmbeddingContext,
+  context: EmbeddingContext,
   fetcher?: typeof fetch,
 ): Promise<EmbeddingUsage> {
-  const { model, dimensions } = env.embedding;
-  const cache = { p_model: model, p_dimensions: dimensions };
+  const { rpc, signal, budget } = context;
+  const settings = context.env.embedding;
+  const cache = { p_model: settings.model, p_dimensions: settings.dimensions };
   const unique = [...new Set(texts)];
   const missing: string[] = [];
   for (const batch of batches(unique, cacheBatchTexts, maxBatchCharacters)) {
@@ -48,34 +48,108 @@ export async function embed(
     missing.push(...indexes.map((index) => batch[index]));
   }
 
-  // Retries are the queue's: a client that sleeps on Retry-After would burn the worker's time.
-  const client = new OpenAI({
-    apiKey: env.embedding.apiKey,
-    baseURL: env.embedding.baseUrl,
-    maxRetries: 0,
-    timeout: 60_000,
-    fetch: fetcher,
-  });
   const usage = budget.progress.usage ??= { embedding_tokens: 0, embedded_count: 0 };
   let left = missing.length;
-  await inParallel(batches(missing, maxBatchTexts, maxBatchCharacters), budget, async (batch) => {
-    signal.throwIfAborted();
-    const answer = await client.embeddings.create({
-      model,
-      input: batch,
-      encoding_format: "base64",
-      // Only these models can be shortened; others refuse the parameter.
-      ...(model.includes("text-embedding-3") ? { dimensions } : {}),
-    }, { signal });
-    const vectors = readVectors(answer, batch.length, env);
-    usage.embedding_tokens += answer.usage?.total_tokens ?? 0;
-    await rpc("embedding_cache_put", { ...cache, p_texts: batch, p_embeddings: vectors });
-    usage.embedded_count += batch.length;
-    left -= batch.length;
-  });
+  const isBuiltIn = settings.api === "supabase";
+  const ask = missing.length === 0
+    ? undefined
+    : isBuiltIn
+    ? builtIn(settings, () => budget.isSpent)
+    : await overHttp(settings, signal, fetcher);
+  const work = async (batch: string[]) => {
+    const characters = batch.reduce((sum, text) => sum + text.length, 0);
+    const embeddings = await callModel(settings, characters / 4, timeoutMs, context, async () => {
+      const answer = await ask!(batch);
+      usage.embedding_tokens += answer.usage.input_tokens;
+      return answer;
+    });
+    // The built-in model may have stopped before the end of the batch.
+    const done = isBuiltIn ? batch.slice(0, embeddings.length) : batch;
+    const vectors = readVectors(embeddings, done.length, settings);
+    await rpc("embedding_cache_put", { ...cache, p_texts: done, p_embeddings: vectors });
+    usage.embedded_count += done.length;
+    left -= done.length;
+  };
+  await inParallel(
+    batches(missing, settings.batchSize, maxBatchCharacters),
+    isBuiltIn ? 1 : parallelBatches,
+    () => budget.isSpent,
+    work,
+  );
   // What is made of the embeddings is left as well.
   if (left > 0) budget.pause(left + texts.length);
   return { ...usage, cached_count: unique.length - usage.embedded_count };
+}
+
+/** Servers that do not know the base64 format, by provider; they answer numbers. */
+const withoutBase64 = new Set<string>();
+
+async function overHttp(
+  settings: EmbeddingSettings,
+  signal: AbortSignal,
+  fetcher?: typeof fetch,
+): Promise<Embedder> {
+  const { provider, model, dimensions } = settings;
+  const client = await openAiClient(settings, timeoutMs, fetcher);
+  const create = async (input: string[], encoding_format: "base64" | "float") => {
+    const { data, response } = await client.embeddings.create({
+      model,
+      input,
+      encoding_format,
+      // Only these models can be shortened; others refuse the parameter.
+      ...(model.includes("text-embedding-3") ? { dimensions } : {}),
+    }, { signal }).withResponse();
+    const embeddings: unknown[] = [];
+    for (const { index, embedding } of data.data ?? []) embeddings[index] = embedding;
+    return {
+      value: embeddings,
+      usage: {
+        input_tokens: data.usage?.total_tokens ?? data.usage?.prompt_tokens ?? 0,
+        output_tokens: 0,
+      },
+      headers: response.headers,
+    };
+  };
+  return async (texts) => {
+    if (withoutBase64.has(provider)) return await create(texts, "float");
+    try {
+      return await create(texts, "base64");
+    } catch (error) {
+      if (!isRefused(error, /encoding_format|base64/i)) throw error;
+      withoutBase64.add(provider);
+      return await create(texts, "float");
+    }
+  };
+}
+
+/** A model of the Edge Functions' runtime, as far as it is used. */
+interface Session {
+  run(text: string, options: { mean_pool: boolean; normalize: boolean }): Promise<number[]>;
+}
+
+const sessions = new Map<string, Session>();
+
+/** One text a call on this isolate's own CPU time, so it stops when that is spent. Longer texts are cut by the model. */
+function builtIn({ model }: EmbeddingSettings, isSpent: () => boolean): Embedder {
+  const { Supabase } = globalThis as unknown as {
+    Supabase?: { ai?: { Session: new (model: string) => Session } };
+  };
+  if (!Supabase?.ai) {
+    throw new Failure(
+      `this runtime has no ${model}: EMBEDDING_PROVIDER=supabase works in Supabase's Edge Functions only`,
+      { code: "model_unavailable", kind: "permanent" },
+    );
+  }
+  const session = sessions.get(model) ?? new Supabase.ai.Session(model);
+  sessions.set(model, session);
+  return async (texts) => {
+    const embeddings: number[][] = [];
+    for (const text of texts) {
+      embeddings.push(await session.run(text, { mean_pool: true, normalize: true }));
+      if (isSpent()) break;
+    }
+    return { value: embeddings, usage: { input_tokens: 0, output_tokens: 0 } };
+  };
 }
 
 /**
@@ -85,7 +159,7 @@ export async function embed(
  */
 export async function cachedVectors(
   texts: string[],
-  { env, rpc, signal }: Omit<EmbeddingContext, "budget">,
+  { env, rpc, signal }: Pick<EmbeddingContext, "env" | "rpc" | "signal">,
 ): Promise<string[]> {
   const { model, dimensions } = env.embedding;
   const vectors: string[] = [];
@@ -112,7 +186,7 @@ export async function cachedVectors(
 /** Hands the texts' embeddings to `take` chunk by chunk, so that a page's vectors are never in memory all at once. */
 export async function eachCachedVector(
   texts: string[],
-  context: Omit<EmbeddingContext, "budget">,
+  context: Pick<EmbeddingContext, "env" | "rpc" | "signal">,
   take: (vector: string) => void,
 ): Promise<void> {
   for (let start = 0; start < texts.length; start += limits.vectorCount) {
@@ -120,33 +194,30 @@ export async function eachCachedVector(
   }
 }
 
-/** The vectors of an answer in the order of their texts, checked for number and length. */
+/** The vectors of an answer, checked for number and length. */
 function readVectors(
-  { data }: { data?: { index: number; embedding: unknown }[] },
+  embeddings: unknown[],
   count: number,
-  env: Env,
+  { model, dimensions, api }: EmbeddingSettings,
 ): string[] {
-  const { model, dimensions } = env.embedding;
-  if (!Array.isArray(data) || data.length !== count) {
-    throw new Failure(`${model} answered ${data?.length ?? "no"} embeddings for ${count} texts`, {
+  if (embeddings.length !== count || embeddings.includes(undefined)) {
+    throw new Failure(`${model} answered ${embeddings.length} embeddings for ${count} texts`, {
       code: "embedding_invalid",
     });
   }
-  const vectors = new Array<string>(count);
-  for (const { index, embedding } of data) vectors[index] = toBase64(embedding);
+  const vectors = embeddings.map(toBase64);
   for (const vector of vectors) {
-    const length = vector === undefined ? 0 : Math.floor(vector.replace(/=+$/, "").length * 3 / 16);
+    const length = Math.floor(vector.replace(/=+$/, "").length * 3 / 16);
     if (length !== dimensions) {
-      throw new Failure(
-        `${model} answers ${length} dimensions; set OPENAI_EMBEDDING_DIMENSIONS to ${length}, not ${dimensions}`,
-        { code: "dimension_mismatch" },
-      );
+      const advice = api === "openai" ? `; set OPENAI_EMBEDDING_DIMENSIONS to ${length}` : "";
+      throw new Failure(`${model} answers ${length} dimensions${advice}, not ${dimensions}`, {
+        code: "dimension_mismatch",
+      });
     }
   }
   return vectors;
 }
 
-// Servers that do not know the base64 format answer numbers.
 function toBase64(embedding: unknown): string {
   if (typeof embedding === "string") return embedding;
   const bytes = new Uint8Array(Float32Array.from(embedding as number[]).buffer);
@@ -180,7 +251,8 @@ function batches(texts: string[], maxTexts: number, maxCharacters: number): stri
  */
 async function inParallel(
   all: string[][],
-  budget: Budget,
+  count: number,
+  isSpent: () => boolean,
   work: (batch: string[]) => Promise<void>,
 ): Promise<void> {
   const waiting = [...all];
@@ -190,8 +262,8 @@ async function inParallel(
       const batch = waiting.shift();
       if (batch === undefined) return;
       await work(batch).catch((error) => firstError ??= error);
-    } while (firstError === undefined && !budget.isSpent);
+    } while (firstError === undefined && !isSpent());
   };
-  await Promise.all(Array.from({ length: parallelBatches }, runner));
+  await Promise.all(Array.from({ length: count }, runner));
   if (firstError !== undefined) throw firstError;
 }

@@ -4,6 +4,24 @@
 /** What a function needs besides its Supabase project. */
 export type Need = "embeddings" | "draft" | "search_console";
 
+/** Which model is called, and where. */
+export interface ModelSettings {
+  /** Whose limits and prices count: openai, anthropic, supabase, or the host name of another server. */
+  provider: string;
+  /** The API it speaks; `supabase` is the model that Edge Functions have built in. */
+  api: "openai" | "anthropic" | "supabase";
+  /** Missing for a server that wants none. */
+  apiKey?: string;
+  baseUrl?: string;
+  model: string;
+}
+
+export interface EmbeddingSettings extends ModelSettings {
+  dimensions: number;
+  /** Texts a request. */
+  batchSize: number;
+}
+
 export interface Env {
   supabaseUrl: string;
   /** The key this function calls Supabase and the other functions with. */
@@ -14,8 +32,8 @@ export interface Env {
   visibilitySeconds: number;
   /** Lease of a claimed crawl, seconds; longer than the slowest crawl may take. */
   crawlLeaseSeconds: number;
-  embedding: { apiKey: string; baseUrl?: string; model: string; dimensions: number };
-  draft: { provider: "openai" | "anthropic"; apiKey: string; baseUrl?: string; model: string };
+  embedding: EmbeddingSettings;
+  draft: ModelSettings;
   /** ScraperAPI; without a key pages are fetched directly. */
   scraper: { apiKey?: string; baseUrl: string };
   /** The Search Console API; its account is there only when the function needs it. */
@@ -39,6 +57,15 @@ export class EnvError extends Error {
     super(`Fix the function's secrets: ${problems.join("; ")}`);
   }
 }
+
+/** The embedding model that Supabase's Edge Functions have built in. More texts at once meet the limit on CPU time. */
+const gteSmall: EmbeddingSettings = {
+  provider: "supabase",
+  api: "supabase",
+  model: "gte-small",
+  dimensions: 384,
+  batchSize: 5,
+};
 
 type Get = (name: string) => string | undefined;
 
@@ -89,19 +116,58 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
       "SUPABASE_SECRET_KEYS is missing (the project's secret keys; SUPABASE_SERVICE_ROLE_KEY serves too)",
     );
   }
-  const openaiKey = text("OPENAI_API_KEY") ?? "";
-  const anthropicKey = text("ANTHROPIC_API_KEY") ?? "";
-  const provider = text("DRAFT_PROVIDER") ?? (anthropicKey && !openaiKey ? "anthropic" : "openai");
+  const choice = <T extends string>(name: string, choices: T[], fallback: T) => {
+    const value = text(name) ?? fallback;
+    if (!choices.includes(value as T)) {
+      problems.push(`${name} must be ${choices.join(" or ")}, not "${value}"`);
+    }
+    return value as T;
+  };
+  /** A model's server by the settings named `prefix`; a server of its own never gets another one's key. */
+  const server = (api: "openai" | "anthropic", prefix: string, isNeeded: boolean) => {
+    const general = api.toUpperCase();
+    const urlName = text(`${prefix}_BASE_URL`) ? `${prefix}_BASE_URL` : `${general}_BASE_URL`;
+    const baseUrl = text(urlName);
+    const ownKey = text(`${prefix}_API_KEY`);
+    const apiKey = ownKey ??
+      (urlName.startsWith(general) ? text(`${general}_API_KEY`) : undefined);
+    const host = baseUrl === undefined ? `api.${api}.com` : hostOf(baseUrl);
+    const isHosted = /(^|\.)(openai\.com|azure\.com|anthropic\.com)$/.test(host ?? "");
+    const problem = host === undefined
+      ? `${urlName} must be a URL such as https://host/v1`
+      : isNeeded && isHosted && !apiKey
+      ? `${urlName.replace("BASE_URL", "API_KEY")} is missing (the key of ${host}; ` +
+        `a server that wants none is named by ${urlName})`
+      : undefined;
+    if (problem && !problems.includes(problem)) problems.push(problem);
+    return { provider: host === `api.${api}.com` ? api : host ?? "", api, apiKey, baseUrl };
+  };
 
-  if (needs.includes("embeddings") || (needs.includes("draft") && provider === "openai")) {
-    required("OPENAI_API_KEY", "key of the embedding and draft API at OPENAI_BASE_URL");
-  }
-  if (needs.includes("draft") && provider === "anthropic") {
-    required("ANTHROPIC_API_KEY", "DRAFT_PROVIDER is anthropic");
-  }
-  if (provider !== "openai" && provider !== "anthropic") {
-    problems.push(`DRAFT_PROVIDER must be openai or anthropic, not "${provider}"`);
-  }
+  const embeddingApi = choice("EMBEDDING_PROVIDER", ["openai", "supabase"], "openai");
+  const batchSize = count("EMBEDDING_BATCH_SIZE", 128, 1);
+  const openaiEmbedding = {
+    ...server("openai", "EMBEDDING", needs.includes("embeddings") && embeddingApi === "openai"),
+    model: text("OPENAI_EMBEDDING_MODEL") ?? "text-embedding-3-small",
+    dimensions: count("OPENAI_EMBEDDING_DIMENSIONS", 1536, 1),
+    batchSize,
+  };
+
+  const prefersAnthropic = text("ANTHROPIC_API_KEY") && !text("OPENAI_API_KEY") &&
+    !text("DRAFT_BASE_URL") && !text("DRAFT_API_KEY");
+  const draftApi = choice(
+    "DRAFT_PROVIDER",
+    ["openai", "anthropic"],
+    prefersAnthropic ? "anthropic" : "openai",
+  );
+  const isDraftNeeded = needs.includes("draft");
+  const openaiDraft = {
+    ...server("openai", "DRAFT", isDraftNeeded && draftApi === "openai"),
+    model: text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini",
+  };
+  const anthropicDraft = {
+    ...server("anthropic", "ANTHROPIC", isDraftNeeded && draftApi === "anthropic"),
+    model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5",
+  };
 
   let account: ServiceAccount | undefined;
   if (needs.includes("search_console")) {
@@ -121,25 +187,8 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 600, 5),
     // A little more than the slowest crawl takes, see crawl.ts.
     crawlLeaseSeconds: count("PAGEPERFECT_CRAWL_LEASE", text("SCRAPER_API_KEY") ? 90 : 45, 5),
-    embedding: {
-      apiKey: openaiKey,
-      baseUrl: text("OPENAI_BASE_URL"),
-      model: text("OPENAI_EMBEDDING_MODEL") ?? "text-embedding-3-small",
-      dimensions: count("OPENAI_EMBEDDING_DIMENSIONS", 1536, 1),
-    },
-    draft: provider === "anthropic"
-      ? {
-        provider,
-        apiKey: anthropicKey,
-        baseUrl: text("ANTHROPIC_BASE_URL"),
-        model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5",
-      }
-      : {
-        provider: "openai",
-        apiKey: openaiKey,
-        baseUrl: text("OPENAI_BASE_URL"),
-        model: text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini",
-      },
+    embedding: embeddingApi === "supabase" ? { ...gteSmall } : openaiEmbedding,
+    draft: draftApi === "anthropic" ? anthropicDraft : openaiDraft,
     scraper: {
       apiKey: text("SCRAPER_API_KEY"),
       baseUrl: text("SCRAPER_API_BASE_URL") ?? "https://api.scraperapi.com",
@@ -156,6 +205,15 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
   return env;
 }
 
+function hostOf(url: string): string | undefined {
+  try {
+    const { hostname, protocol } = new URL(url);
+    return /^https?:$/.test(protocol) ? hostname : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseServiceAccount(key: string): ServiceAccount | undefined {
   try {
     const { client_email, private_key, token_uri } = JSON.parse(key);
@@ -169,6 +227,8 @@ function parseServiceAccount(key: string): ServiceAccount | undefined {
 
 const secretNames = [
   "OPENAI_API_KEY",
+  "EMBEDDING_API_KEY",
+  "DRAFT_API_KEY",
   "ANTHROPIC_API_KEY",
   "SCRAPER_API_KEY",
   "GOOGLE_SERVICE_ACCOUNT",

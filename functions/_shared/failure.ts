@@ -56,7 +56,8 @@ interface ApiErrorShape {
   headers?: unknown;
 }
 
-function factsOf(error: unknown): FailureFacts {
+/** What an error says of its cause, whoever threw it. */
+export function factsOf(error: unknown): FailureFacts {
   if (error instanceof Failure) return error.facts;
   if (error instanceof DOMException && error.name === "TimeoutError") return { code: "timeout" };
   const { status, code, type, headers } = (error ?? {}) as ApiErrorShape;

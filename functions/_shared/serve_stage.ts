@@ -122,10 +122,10 @@ async function drain(
   let claim: Claim | null = first;
   for (let count = 1; claim !== null; count++) {
     if (claim.job_id !== null) {
-      const nextStage = await perform(stage, env, dependencies, claim, usedMs);
+      const { nextStage, isPaused } = await perform(stage, env, dependencies, claim, usedMs);
       if (nextStage) ring(nextStage, claim.traceparent);
-      // A paused job needs an invocation of its own.
-      if (nextStage === stage.stage) return;
+      // A paused job needs an invocation of its own; one that waits for a model leaves nothing to do for the others either.
+      if (isPaused) return;
     }
     if (dependencies.isEnding()) return;
     const isSpent = count >= limits.claimCount || performance.now() - start.at >= limits.claimMs ||
@@ -142,14 +142,14 @@ async function drain(
   }
 }
 
-/** Runs one job under its lease; returns the stage that is queued then: the next, or the same when it paused. */
+/** Runs one job under its lease; tells the stage to ring now, if any, and whether the job paused. */
 async function perform(
   stage: Stage,
   env: Env,
   { rpc, limits, registerBeforeUnload, ...dependencies }: Dependencies,
   job: StageJob,
   usedMs: () => number,
-): Promise<string | null> {
+): Promise<{ nextStage: string | null; isPaused?: boolean }> {
   const log = dependencies.log.with({
     job_id: job.job_id,
     msg_id: job.msg_id,
@@ -180,13 +180,13 @@ async function perform(
     });
     lease.signal.throwIfAborted();
     if (result instanceof Pause) {
-      await lease.defer(0, result.message, budget.payload(result));
-      return stage.stage;
+      await lease.defer(result.delaySeconds, result.message, budget.payload(result));
+      return { nextStage: result.delaySeconds > 0 ? null : stage.stage, isPaused: true };
     }
-    if ("output" in result) return await lease.commit(result.output);
+    if ("output" in result) return { nextStage: await lease.commit(result.output) };
     const { delaySeconds, message, payload } = result.defer;
     await lease.defer(delaySeconds, message, payload);
-    return null;
+    return { nextStage: null };
   };
   try {
     log.info("stage_started");
@@ -194,7 +194,7 @@ async function perform(
   } catch (error) {
     if (error instanceof LeaseLost) {
       log.warn("stage_lease_lost");
-      return null;
+      return { nextStage: null };
     }
     await lease.fail(error).catch((failing) =>
       // The lease will end by itself, and the message come back.
@@ -203,7 +203,7 @@ async function perform(
         because: errorText(failing),
       })
     );
-    return null;
+    return { nextStage: null };
   } finally {
     lease.release();
     forgetUnload();

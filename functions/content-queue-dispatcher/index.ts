@@ -4,7 +4,7 @@ import { rpc } from "../_shared/client.ts";
 import { crawler, createDoorbell } from "../_shared/doorbell.ts";
 import { corsHeaders, guard, json, readJson } from "../_shared/http.ts";
 import { createLog, errorText } from "../_shared/log.ts";
-import { type PipelineMetrics, toPrometheus } from "./prometheus.ts";
+import { type ModelMetrics, type PipelineMetrics, toPrometheus } from "./prometheus.ts";
 
 interface PlannedWorker {
   pipeline: string;
@@ -52,7 +52,11 @@ async function dispatch(request: Request): Promise<Response> {
 }
 
 async function metrics(request: Request): Promise<Response> {
-  const figures = await rpc<PipelineMetrics>("pipeline_metrics");
+  const [pipelines, models] = await Promise.all([
+    rpc<PipelineMetrics>("pipeline_metrics"),
+    rpc<ModelMetrics>("model_metrics"),
+  ]);
+  const figures = { ...pipelines, models };
   const asText = new URL(request.url).searchParams.get("format") === "prometheus" ||
     /^text\/plain/.test(request.headers.get("accept") ?? "");
   if (!asText) return json(200, figures);

@@ -15,6 +15,20 @@ export interface PipelineMetrics {
   dead_letters: { pipeline: string; stage: string | null; failure_reason: string; count: number }[];
 }
 
+/** What `model_metrics()` gives. */
+export interface ModelMetrics {
+  /** Of the last 24 hours. */
+  usage: {
+    provider: string;
+    model: string;
+    call_count: number;
+    input_tokens: number;
+    output_tokens: number;
+    cost_usd: number | null;
+  }[];
+  limits: { provider: string; model: string; unit: string; blocked_seconds: number | null }[];
+}
+
 type Sample = [labels: Record<string, string | null>, value: number | null];
 
 const escapeLabel = (value: string) =>
@@ -30,7 +44,13 @@ function gauge(name: string, help: string, samples: Sample[]): string {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines, ""].join("\n");
 }
 
-export function toPrometheus({ stages, jobs, dead_letters }: PipelineMetrics): string {
+export function toPrometheus(
+  { stages, jobs, dead_letters, models }: PipelineMetrics & { models: ModelMetrics },
+): string {
+  const used = models.usage.map((usage) => ({
+    labels: { provider: usage.provider, model: usage.model },
+    ...usage,
+  }));
   const perStage = (figure: (stage: PipelineMetrics["stages"][number]) => number | null) =>
     stages.map((stage): Sample => [
       { pipeline: stage.pipeline, stage: stage.stage },
@@ -73,6 +93,31 @@ export function toPrometheus({ stages, jobs, dead_letters }: PipelineMetrics): s
       dead_letters.map((
         { pipeline, stage, failure_reason, count },
       ) => [{ pipeline, stage, reason: failure_reason }, count]),
+    ),
+    gauge(
+      "pageperfect_model_calls_last_day",
+      "Calls to models that were answered, last 24 hours",
+      used.map(({ labels, call_count }) => [labels, call_count]),
+    ),
+    gauge(
+      "pageperfect_model_tokens_last_day",
+      "Tokens used, last 24 hours",
+      used.flatMap(({ labels, input_tokens, output_tokens }): Sample[] => [
+        [{ ...labels, direction: "input" }, input_tokens],
+        [{ ...labels, direction: "output" }, output_tokens],
+      ]),
+    ),
+    gauge(
+      "pageperfect_model_cost_usd_last_day",
+      "Dollars at the prices in model_prices, last 24 hours; models without a price are left out",
+      used.filter(({ cost_usd }) => cost_usd !== null)
+        .map(({ labels, cost_usd }) => [labels, cost_usd]),
+    ),
+    gauge(
+      "pageperfect_model_blocked_seconds",
+      "Seconds until a model that refused a call may be called again",
+      models.limits.filter(({ unit }) => unit === "requests")
+        .map(({ provider, model, blocked_seconds }) => [{ provider, model }, blocked_seconds]),
     ),
   ].join("");
 }

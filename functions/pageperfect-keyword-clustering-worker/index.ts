@@ -19,7 +19,7 @@ serveStage({
     const { eps, min_points, keywords } = input;
     const { model, dimensions } = context.env.embedding;
     const queries = keywords.map(({ query }) => query);
-    const usage = await embed(queries, context);
+    const usage = await embed(queries, { ...context, job });
     context.budget.pauseUnlessFresh(queries.length);
 
     const clustering = new KeywordClustering(dimensions);

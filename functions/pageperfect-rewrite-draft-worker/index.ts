@@ -15,16 +15,13 @@ interface Input {
 serveStage({
   stage: "rewrite_draft",
   needs: ["draft"],
-  async run(_job, { env, input, signal }) {
-    const { generate_draft, recommendation_id, prompt_input } = await input<Input>();
+  async run(job, context) {
+    const { generate_draft, recommendation_id, prompt_input } = await context.input<Input>();
     if (!generate_draft) return { output: { skipped: true, reason: "not_requested" } };
     if (recommendation_id === null) return { output: { skipped: true, reason: "no_gaps" } };
 
-    const { text, ...answer } = await askForDraft(
-      rust.build_prompt(prompt_input),
-      env.draft,
-      signal,
-    );
+    const prompt = rust.build_prompt(prompt_input);
+    const { text, ...answer } = await askForDraft(prompt, context.env.draft, { ...context, job });
     let draft: rust.Draft;
     try {
       draft = rust.validate_answer(text, prompt_input);

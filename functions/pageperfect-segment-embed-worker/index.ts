@@ -23,7 +23,7 @@ serveStage({
       throw new Failure(`${url} has no readable text`, { code: "empty_page" });
     }
     const texts = rust.embedding_texts(page.title, segments);
-    const usage = await embed(texts, context);
+    const usage = await embed(texts, { ...context, job });
     const { model, dimensions } = context.env.embedding;
     const embeddings = async (start: number, end: number) =>
       (await cachedVectors(texts.slice(start, end), context)).map(rust.pgvector_text);

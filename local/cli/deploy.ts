@@ -143,15 +143,13 @@ export async function checkFunctions(): Promise<
 /** The names of the settings that functions read. */
 function settingNames(): Set<string> {
   const names = new Set<string>();
-  for (const provider of ["openai", "anthropic"]) {
-    try {
-      readEnv(["embeddings", "draft"], (name) => {
-        names.add(name);
-        return name === "DRAFT_PROVIDER" ? provider : undefined;
-      });
-    } catch (error) {
-      if (!(error instanceof EnvError)) throw error;
-    }
+  try {
+    readEnv(["embeddings", "draft", "search_console"], (name) => {
+      names.add(name);
+      return undefined;
+    });
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
   }
   return names;
 }

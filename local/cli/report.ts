@@ -2,6 +2,8 @@
 // Everything in it that came from the page, the queries or a model is foreign text, and is made
 // harmless where it is rendered: control characters for a terminal, Markdown syntax in report.md.
 
+import type { RealApi } from "../stack.ts";
+
 /** What the function `get_pageperfect_report(job_id)` answers, as far as the report reads it. */
 export interface JobResult {
   job: {
@@ -82,13 +84,27 @@ export interface JobResult {
     dimensions: number | null;
   };
   /** By stage. */
-  usage: Record<string, Partial<Report["usage"]>>;
+  usage: Record<string, Partial<Omit<Report["usage"], "costs" | "cost_usd">>>;
+  /** Missing in results of before costs were recorded. */
+  costs?: ModelCost[];
   dead_letters: {
     stage: string;
     reason: string;
     error_details: unknown;
     routed_at: string;
   }[];
+}
+
+/** What a stage used of a model, useless answers and lost attempts included. */
+export interface ModelCost {
+  stage: string;
+  provider: string;
+  model: string;
+  call_count: number;
+  input_tokens: number;
+  output_tokens: number;
+  /** Dollars at the prices of the day; null: the model has no price. */
+  cost_usd: number | null;
 }
 
 interface ResultSegment {
@@ -105,8 +121,8 @@ interface ResultSegment {
 export interface RunContext {
   /** The file that was analysed, when the page is a local one. */
   source?: string;
-  /** APIs that were real and not stand-ins: "openai", "anthropic", "scraperapi". */
-  realApis: string[];
+  /** APIs that were real and not stand-ins. */
+  realApis: RealApi[];
   /** What the CSV parser remarked. */
   warnings: string[];
 }
@@ -229,6 +245,9 @@ export interface Report {
     cached_count: number;
     prompt_tokens: number;
     completion_tokens: number;
+    costs: ModelCost[];
+    /** All of them together; null when one is not known. */
+    cost_usd: number | null;
   };
   warnings: string[];
 }
@@ -280,7 +299,8 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       fix: { action: "add_section", after_heading: placeOf(best) },
     };
   });
-  const used = (what: keyof Report["usage"]) =>
+  const costs = result.costs ?? [];
+  const used = (what: keyof JobResult["usage"][string]) =>
     sum(Object.values(result.usage).map((stage) => stage[what] ?? 0));
   const { job, draft } = result;
   return {
@@ -342,7 +362,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       facts_to_check: draft.facts_to_check,
       provider: draft.provider,
       model: draft.model,
-      by_standin: !run.realApis.includes(draft.provider),
+      by_standin: !run.realApis.includes("drafts"),
       needs_review: true,
     },
     draft_skipped: result.draft_skipped ?? null,
@@ -353,7 +373,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       top: result.parameters.top,
       embedding_model: result.parameters.model,
       embedding_dimensions: result.parameters.dimensions,
-      embedding_by_standin: !run.realApis.includes("openai"),
+      embedding_by_standin: !run.realApis.includes("embeddings"),
       crawl_provider: result.crawl?.provider ?? null,
     },
     usage: {
@@ -362,6 +382,10 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       cached_count: used("cached_count"),
       prompt_tokens: used("prompt_tokens"),
       completion_tokens: used("completion_tokens"),
+      costs,
+      cost_usd: result.costs === undefined || costs.some(({ cost_usd }) => cost_usd === null)
+        ? null
+        : round(sum(costs.map(({ cost_usd }) => cost_usd!)), 8),
     },
     warnings: run.warnings,
   };

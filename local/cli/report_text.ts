@@ -114,6 +114,24 @@ export function draftOrigin(draft: NonNullable<Report["draft"]>): string {
     : `Written by ${draft.model} (${draft.provider}). A person must review it before it is published.`;
 }
 
+export const dollars = (usd: number) =>
+  usd === 0 || usd >= 0.01 ? `$${usd.toFixed(2)}` : `$${usd.toPrecision(2)}`;
+
+/** What the models cost, and which of them have no price. */
+function costs({ costs, cost_usd }: Report["usage"]): string[] {
+  if (costs.length === 0) return [];
+  const parts = costs.map((cost) =>
+    `${cost.stage} ${cost.cost_usd === null ? "?" : dollars(cost.cost_usd)}`
+  );
+  const unpriced = new Set(
+    costs.filter((cost) => cost.cost_usd === null).map((cost) => `${cost.provider}/${cost.model}`),
+  );
+  return [
+    `cost: ${cost_usd === null ? "unknown" : dollars(cost_usd)} (${parts.join(", ")})` +
+    (unpriced.size > 0 ? `; no price in model_prices for ${[...unpriced].join(", ")}` : ""),
+  ];
+}
+
 export function provenance(report: Report): string[] {
   const { provenance: p, usage, stages } = report;
   return [
@@ -133,6 +151,7 @@ export function provenance(report: Report): string[] {
         `${number(usage.completion_tokens)} out`,
       ]
       : [],
+    ...costs(usage),
     `stages: ${
       stages.map((s) =>
         `${s.stage} ${formatDuration(s.duration_ms)}` +

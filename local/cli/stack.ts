@@ -2,7 +2,14 @@
 
 import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
 import { exists, root, stateDir, tool } from "../paths.ts";
-import { attachStack, removeInstance, type StackInfo, startStack, stopRunning } from "../stack.ts";
+import {
+  attachStack,
+  type RealApi,
+  removeInstance,
+  type StackInfo,
+  startStack,
+  stopRunning,
+} from "../stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { say } from "./say.ts";
 
@@ -20,7 +27,7 @@ function port(value: string): number {
 /** Says where everything is; `psql` and curl users copy from here. */
 export function describe(info: StackInfo): string {
   const { model, dimensions } = info.embedding;
-  const real = (name: string, standin: string) =>
+  const real = (name: RealApi, standin: string) =>
     info.realApis.includes(name) ? "the real API" : standin;
   return [
     `API          ${info.apiUrl}`,
@@ -30,12 +37,8 @@ export function describe(info: StackInfo): string {
     `service key  ${info.serviceRoleKey}`,
     `secret key   ${info.secretKey}`,
     `anon key     ${info.anonKey}`,
-    `embeddings   ${real("openai", "stand-in")}: ${model}, ${dimensions} dimensions`,
-    `drafts       ${
-      info.realApis.some((name) => name === "openai" || name === "anthropic")
-        ? "the real API"
-        : "stand-in: an outline, since it is no language model"
-    }`,
+    `embeddings   ${real("embeddings", "stand-in")}: ${model}, ${dimensions} dimensions`,
+    `drafts       ${real("drafts", "stand-in: an outline, since it is no language model")}`,
     `crawler      ${real("scraperapi", "direct")}`,
     `logs         ${info.logsDir}`,
   ].join("\n");

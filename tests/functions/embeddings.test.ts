@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { Budget } from "../../functions/_shared/budget.ts";
 import { cachedVectors, embed } from "../../functions/_shared/embeddings.ts";
-import { fakeRpc, packed, testEnv } from "./fakes.ts";
+import { fakeLog, fakeRpc, packed, testEnv, testJob } from "./fakes.ts";
 
 interface EmbeddingRequest {
   model: string;
@@ -9,19 +9,6 @@ interface EmbeddingRequest {
   encoding_format: string;
   dimensions?: number;
 }
-
-const job = {
-  msg_id: 7,
-  read_ct: 1,
-  job_id: "00000000-0000-4000-8000-000000000001",
-  stage: "segment_embed",
-  priority: 0,
-  attempt_count: 1,
-  max_attempts: 5,
-  retry_delay_seconds: 10,
-  max_retry_delay_seconds: 900,
-  traceparent: null,
-};
 
 /** A cache in memory and an API that embeds a text as its length. */
 function setUp(
@@ -37,6 +24,8 @@ function setUp(
   const cache = new Map(Object.entries(options.cached ?? {}));
   const requests: EmbeddingRequest[] = [];
   const { rpc, of } = fakeRpc({
+    begin_model_call: () => 0,
+    end_model_call: () => null,
     embedding_cache_missing: ({ p_texts }) =>
       (p_texts as string[]).flatMap((text, i) => cache.has(text) ? [] : [i]),
     embedding_cache_get: ({ p_texts }) =>
@@ -45,9 +34,11 @@ function setUp(
       (p_texts as string[]).forEach((text, i) => cache.set(text, (p_embeddings as string[])[i]));
     },
   });
-  const fetcher = async (_input: unknown, init?: RequestInit) => {
+  const sent: { url: string; headers: Headers }[] = [];
+  const fetcher = async (input: string | URL | Request, init?: RequestInit) => {
     const request: EmbeddingRequest = JSON.parse(await new Response(init!.body).text());
     requests.push(request);
+    sent.push({ url: String(input), headers: new Headers(init!.headers) });
     const answer = options.answer?.(request, requests.length);
     if (answer) return answer;
     const data = request.input.map((text, index) => ({ index, embedding: vectorOf(text) }));
@@ -58,14 +49,17 @@ function setUp(
     env: testEnv(options.settings),
     rpc,
     signal,
+    log: fakeLog(),
+    job: testJob,
     budget: new Budget(
-      { ...job, payload: { progress: options.progress } },
+      { ...testJob, payload: { progress: options.progress } },
       options.usedMs ?? (() => 0),
     ),
   });
   return {
     cache,
     requests,
+    sent,
     of,
     async embed(texts: string[]) {
       const usage = await embed(texts, context(), fetcher as typeof fetch);
@@ -119,18 +113,13 @@ Deno.test("batches_respect_the_limits_on_count_and_length", async () => {
 Deno.test("after_a_failing_batch_what_was_paid_for_is_in_the_cache", async () => {
   const answer = (_request: EmbeddingRequest, call: number) =>
     call === 2
-      ? Response.json({ error: { message: "slow down" } }, {
+      ? Response.json({ error: { message: "no credit", code: "insufficient_quota" } }, {
         status: 429,
-        headers: { "retry-after": "7" },
       })
       : undefined;
   const { embed, cache, requests } = setUp({ answer });
   const texts = Array.from({ length: 512 }, (_, i) => `query ${i}`);
-  await rejects(embed(texts), (error: { status?: number; headers?: Headers }) => {
-    equal(error.status, 429);
-    equal(error.headers?.get("retry-after"), "7");
-    return true;
-  });
+  await rejects(embed(texts), { status: 429, code: "insufficient_quota" });
   equal(cache.size, 512 - 128);
   await embed(texts);
   equal(requests.at(-1)!.input.length, 128);
@@ -181,7 +170,7 @@ Deno.test("usage_is_that_of_all_invocations", async () => {
 Deno.test("an_invocation_that_got_nothing_done_fails_instead_of_coming_back_for_ever", () => {
   const progress = { before: { attempt: 1, left: 10 } };
   const budget = (attempt_count: number) =>
-    new Budget({ ...job, attempt_count, payload: { progress } }, () => 10_000);
+    new Budget({ ...testJob, attempt_count, payload: { progress } }, () => 10_000);
   throws(() => budget(1).pause(9), { name: "Pause" });
   throws(() => budget(1).pause(10), {
     name: "Failure",
@@ -202,4 +191,103 @@ Deno.test("an_embedding_that_leaves_the_cache_is_embedded_by_the_retry", async (
   await rejects(cachedVectors(["x"], { ...context, signal: new AbortController().signal }), {
     facts: { code: "embedding_missing", kind: "transient" },
   });
+});
+
+Deno.test("a_server_that_refuses_base64_is_asked_for_numbers_and_remembered", async () => {
+  const answer = ({ encoding_format }: EmbeddingRequest) =>
+    encoding_format === "base64"
+      ? Response.json({ error: { message: "unknown encoding_format" } }, { status: 422 })
+      : Response.json({ data: [{ index: 0, embedding: [1, 2, 3, 4] }] });
+  const settings = { EMBEDDING_BASE_URL: "http://numbers.example:8080/v1" };
+  const { embed, requests } = setUp({ answer, settings });
+  deepEqual((await embed(["x"])).vectors, [packed(1, 2, 3, 4)]);
+  await embed(["y"]);
+  deepEqual(requests.map((r) => r.encoding_format), ["base64", "float", "float"]);
+});
+
+Deno.test("each_server_gets_its_own_key_the_way_it_wants_it_or_none", async () => {
+  const ask = async (settings: Record<string, string>) => {
+    const { embed, sent } = setUp({ settings });
+    await embed(["x"]);
+    const { url, headers } = sent[0];
+    return [url, headers.get("authorization"), headers.get("api-key")];
+  };
+  deepEqual(await ask({}), ["https://api.openai.com/v1/embeddings", "Bearer sk-test-key", null]);
+  deepEqual(
+    await ask({ EMBEDDING_BASE_URL: "http://localhost:11434/v1" }),
+    ["http://localhost:11434/v1/embeddings", null, null],
+    "OpenAI's key is not for others",
+  );
+  deepEqual(
+    await ask({ EMBEDDING_BASE_URL: "https://vllm.example/v1", EMBEDDING_API_KEY: "mine" }),
+    ["https://vllm.example/v1/embeddings", "Bearer mine", null],
+  );
+  deepEqual(
+    await ask({ OPENAI_BASE_URL: "https://res.openai.azure.com/openai/v1/" }),
+    ["https://res.openai.azure.com/openai/v1/embeddings", null, "sk-test-key"],
+  );
+  const deployment = "https://res.openai.azure.com/openai/deployments/emb";
+  deepEqual(
+    await ask({ OPENAI_BASE_URL: `${deployment}?api-version=2024-10-21` }),
+    [`${deployment}/embeddings?api-version=2024-10-21`, null, "sk-test-key"],
+  );
+});
+
+Deno.test("a_server_that_is_away_is_named", async () => {
+  const settings = { EMBEDDING_BASE_URL: "http://127.0.0.1:1/v1" };
+  const { embed } = setUp({
+    settings,
+    answer: () => {
+      throw new TypeError("connection refused");
+    },
+  });
+  await rejects(embed(["x"]), {
+    message: /^the server of 127\.0\.0\.1\/text-embedding-3-small cannot be reached/,
+    facts: { code: "connection_failed" },
+  });
+});
+
+/** The runtime's own model as texts of their length; `spent` says when the CPU time is used up. */
+function builtInModel(run = (text: string) => [text.length, ...Array(383).fill(0)]) {
+  const asked: string[] = [];
+  class Session {
+    constructor(readonly model: string) {}
+    run(text: string, options: unknown) {
+      deepEqual([this.model, options], ["gte-small", { mean_pool: true, normalize: true }]);
+      asked.push(text);
+      return Promise.resolve(run(text));
+    }
+  }
+  Object.assign(globalThis, { Supabase: { ai: { Session } } });
+  return {
+    asked,
+    [Symbol.dispose]: () => {
+      delete (globalThis as { Supabase?: unknown }).Supabase;
+    },
+  };
+}
+const builtIn = { EMBEDDING_PROVIDER: "supabase" };
+
+Deno.test("the_built_in_model_embeds_text_by_text_and_stops_when_the_cpu_time_is_spent", async () => {
+  const before = setUp({ settings: builtIn });
+  await rejects(before.embed(["x"]), { facts: { code: "model_unavailable", kind: "permanent" } });
+
+  using model = builtInModel();
+  let looks = 0;
+  const texts = Array.from({ length: 12 }, (_, i) => "x".repeat(i + 1));
+  const { embed, cache, of } = setUp({
+    settings: builtIn,
+    usedMs: () => ++looks >= 8 ? 10_000 : 0,
+  });
+  await rejects(embed(texts), { name: "Pause", left: 12 + (12 - 7) });
+  equal(
+    cache.size,
+    7,
+    "what was embedded before the pause is kept, a batch that was cut short too",
+  );
+  deepEqual(of("embedding_cache_put").map(({ p_texts }) => (p_texts as string[]).length), [5, 2]);
+  await rejects(embed(texts), { name: "Pause", left: 12 + 4 }, "at least one each time");
+  equal(cache.size, 8);
+  deepEqual(model.asked, texts.slice(0, 8), "no text twice");
+  equal(of("begin_model_call")[0].p_provider, "supabase");
 });

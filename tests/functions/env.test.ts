@@ -57,6 +57,65 @@ Deno.test("drafts_come_from_anthropic_when_only_its_key_is_set_or_when_told_so",
   deepEqual([told.provider, told.apiKey], ["anthropic", "sk-ant-key"]);
 });
 
+Deno.test("embeddings_and_drafts_may_come_from_different_servers", () => {
+  const of = (settings: Record<string, string>) => {
+    const { embedding, draft } = testEnv({ OPENAI_API_KEY: "", ...settings });
+    return [embedding, draft].map(({ provider, apiKey }) => [provider, apiKey]);
+  };
+  const ollama = { EMBEDDING_BASE_URL: "http://localhost:11434/v1" };
+  deepEqual(of({ ...ollama, ANTHROPIC_API_KEY: "sk-ant-key" }), [
+    ["localhost", undefined],
+    ["anthropic", "sk-ant-key"],
+  ]);
+  deepEqual(of({ ...ollama, OPENAI_API_KEY: "sk-key" }), [
+    ["localhost", undefined],
+    ["openai", "sk-key"],
+  ]);
+  deepEqual(of({ OPENAI_BASE_URL: "http://vllm.example:8000/v1" }), [
+    ["vllm.example", undefined],
+    ["vllm.example", undefined],
+  ]);
+  deepEqual(
+    of({ OPENAI_API_KEY: "sk-key", DRAFT_BASE_URL: "https://x.example/v1", DRAFT_API_KEY: "d" }),
+    [["openai", "sk-key"], ["x.example", "d"]],
+  );
+  deepEqual(
+    of({
+      EMBEDDING_PROVIDER: "supabase",
+      OPENAI_BASE_URL: "https://api.openai.com/v1",
+      OPENAI_API_KEY: "k",
+    }),
+    [
+      ["supabase", undefined],
+      ["openai", "k"],
+    ],
+  );
+  const { embedding } = testEnv({ EMBEDDING_PROVIDER: "supabase" });
+  deepEqual([embedding.model, embedding.dimensions], ["gte-small", 384]);
+});
+
+Deno.test("a_key_is_demanded_where_nobody_answers_without_one", () => {
+  const { SUPABASE_URL, SUPABASE_SECRET_KEYS } = testSettings;
+  const of = (settings: Record<string, string>) =>
+    problemsOf({ SUPABASE_URL, SUPABASE_SECRET_KEYS, ...settings }, ["embeddings", "draft"]);
+  deepEqual(of({}), [
+    "OPENAI_API_KEY is missing (the key of api.openai.com; a server that wants none is named by OPENAI_BASE_URL)",
+  ]);
+  deepEqual(
+    of({ EMBEDDING_BASE_URL: "https://r.openai.azure.com/openai/v1/", OPENAI_API_KEY: "k" }),
+    [
+      "EMBEDDING_API_KEY is missing (the key of r.openai.azure.com; " +
+      "a server that wants none is named by EMBEDDING_BASE_URL)",
+    ],
+  );
+  deepEqual(of({ OPENAI_BASE_URL: "localhost:11434" }), [
+    "OPENAI_BASE_URL must be a URL such as https://host/v1",
+  ]);
+  deepEqual(of({ EMBEDDING_PROVIDER: "word2vec", OPENAI_API_KEY: "k" }), [
+    'EMBEDDING_PROVIDER must be openai or supabase, not "word2vec"',
+  ]);
+});
+
 Deno.test("the_service_key_is_a_named_secret_key_before_the_legacy_one", () => {
   const env = testEnv({ SUPABASE_SERVICE_ROLE_KEY: "legacy-key" });
   equal(env.serviceKey, "sb_secret_default");

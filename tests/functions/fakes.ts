@@ -2,6 +2,7 @@
 
 import type { Rpc } from "../../functions/_shared/client.ts";
 import { type Env, readEnv } from "../../functions/_shared/env.ts";
+import type { StageJob } from "../../functions/_shared/lease.ts";
 import type { Log } from "../../functions/_shared/log.ts";
 
 export const testSettings: Record<string, string> = {
@@ -15,6 +16,21 @@ export const testSettings: Record<string, string> = {
 export function testEnv(settings: Record<string, string> = {}): Env {
   return readEnv(["embeddings", "draft"], (name) => ({ ...testSettings, ...settings })[name]);
 }
+
+/** A job as a stage gets it. */
+export const testJob: StageJob = {
+  msg_id: 7,
+  read_ct: 1,
+  job_id: "00000000-0000-4000-8000-000000000001",
+  stage: "segment_embed",
+  payload: {},
+  priority: 0,
+  attempt_count: 1,
+  max_attempts: 5,
+  retry_delay_seconds: 10,
+  max_retry_delay_seconds: 900,
+  traceparent: null,
+};
 
 export interface RpcCall {
   name: string;

@@ -301,7 +301,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await using stack = await startStack({ deno, ticker: false, env: { OPENAI_API_KEY: "" } });
+    await using stack = await startStack({ deno, ticker: false, env: { EMBEDDING_BASE_URL: "" } });
     const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-segment-embed-worker`, {
       method: "POST",
       headers: { apikey: stack.secretKey },

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { Pause } from "../../functions/_shared/budget.ts";
 import { EnvError } from "../../functions/_shared/env.ts";
 import { Failure } from "../../functions/_shared/failure.ts";
 import type { UnloadReason } from "../../functions/_shared/runtime.ts";
@@ -429,6 +430,23 @@ Deno.test("a_stage_that_pauses_is_deferred_without_delay_and_rung_for_in_a_fresh
   }]);
   equal(of("claim_stage").length, 1, "its CPU time is spent: the rest is for another invocation");
   deepEqual(rings.map(([, body]) => body), [{ pipeline: "pageperfect", stage: "gap_analysis" }]);
+});
+
+Deno.test("a_stage_that_waits_for_a_model_sleeps_and_its_worker_takes_no_other", async () => {
+  const test = setUp({
+    claims: [claim, claim],
+    run: () => Promise.reject(new Pause("openai/m is at its rate limit", undefined, 30)),
+  });
+  await test.post();
+  await test.settle();
+  deepEqual(test.of("defer_stage"), [{
+    p_pipeline: "pageperfect",
+    ...lease,
+    p_delay_seconds: 30,
+    p_message: "openai/m is at its rate limit",
+    p_payload: { progress: { before: undefined } },
+  }]);
+  deepEqual([test.of("claim_stage").length, test.rings], [1, []]);
 });
 
 Deno.test("a_stage_that_pauses_without_progress_fails", async () => {

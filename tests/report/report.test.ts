@@ -100,10 +100,30 @@ Deno.test("the fix goes after the nearest section, never after the page's title"
 });
 
 Deno.test("a draft of a real model names it and is for review", () => {
-  const real = buildReport(result, { ...run, realApis: ["openai"] });
+  const real = buildReport(result, { ...run, realApis: ["drafts"] });
   assert.equal(real.draft!.by_standin, false);
   assert.match(renderMarkdown(real), /Written by outline-1 \(openai\)\. A person must review it/);
   assert.match(renderMarkdown(report), /Written by the offline stand-in/);
+});
+
+Deno.test("a cost is the sum of all calls, and unknown when one of them has no price", () => {
+  const costs = result.costs!.map((cost) => ({ ...cost, cost_usd: 0.0123 }));
+  const cost = (costs: JobResult["costs"]) => {
+    const report = buildReport({ ...result, costs }, run);
+    const line = /^.*cost: .*$/m.exec(renderTerminal(report, { width: 200, color: false }))?.[0];
+    return [report.usage.cost_usd, line?.trim()];
+  };
+  assert.deepEqual(cost(costs), [
+    0.0246,
+    "cost: $0.02 (segment_embed $0.01, rewrite_draft $0.01)",
+  ]);
+  assert.deepEqual(cost(result.costs), [
+    null,
+    "cost: unknown (segment_embed $0.000040, rewrite_draft ?); " +
+    "no price in model_prices for llm.example.com/outline-1",
+  ]);
+  assert.deepEqual(cost([]), [0, undefined], "everything came from the cache");
+  assert.deepEqual(cost(undefined), [null, undefined], "a result of before costs were recorded");
 });
 
 Deno.test("a page without queries, segments or draft has a report", () => {

@@ -290,7 +290,7 @@ test("a_function_gets_path_query_body_and_its_environment", async () => {
   assert.equal(answer.search, "?a=1");
   assert.equal(answer.body, "the body");
   assert.equal(answer.supabase_url, stack.apiUrl);
-  for (const name of ["SUPABASE_SECRET_KEYS", "OPENAI_BASE_URL", "PAGEPERFECT_ALLOWED_HOSTS"]) {
+  for (const name of ["SUPABASE_SECRET_KEYS", "EMBEDDING_BASE_URL", "PAGEPERFECT_ALLOWED_HOSTS"]) {
     assert.ok(answer.env.includes(name), name);
   }
   assert.ok(!answer.env.includes("PAGEPERFECT_TOOLS"), "the stack's own settings stay outside");

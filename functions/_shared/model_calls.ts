@@ -1,0 +1,127 @@
+// Calls to models. All workers share a model's rate limits through the database: each asks before it calls, and tells
+// afterwards what the answer said of the limits and what was used, which is where a job's costs come from.
+import type { Budget } from "./budget.ts";
+import type { Rpc } from "./client.ts";
+import type { ModelSettings } from "./env.ts";
+import { factsOf, Failure } from "./failure.ts";
+import { errorText, type Log } from "./log.ts";
+import * as policy from "./wasm/policy.ts";
+
+export interface ModelContext {
+  job: { job_id: string; stage: string };
+  rpc: Rpc;
+  log: Log;
+  signal: AbortSignal;
+  budget: Budget;
+}
+
+export interface ModelAnswer<T> {
+  value: T;
+  usage: { input_tokens: number; output_tokens: number };
+  headers?: Headers;
+}
+
+/** A bucket of calls or tokens, as an answer's headers tell it. */
+export interface RateLimit {
+  unit: "requests" | "tokens" | "input_tokens" | "output_tokens";
+  limit: number;
+  remaining: number;
+  /** Until it is full again. */
+  reset_seconds: number | null;
+}
+
+/** Without a Retry-After. */
+const refusedSeconds = 10;
+
+/**
+ * Makes one call when the model's rate limits allow it. A refusal (429) spends no attempt: it holds for all workers, and
+ * this one waits or pauses.
+ *
+ * @param tokens about how many it will take
+ * @param timeoutMs how long the call may take
+ * @throws Pause, Failure `rate_limited`, see Budget.wait; what the call throws
+ */
+export async function callModel<T>(
+  { provider, model }: ModelSettings,
+  tokens: number,
+  timeoutMs: number,
+  { job, rpc, log, signal, budget }: ModelContext,
+  call: () => Promise<ModelAnswer<T>>,
+): Promise<T> {
+  const name = `${provider}/${model}`;
+  const which = { p_provider: provider, p_model: model, p_tokens: tokens };
+  const end = (outcome: Record<string, unknown>) =>
+    rpc("end_model_call", { p_job_id: job.job_id, p_stage: job.stage, ...which, ...outcome });
+  for (;;) {
+    signal.throwIfAborted();
+    const seconds = await rpc<number>("begin_model_call", which);
+    if (seconds > 0) {
+      await budget.wait(seconds, timeoutMs, name, signal);
+      continue;
+    }
+    let answer: ModelAnswer<T>;
+    try {
+      answer = await call();
+    } catch (error) {
+      const { httpStatus, code, retryAfter } = factsOf(error);
+      if (httpStatus !== 429 || policy.classify_error(httpStatus, code) === "permanent") {
+        throw reachable(error, name);
+      }
+      const asked = policy.retry_after_seconds(retryAfter, Date.now());
+      log.warn("model_refused", { model: name, retry_after: retryAfter });
+      await end({
+        p_limits: rateLimits((error as { headers?: Headers }).headers),
+        p_blocked_seconds: asked ?? refusedSeconds,
+      });
+      continue;
+    }
+    budget.endWait();
+    // An answer that was paid for is worth more than the note about it.
+    await end({ p_usage: answer.usage, p_limits: rateLimits(answer.headers) }).catch((error) =>
+      log.error("model_usage_not_recorded", { model: name, message: errorText(error) })
+    );
+    return answer.value;
+  }
+}
+
+/** Names the server that did not answer: the clients only say that there was no connection. */
+function reachable(error: unknown, name: string): unknown {
+  const { code } = factsOf(error);
+  if (code !== "connection_failed") return error;
+  const cause = (error as Error).cause;
+  const detail = cause instanceof Error ? `: ${cause.message}` : "";
+  return new Failure(`the server of ${name} cannot be reached${detail}`, { code });
+}
+
+/** The limits in the headers of OpenAI (and those who follow it) or Anthropic. */
+export function rateLimits(headers: Headers | undefined, now = Date.now()): RateLimit[] {
+  const units = ["requests", "tokens", "input_tokens", "output_tokens"] as const;
+  return units.flatMap((unit) => {
+    const name = unit.replace("_", "-");
+    const read = (what: string) =>
+      headers?.get(`x-ratelimit-${what}-${name}`) ??
+        headers?.get(`anthropic-ratelimit-${name}-${what}`);
+    const limit = Number(read("limit") ?? NaN);
+    const remaining = Number(read("remaining") ?? NaN);
+    // Azure says -1 where it has none.
+    if (!(limit > 0 && remaining >= 0)) return [];
+    return [{ unit, limit, remaining, reset_seconds: secondsUntil(read("reset"), now) }];
+  });
+}
+
+const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** Seconds until the time of a header: `6m0s`, `12ms`, `1.5`, seconds since 1970, or a date. */
+function secondsUntil(time: string | null | undefined, now: number): number | null {
+  if (!time) return null;
+  if (/^[\d.]+$/.test(time)) {
+    const seconds = Number(time);
+    return seconds > 1e9 ? Math.max(seconds - now / 1000, 0) : seconds;
+  }
+  if (/^([\d.]+(ms|[smhd]))+$/.test(time)) {
+    return [...time.matchAll(/([\d.]+)(ms|[smhd])/g)]
+      .reduce((sum, [, count, unit]) => sum + Number(count) * unitSeconds[unit], 0);
+  }
+  const at = Date.parse(time);
+  return Number.isNaN(at) ? null : Math.max((at - now) / 1000, 0);
+}
