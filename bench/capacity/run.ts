@@ -25,8 +25,8 @@ const assumed = {
   /** Dollars: a million tokens, a crawl, a million function invocations, a GB of database a month. */
   price: {
     embedding: 0.02,
-    draft_prompt: 0.4,
-    draft_completion: 1.6,
+    draft_prompt: 0.75,
+    draft_completion: 4.5,
     crawl: 0.0005,
     invocations: 2,
     storage: 0.125,

@@ -301,7 +301,11 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await using stack = await startStack({ deno, ticker: false, env: { EMBEDDING_BASE_URL: "" } });
+    await using stack = await startStack({
+      deno,
+      ticker: false,
+      env: { EMBEDDING_BASE_URL: "", EMBEDDING_API_KEY: "" },
+    });
     const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-segment-embed-worker`, {
       method: "POST",
       headers: { apikey: stack.secretKey },

@@ -246,3 +246,45 @@ test("scraperapi_passes_pages_and_statuses_on_and_wants_a_key", async () => {
   assert.match(await scrape({ api_key: "k", url: target }), /^500/);
   await Deno.remove(dir, { recursive: true });
 });
+
+test("the_built_in_model_takes_a_text_of_any_length", async () => {
+  const embed = async (text: string, model = "gte-small") => {
+    const response = await fetch(`${url}/session`, {
+      method: "POST",
+      body: JSON.stringify({ model, text }),
+    });
+    return response.ok ? await response.json() as number[] : await response.text();
+  };
+  const vector = await embed("bike lights") as number[];
+  assert.equal(vector.length, 384);
+  assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-5);
+  const window = "word ".repeat(600);
+  assert.deepEqual(await embed(window + "lights"), await embed(window), "cut at 512 tokens");
+  assert.match(await embed("x", "gte-large") as string, /there is no model gte-large/);
+});
+
+test("a_rate_limit_is_told_in_the_apis_own_headers_and_kept", async () => {
+  standins.limit("embeddings", 2, 10);
+  standins.limit("messages", 1, 10);
+  const create = () => openai.embeddings.create({ model: offlineModel, input: "x" }).withResponse();
+  const { response } = await create();
+  assert.equal(response.headers.get("x-ratelimit-limit-requests"), "2");
+  assert.equal(response.headers.get("x-ratelimit-remaining-requests"), "1");
+  assert.match(response.headers.get("x-ratelimit-reset-requests")!, /^[45]\.\d{3}s$/);
+  await create();
+  await assert.rejects(create(), (error: InstanceType<typeof OpenAI.APIError>) => {
+    assert.deepEqual([error.status, error.headers?.get("retry-after")], [429, "5"]);
+    return true;
+  });
+  const ask = () =>
+    anthropic.messages.create({
+      model: "claude",
+      max_tokens: 100,
+      messages: [{ role: "user", content: prompt() }],
+    }).withResponse();
+  const { response: answer } = await ask();
+  assert.equal(answer.headers.get("anthropic-ratelimit-requests-remaining"), "0");
+  const reset = Date.parse(answer.headers.get("anthropic-ratelimit-requests-reset")!);
+  assert.ok(reset > Date.now() + 8_000 && reset < Date.now() + 11_000);
+  await assert.rejects(ask(), { status: 429, name: "RateLimitError" });
+});
