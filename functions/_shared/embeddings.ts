@@ -49,17 +49,18 @@ export async function embed(
   }
 
   const usage = budget.progress.usage ??= { embedding_tokens: 0, embedded_count: 0 };
+  const total = () => ({ ...usage, cached_count: unique.length - usage.embedded_count });
+  if (missing.length === 0) return total();
+
   let left = missing.length;
   const isBuiltIn = settings.api === "supabase";
-  const ask = missing.length === 0
-    ? undefined
-    : isBuiltIn
+  const ask = isBuiltIn
     ? builtIn(settings, () => budget.isSpent)
     : await overHttp(settings, signal, fetcher);
   const work = async (batch: string[]) => {
     const characters = batch.reduce((sum, text) => sum + text.length, 0);
     const embeddings = await callModel(settings, characters / 4, timeoutMs, context, async () => {
-      const answer = await ask!(batch);
+      const answer = await ask(batch);
       usage.embedding_tokens += answer.usage.input_tokens;
       return answer;
     });
@@ -78,7 +79,7 @@ export async function embed(
   );
   // What is made of the embeddings is left as well.
   if (left > 0) budget.pause(left + texts.length);
-  return { ...usage, cached_count: unique.length - usage.embedded_count };
+  return total();
 }
 
 /** Servers that do not know the base64 format, by provider; they answer numbers. */
