@@ -11,7 +11,7 @@ const prompt = {
 };
 
 /** Asks for a draft; `answer` gives each request's answer. */
-async function askAll(
+function askAll(
   settings: Record<string, string>,
   // deno-lint-ignore no-explicit-any
   answer: (body: any) => Response,
@@ -36,7 +36,7 @@ async function askAll(
 }
 
 async function ask(settings: Record<string, string>, body: unknown) {
-  const { given, requests, of } = await askAll(settings, () => Response.json(body));
+  const { given, requests, of } = askAll(settings, () => Response.json(body));
   return { answer: await given, request: requests[0], of };
 }
 
@@ -100,7 +100,7 @@ Deno.test("a_refusal_is_told_from_an_answer_that_was_cut_off_or_empty", async ()
 });
 
 Deno.test("an_answer_that_cannot_be_used_is_counted_all_the_same", async () => {
-  const { given, of } = await askAll(
+  const { given, of } = askAll(
     {},
     () => Response.json(openAiAnswer({ content: '{"head' }, "length")),
   );
@@ -123,10 +123,10 @@ Deno.test("a_server_that_knows_no_schema_is_told_it_and_remembered", async () =>
       ? Response.json({ error: { message } }, { status: 400 })
       : Response.json(openAiAnswer({ content: '{"heading":"H"}' }));
   };
-  const first = await askAll(settings, server);
+  const first = askAll(settings, server);
   equal((await first.given).provider, "plain.example");
   equal(first.requests.length, 3);
-  const second = await askAll(settings, server);
+  const second = askAll(settings, server);
   await second.given;
   equal(second.requests.length, 1, "it is asked in vain only once");
   const { headers, body } = second.requests[0];
@@ -138,7 +138,7 @@ Deno.test("a_server_that_knows_no_schema_is_told_it_and_remembered", async () =>
 
 Deno.test("another_error_of_the_server_is_no_reason_to_ask_differently", async () => {
   const message = "model not found, try pulling it first";
-  const { given, requests } = await askAll(
+  const { given, requests } = askAll(
     { DRAFT_BASE_URL: "http://empty.example/v1" },
     () => Response.json({ error: { message, type: "not_found_error" } }, { status: 404 }),
   );
