@@ -15,6 +15,7 @@ mod keywords;
 mod scan;
 mod sketch;
 mod summary;
+mod words;
 
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;

@@ -1,4 +1,7 @@
-use crate::{Keywords, NOISE};
+use crate::{
+    Keywords, NOISE,
+    words::{stem, stop_words, words},
+};
 use pageperfect_vector::kernel;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -10,6 +13,14 @@ use std::{
 const TERM_COUNT: usize = 5;
 /// Terms that a label adds to the medoid's query at most.
 const LABEL_TERM_COUNT: usize = 2;
+/// A term that a label adds stands in this share of the members at least.
+const LABEL_TERM_SHARE: f64 = 0.25;
+/// A term is this many times as frequent in the cluster as outside of it.
+const TERM_RATIO: f64 = 2.0;
+/// A word that stands in this share of the clusters, and in so many, sets none apart, whatever its
+/// language.
+const COMMON_SHARE: f64 = 0.2;
+const COMMON_COUNT: usize = 4;
 
 /// A search query of a page and how it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,7 +103,7 @@ pub fn summarize(
             Err(_) => groups.push(vec![index]),
         }
     }
-    let vocabulary = Vocabulary::new(keywords);
+    let vocabulary = Vocabulary::new(keywords, &groups[..cluster_count]);
     let mut summaries: Vec<ClusterSummary> = (groups.into_iter().filter(|group| !group.is_empty()))
         .map(|group| describe(vectors, labels, keywords, &vocabulary, group))
         .collect();
@@ -139,10 +150,12 @@ fn describe(
         sum(|keyword| keyword.position) / members.len() as f64
     };
     let terms = vocabulary.terms(&members);
-    let known: HashSet<String> = words(&medoid_query).collect();
-    let added: Vec<&str> = (terms.iter().filter(|term| !known.contains(*term)))
+    let medoid_words: Vec<String> = words(&medoid_query).collect();
+    let known: HashSet<&str> = medoid_words.iter().map(|word| stem(word)).collect();
+    let added: Vec<&str> = (terms.iter())
+        .filter(|term| term.share >= LABEL_TERM_SHARE && !known.contains(stem(&term.word)))
         .take(LABEL_TERM_COUNT)
-        .map(String::as_str)
+        .map(|term| term.word.as_str())
         .collect();
     let label = if added.is_empty() {
         medoid_query.clone()
@@ -154,7 +167,7 @@ fn describe(
         is_noise: labels[members[0]] == NOISE,
         label,
         medoid_query,
-        terms,
+        terms: terms.into_iter().map(|term| term.word).collect(),
         queries: members
             .iter()
             .map(|&member| keywords[member].query.clone())
@@ -170,61 +183,93 @@ fn describe(
 
 /// The words of all queries, to tell the words of one cluster from.
 struct Vocabulary {
-    /// Words of each query, without repetition.
+    /// Words of each query that may be terms, one a stem.
     queries: Vec<Vec<String>>,
-    /// In how many queries a word stands.
+    /// In how many queries a stem stands.
     frequency: HashMap<String, usize>,
+    /// Stems that stand in too many clusters to set one apart.
+    common: HashSet<String>,
+}
+
+/// A word that sets a cluster apart.
+struct Term {
+    word: String,
+    /// Of the members, how many have it.
+    share: f64,
 }
 
 impl Vocabulary {
-    fn new(keywords: &[Keyword]) -> Self {
+    /// `clusters`: indexes of the keywords of each.
+    fn new(keywords: &[Keyword], clusters: &[Vec<usize>]) -> Self {
+        let stop_words = stop_words();
         let queries: Vec<Vec<String>> = (keywords.iter())
             .map(|keyword| {
                 let mut seen = HashSet::new();
                 words(&keyword.query)
-                    .filter(|word| seen.insert(word.clone()))
+                    .filter(|word| !stop_words.contains(&**word))
+                    .filter(|word| seen.insert(stem(word).to_owned()))
                     .collect()
             })
             .collect();
-        let mut frequency = HashMap::new();
-        for word in queries.iter().flatten() {
-            *frequency.entry(word.clone()).or_insert(0) += 1;
+        let count = |groups: &mut dyn Iterator<Item = HashSet<&str>>| {
+            let mut counts: HashMap<String, usize> = HashMap::new();
+            for stem in groups.flatten() {
+                match counts.get_mut(stem) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(stem.to_owned(), 1);
+                    }
+                }
+            }
+            counts
+        };
+        let stems = |query: usize| queries[query].iter().map(|word| stem(word));
+        let frequency = count(&mut (0..queries.len()).map(|query| stems(query).collect()));
+        let spread = count(
+            &mut (clusters.iter()).map(|members| members.iter().flat_map(|&m| stems(m)).collect()),
+        );
+        let least = COMMON_SHARE * clusters.len() as f64;
+        let common = (spread.into_iter())
+            .filter(|&(_, count)| count >= COMMON_COUNT && count as f64 >= least)
+            .map(|(stem, _)| stem)
+            .collect();
+        Self {
+            queries,
+            frequency,
+            common,
         }
-        Self { queries, frequency }
     }
 
-    /// Words that stand in more of the members than in queries at large, by how much more.
-    fn terms(&self, members: &[usize]) -> Vec<String> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
+    /// Words that stand in more of the members than of the other queries, by how much more.
+    fn terms(&self, members: &[usize]) -> Vec<Term> {
+        let mut forms: HashMap<&str, HashMap<&str, usize>> = HashMap::new();
         for word in members.iter().flat_map(|&member| &self.queries[member]) {
-            *counts.entry(word).or_insert(0) += 1;
+            *(forms.entry(stem(word)).or_default())
+                .entry(word)
+                .or_default() += 1;
         }
         let (inside, all) = (members.len() as f64, self.queries.len() as f64);
-        let mut scored: Vec<(f64, &str)> = (counts.into_iter())
-            // A word of one member says something about that member, not about a cluster.
-            .filter(|&(_, count)| count > 1 || members.len() == 1)
-            .map(|(word, count)| {
+        let mut scored: Vec<(f64, Term)> = (forms.into_iter())
+            .filter_map(|(stem, forms)| {
+                let count: usize = forms.values().sum();
+                // A word of one member says something about that member, not about a cluster.
+                if self.common.contains(stem) || (count == 1 && members.len() > 1) {
+                    return None;
+                }
                 let share = count as f64 / inside;
-                let elsewhere = self.frequency[word] as f64 / all;
-                (share * (share / elsewhere).ln(), word)
+                let outside = (self.frequency[stem] - count + 1) as f64 / (all - inside + 1.0);
+                let (word, _) = (forms.into_iter())
+                    .max_by_key(|&(word, count)| (count, std::cmp::Reverse((word.len(), word))))?;
+                let word = word.to_owned();
+                (share >= TERM_RATIO * outside)
+                    .then(|| (share * (share / outside).ln(), Term { word, share }))
             })
-            .filter(|(score, _)| *score > 0.0)
             .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-        scored
-            .into_iter()
-            .take(TERM_COUNT)
-            .map(|(_, word)| word.to_owned())
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.word.cmp(&b.1.word)));
+        (scored.into_iter().take(TERM_COUNT))
+            .map(|(_, term)| term)
             .collect()
     }
-}
-
-/// Words in lower case; numbers count, single Latin letters do not.
-fn words(query: &str) -> impl Iterator<Item = String> + '_ {
-    query
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.len() > 1)
-        .map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -272,12 +317,124 @@ mod tests {
             (care.impressions, care.clicks, care.avg_position),
             (500.0, 6.0, 3.0)
         );
-        assert_eq!(care.terms, ["care", "shoe"]);
+        assert_eq!(care.terms, ["care"]);
         assert_eq!(care.label, "shoe care");
         let trail = &summaries[1];
         assert_eq!(trail.avg_position, 7.0);
         assert!(trail.cohesion > 0.99 && trail.cohesion < 1.0);
-        assert_eq!(trail.terms, ["shoes", "trail"]);
+        assert_eq!(trail.terms, ["trail"]);
+    }
+
+    /// Terms and label of each cluster; vectors only say which query is the medoid, the first.
+    fn described(clusters: &[&[&str]]) -> Vec<(String, Vec<String>)> {
+        let mut vectors = Keywords::new(2).unwrap();
+        let (mut labels, mut keywords) = (Vec::new(), Vec::new());
+        for (cluster, queries) in clusters.iter().enumerate() {
+            for (place, query) in queries.iter().enumerate() {
+                let angle = [0.0, 0.3, -0.3][place % 3];
+                vectors.push(&[f32::cos(angle), f32::sin(angle)]).unwrap();
+                labels.push(cluster as i32);
+                keywords.push(keyword(query, -(cluster as f64), 0.0, 1.0));
+            }
+        }
+        (summarize(&vectors, &labels, &keywords).unwrap().into_iter())
+            .map(|summary| (summary.label, summary.terms))
+            .collect()
+    }
+
+    #[test]
+    fn labels_add_what_sets_a_cluster_apart_and_nothing_else() {
+        let found = described(&[
+            &[
+                "cycle to work scheme",
+                "how does the cycle to work scheme work",
+                "the cycle to work scheme calculator",
+            ],
+            &[
+                "best commuter bike",
+                "best bike for commuting",
+                "the best commuter bikes",
+            ],
+            &[
+                "bike insurance",
+                "does home insurance cover the bike",
+                "home insurance for a bike",
+            ],
+            &[
+                "bike chain",
+                "how to oil the bike chain",
+                "the bike chain oil",
+            ],
+            &["bike lock", "the bike locks", "lock a bike"],
+        ]);
+        let labels: Vec<&str> = found.iter().map(|(label, _)| &**label).collect();
+        assert_eq!(
+            labels,
+            [
+                "cycle to work scheme",
+                "best commuter bike",
+                "bike insurance (home)",
+                "bike chain (oil)",
+                "bike lock",
+            ]
+        );
+        // All clusters but one have "bike".
+        assert!(
+            found
+                .iter()
+                .all(|(_, terms)| !terms.contains(&"bike".into()))
+        );
+        assert_eq!(found[3].1, ["chain", "oil"]);
+    }
+
+    #[test]
+    fn function_words_of_other_languages_are_no_terms() {
+        let found = described(&[
+            &[
+                "fahrrad versichern",
+                "was kostet die versicherung für ein fahrrad",
+            ],
+            &[
+                "assurance vélo",
+                "quelle est la meilleure assurance pour un vélo",
+            ],
+            &[
+                "seguro de bicicleta",
+                "cuánto cuesta el seguro para la bicicleta",
+            ],
+            &[
+                "ubezpieczenie roweru",
+                "czy ubezpieczenie roweru się opłaca",
+            ],
+            &["自転車 保険", "自転車 の 保険"],
+        ]);
+        let terms: Vec<String> = found
+            .into_iter()
+            .map(|(_, terms)| terms.join(" "))
+            .collect();
+        assert_eq!(
+            terms,
+            [
+                "fahrrad",
+                "assurance vélo",
+                "bicicleta seguro",
+                "roweru ubezpieczenie",
+                "保険 自転車",
+            ]
+        );
+        // Of a language without a list, words in too many clusters give themselves away.
+        let found = described(&[
+            &["как почистить чайник", "как отмыть чайник"],
+            &["как выбрать велосипед", "как купить велосипед"],
+            &["как заварить чай", "как правильно заварить чай"],
+            &["как сшить платье", "как быстро сшить платье"],
+        ]);
+        assert!(found.iter().all(|(_, terms)| !terms.is_empty()));
+        assert!(
+            found
+                .iter()
+                .all(|(_, terms)| !terms.contains(&"как".into()))
+        );
     }
 
     #[test]
