@@ -8,6 +8,8 @@ interface Input {
   page_id: string;
   eps: number;
   min_points: number;
+  /** Null when no cluster is to be split. */
+  max_cluster_size: number | null;
   keywords: Keyword[];
 }
 
@@ -16,7 +18,7 @@ serveStage({
   needs: ["embeddings"],
   async run(job, context) {
     const input = await context.input<Input>();
-    const { eps, min_points, keywords } = input;
+    const { eps, min_points, max_cluster_size, keywords } = input;
     const { model, dimensions } = context.env.embedding;
     const queries = keywords.map(({ query }) => query);
     const usage = await embed(queries, { ...context, job });
@@ -25,12 +27,13 @@ serveStage({
     const clustering = new KeywordClustering(dimensions);
     try {
       await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
-      clustering.cluster(eps, min_points);
+      clustering.cluster(eps, min_points, max_cluster_size);
       const clusters = clustering.summarize(keywords);
       const centroids = (start: number, end: number) => clustering.centroids(start, end);
       const source = [model, dimensions, input];
       const digest = await stageVectors(clusters.length, centroids, source, job, context);
-      return { output: { model, dimensions, eps, min_points, clusters, digest, usage } };
+      const settings = { model, dimensions, eps, min_points, max_cluster_size };
+      return { output: { ...settings, clusters, digest, usage } };
     } finally {
       clustering.free();
     }

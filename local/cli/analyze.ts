@@ -22,6 +22,7 @@ export interface AnalyzeOptions {
   draft: boolean;
   eps?: number;
   minPoints?: number;
+  maxClusterSize?: number;
   threshold?: number;
   top?: number;
   priority?: number;
@@ -75,6 +76,11 @@ export function addAnalysisOptions(command: Command): Command {
     .option("--no-draft", "leave out the draft of the missing section")
     .option("--eps <distance>", "DBSCAN's radius as cosine distance (default 0.3)", number)
     .option("--min-points <count>", "queries that make a cluster (default 2)", number)
+    .option(
+      "--max-cluster-size <count>",
+      "split clusters with more queries (default: none)",
+      number,
+    )
     .option("--threshold <similarity>", "a cluster below it is a gap (default 0.7)", number)
     .option("--top <count>", "gaps to recommend at most (default 10)", number)
     .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
@@ -258,6 +264,7 @@ const optionNames: Record<string, string> = {
   render: "--render",
   "parameters.eps": "--eps",
   "parameters.min_points": "--min-points",
+  "parameters.max_cluster_size": "--max-cluster-size",
   "parameters.similarity_threshold": "--threshold",
   "parameters.top": "--top",
 };
@@ -286,6 +293,7 @@ async function createJob(
       parameters: {
         eps: options.eps,
         min_points: options.minPoints,
+        max_cluster_size: options.maxClusterSize,
         similarity_threshold: options.threshold,
         top: options.top,
       },

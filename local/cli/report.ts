@@ -78,6 +78,8 @@ export interface JobResult {
   parameters: {
     eps: number | null;
     min_points: number | null;
+    /** Clusters with more queries were split; null when none was to be. */
+    max_cluster_size: number | null;
     similarity_threshold: number | null;
     top: number | null;
     model: string | null;
@@ -197,6 +199,8 @@ export interface Report {
     clicks: number;
     cluster_count: number;
     noise_count: number;
+    /** Share of the queries that are noise points, 0 to 1. */
+    noise_share: number | null;
     covered_count: number;
     partly_count: number;
     gap_count: number;
@@ -230,6 +234,8 @@ export interface Report {
   provenance: {
     eps: number | null;
     min_points: number | null;
+    /** Clusters with more queries were split; null when none was to be. */
+    max_cluster_size: number | null;
     similarity_threshold: number | null;
     top: number | null;
     embedding_model: string | null;
@@ -278,6 +284,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
     ...common(cluster),
   }));
   const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+  const queryCount = sum(byImpressions.map((cluster) => cluster.size));
   const impressions = sum(coverage.map((cluster) => cluster.impressions));
   const count = (wanted: Coverage) => coverage.filter((c) => c.coverage === wanted).length;
   const gaps = [...result.recommendations].sort((a, b) => a.rank - b.rank).map((gap): Gap => {
@@ -332,11 +339,14 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       duration_ms,
     })),
     totals: {
-      query_count: sum(byImpressions.map((cluster) => cluster.size)),
+      query_count: queryCount,
       impressions: sum(byImpressions.map((cluster) => cluster.impressions)),
       clicks: sum(byImpressions.map((cluster) => cluster.clicks)),
       cluster_count: clusters.length,
       noise_count: byImpressions.length - clusters.length,
+      noise_share: queryCount === 0
+        ? null
+        : round((byImpressions.length - clusters.length) / queryCount, 4),
       covered_count: count("covered"),
       partly_count: count("partly"),
       gap_count: count("gap"),
@@ -369,6 +379,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
     provenance: {
       eps: result.parameters.eps,
       min_points: result.parameters.min_points,
+      max_cluster_size: result.parameters.max_cluster_size,
       similarity_threshold: threshold,
       top: result.parameters.top,
       embedding_model: result.parameters.model,

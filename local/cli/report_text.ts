@@ -60,7 +60,8 @@ export function summary(report: Report): string[] {
     plural(totals.impressions, "impression"),
     plural(totals.clicks, "click"),
     plural(totals.cluster_count, "cluster"),
-    plural(totals.noise_count, "noise point"),
+    plural(totals.noise_count, "noise point") +
+    (totals.noise_share === null ? "" : ` (${percent(totals.noise_share)} of queries)`),
   ];
   const share = totals.covered_impression_share;
   const topics = [
@@ -136,7 +137,8 @@ export function provenance(report: Report): string[] {
   const { provenance: p, usage, stages } = report;
   return [
     `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
-    `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}`,
+    `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}` +
+    (p.max_cluster_size === null ? "" : `, clusters of more than ${p.max_cluster_size} split`),
     `gaps: similarity below ${
       p.similarity_threshold ?? "–"
     }; opportunity = impressions × (1 − similarity); ` +

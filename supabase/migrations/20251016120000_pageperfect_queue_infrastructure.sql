@@ -207,6 +207,7 @@ begin
       'page_id', v_job.page_id,
       'eps', coalesce((v_parameters ->> 'eps')::double precision, 0.3),
       'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
+      'max_cluster_size', (v_parameters ->> 'max_cluster_size')::integer,
       'keywords', (select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb) from pipeline.page_keywords(v_job.page_id) as k));
   when 'gap_analysis' then
     select k.model, k.dimensions into v_model, v_dimensions
@@ -492,7 +493,7 @@ begin
   from public.keyword_clusters as k where k.page_id = v_lease.page_id;
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('cluster_count', v_count, 'noise_count', v_noise_count,
-      'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points')
+      'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points', 'max_cluster_size', p_output -> 'max_cluster_size')
     || pipeline.usage_fact(v_lease, p_output));
 end;
 $$;
@@ -612,7 +613,7 @@ as $$
         'provider', d.provider, 'model', d.model)
       from public.rewrite_drafts as d where d.job_id = p_job_id),
     'parameters', jsonb_build_object(
-      'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points',
+      'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points', 'max_cluster_size', p_payload -> 'max_cluster_size',
       'similarity_threshold', p_payload -> 'threshold', 'top', p_payload -> 'top',
       'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
       'dimensions', (select e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1)),

@@ -145,6 +145,25 @@ async function steps(t: Deno.TestContext) {
     assert.ok(report.gaps[0].similarity < 0.5);
   });
 
+  await t.step("oversized clusters are split on request, and only then", async () => {
+    const analyze = async (...options: string[]) => {
+      const { code, stdout, stderr } = await pageperfect(
+        ...["analyze", sample, "-k", queries, "--json", "--no-draft", ...options],
+      );
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const largest = (report: { coverage: { query_count: number }[] }) =>
+      Math.max(...report.coverage.map((cluster) => cluster.query_count));
+    const [whole, split] = [await analyze(), await analyze("--max-cluster-size", "6")];
+    assert.ok(largest(whole) > 6 && largest(split) <= 6, `${largest(whole)}, ${largest(split)}`);
+    assert.equal(whole.provenance.max_cluster_size, null);
+    assert.equal(split.provenance.max_cluster_size, 6);
+    assert.ok(split.totals.cluster_count > whole.totals.cluster_count);
+    assert.equal(split.totals.query_count, whole.totals.query_count);
+    assert.ok(split.totals.noise_share > 0 && split.totals.noise_share < 0.2);
+  });
+
   await t.step("a draft that fails leaves the report of the gaps", async () => {
     await fault({ api: "chat", status: 400 });
     const { code, stdout, stderr } = await pageperfect("analyze", sample, "-k", queries, "--json");

@@ -139,6 +139,7 @@ Deno.test("a page without queries, segments or draft has a report", () => {
     parameters: {
       eps: null,
       min_points: null,
+      max_cluster_size: null,
       similarity_threshold: null,
       top: null,
       model: null,

@@ -2,7 +2,7 @@
 
 use js_sys::JsString;
 use pageperfect_boundary::{ascii, read, write};
-use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, summarize};
+use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, split, summarize};
 use pageperfect_vector::{VectorError, codec};
 use wasm_bindgen::prelude::*;
 
@@ -48,6 +48,8 @@ export interface ClusterSummary {
 pub struct KeywordClustering {
     keywords: Keywords,
     dbscan: Option<Dbscan>,
+    /// Labels after `split`.
+    split: Option<Vec<i32>>,
     summaries: Vec<ClusterSummary>,
 }
 
@@ -59,6 +61,7 @@ impl KeywordClustering {
         Ok(Self {
             keywords: Keywords::new(dimensions)?,
             dbscan: None,
+            split: None,
             summaries: Vec::new(),
         })
     }
@@ -68,13 +71,13 @@ impl KeywordClustering {
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
     ) -> Result<(), JsError> {
-        self.dbscan = None;
+        self.forget();
         Ok(self.keywords.push_base64(unpack(&packed)?)?)
     }
 
     /// Adds vectors on end.
     pub fn push_f32(&mut self, rows: &[f32]) -> Result<(), JsError> {
-        self.dbscan = None;
+        self.forget();
         Ok(self.keywords.push(rows)?)
     }
 
@@ -85,11 +88,20 @@ impl KeywordClustering {
     }
 
     /// One label a vector: the cluster's number from 0, or -1 for noise.
-    /// `eps`: cosine distance in (0, 2]; `min_points`: at least 1, the point itself included.
-    pub fn cluster(&mut self, eps: f64, min_points: u32) -> Result<Vec<i32>, JsError> {
+    /// `eps`: cosine distance in (0, 2]; `min_points`: at least 1, the point itself included;
+    /// `max_cluster_size`: when given, `split` follows.
+    pub fn cluster(
+        &mut self,
+        eps: f64,
+        min_points: u32,
+        max_cluster_size: Option<u32>,
+    ) -> Result<Vec<i32>, JsError> {
         self.start(eps, min_points, None)?;
         while self.step(u32::MAX)? < 1.0 {}
-        self.labels()
+        match max_cluster_size {
+            Some(max_cluster_size) => self.split(max_cluster_size),
+            None => self.labels(),
+        }
     }
 
     /// Begins a run to be done in steps. `exact` compares every pair, also above 2,047 keywords,
@@ -97,7 +109,7 @@ impl KeywordClustering {
     /// probability below 1e-8).
     pub fn start(&mut self, eps: f64, min_points: u32, exact: Option<bool>) -> Result<(), JsError> {
         // The sketches of a former run make room for those of this one.
-        self.dbscan = None;
+        self.forget();
         let new = if exact == Some(true) {
             Dbscan::exact
         } else {
@@ -118,8 +130,28 @@ impl KeywordClustering {
         Ok(dbscan.progress())
     }
 
-    /// One label a vector, once `step` has returned 1.
+    /// Clusters anew, at smaller and smaller radii, the members of clusters that have more than
+    /// `max_cluster_size` (at least 2), once `step` has returned 1; returns the labels then. Members
+    /// that belong to no part become noise. Takes a run of DBSCAN over those members for each radius.
+    pub fn split(&mut self, max_cluster_size: u32) -> Result<Vec<i32>, JsError> {
+        if max_cluster_size < 2 {
+            return Err(JsError::new("max_cluster_size is at least 2"));
+        }
+        self.split = None;
+        let labels = self.labels()?;
+        let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
+        let (eps, min_points) = (dbscan.eps(), dbscan.min_points());
+        let max_size = max_cluster_size as usize;
+        let labels = split(&self.keywords, &labels, eps, min_points, max_size)?;
+        self.split = Some(labels.clone());
+        Ok(labels)
+    }
+
+    /// One label a vector, once `step` has returned 1; those of `split` after that.
     pub fn labels(&self) -> Result<Vec<i32>, JsError> {
+        if let Some(labels) = &self.split {
+            return Ok(labels.clone());
+        }
         let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
         if dbscan.progress() < 1.0 {
             return Err(JsError::new(
@@ -140,6 +172,7 @@ impl KeywordClustering {
 
     /// Goes on from a checkpoint, after the same vectors were pushed and `start` called alike.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
+        self.split = None;
         let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
         Ok(dbscan.restore(&self.keywords, checkpoint)?)
     }
@@ -161,6 +194,7 @@ impl KeywordClustering {
         index: usize,
         #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
     ) -> Result<(), JsError> {
+        self.split = None;
         Ok(self.keywords.supply_base64(index, unpack(&packed)?)?)
     }
 
@@ -183,6 +217,14 @@ impl KeywordClustering {
         (self.summaries[start.min(end)..end].iter())
             .map(|summary| codec::write_text(&summary.centroid))
             .collect()
+    }
+}
+
+impl KeywordClustering {
+    /// A run is of the vectors that were there when it began.
+    fn forget(&mut self) {
+        self.dbscan = None;
+        self.split = None;
     }
 }
 

@@ -56,9 +56,9 @@ fn many(count: usize, dimensions: usize) -> Vec<f32> {
 fn clusters_and_noise_are_labelled() {
     let mut clustering = clustering();
     assert_eq!(clustering.length(), 3);
-    assert_eq!(clustering.cluster(0.3, 2).unwrap(), [0, 0, -1]);
-    assert_eq!(clustering.cluster(0.3, 1).unwrap(), [0, 0, 1]);
-    assert_eq!(clustering.cluster(0.3, 3).unwrap(), [-1, -1, -1]);
+    assert_eq!(clustering.cluster(0.3, 2, None).unwrap(), [0, 0, -1]);
+    assert_eq!(clustering.cluster(0.3, 1, None).unwrap(), [0, 0, 1]);
+    assert_eq!(clustering.cluster(0.3, 3, None).unwrap(), [-1, -1, -1]);
     assert!(clustering.undecided().unwrap().is_empty());
 }
 
@@ -77,8 +77,8 @@ fn base64_and_floats_are_the_same_vectors() {
         }
         assert_eq!(packed.length(), floats.length());
         assert_eq!(
-            packed.cluster(0.1, 2).unwrap(),
-            floats.cluster(0.1, 2).unwrap()
+            packed.cluster(0.1, 2, None).unwrap(),
+            floats.cluster(0.1, 2, None).unwrap()
         );
     }
 }
@@ -108,7 +108,7 @@ fn a_run_in_steps_with_a_checkpoint_equals_one_in_one_go() {
         clustering
     };
     for min_points in [2, 4] {
-        let expected = new().cluster(0.3, min_points).unwrap();
+        let expected = new().cluster(0.3, min_points, None).unwrap();
         assert_eq!(expected.iter().max(), Some(&3));
         let mut first = new();
         first.start(0.3, min_points, None).unwrap();
@@ -129,9 +129,26 @@ fn a_run_in_steps_with_a_checkpoint_equals_one_in_one_go() {
 }
 
 #[wasm_bindgen_test]
+fn oversized_clusters_are_split_on_request() {
+    let angles = [0.0f32, 0.07, 0.14, 0.34, 0.56, 0.63, 0.7];
+    let rows: Vec<f32> = angles.iter().flat_map(|x| [x.cos(), x.sin()]).collect();
+    let mut clustering = KeywordClustering::new(2).unwrap();
+    clustering.push_f32(&rows).unwrap();
+    assert!(message(clustering.split(3)).contains("start()"));
+    let whole = [0; 7];
+    assert_eq!(clustering.cluster(0.026, 2, None).unwrap(), whole);
+    assert_eq!(clustering.cluster(0.026, 2, Some(7)).unwrap(), whole);
+    let split = [0, 0, 0, -1, 1, 1, 1];
+    assert_eq!(clustering.cluster(0.026, 2, Some(3)).unwrap(), split);
+    assert_eq!(clustering.labels().unwrap(), split);
+    assert_eq!(clustering.split(7).unwrap(), whole);
+    assert!(message(clustering.split(1)).contains("at least 2"));
+}
+
+#[wasm_bindgen_test]
 fn what_was_not_kept_can_be_supplied() {
     let mut clustering = clustering();
-    clustering.cluster(0.3, 2).unwrap();
+    clustering.cluster(0.3, 2, None).unwrap();
     clustering.supply(0, base64(&[1.0, 0.0])).unwrap();
     assert!(message(clustering.supply(0, base64(&[1.0]))).contains("whole vectors"));
     assert_eq!(clustering.labels().unwrap(), [0, 0, -1]);
@@ -140,7 +157,7 @@ fn what_was_not_kept_can_be_supplied() {
 #[wasm_bindgen_test]
 fn summaries_are_plain_objects() {
     let mut clustering = clustering();
-    clustering.cluster(0.3, 2).unwrap();
+    clustering.cluster(0.3, 2, None).unwrap();
     let summaries: Array = clustering.summarize(keywords()).unwrap().unchecked_into();
     assert_eq!(summaries.length(), 2);
     let get = |index: u32, key: &str| Reflect::get(&summaries.get(index), &key.into()).unwrap();
@@ -171,8 +188,8 @@ fn wrong_input_is_an_error_with_a_message() {
     assert!(message(clustering.push_f32(&[1.0])).contains("whole vectors"));
     assert!(message(clustering.push_f32(&[1.0, f32::NAN])).contains("component 1"));
     assert!(message(clustering.push_base64("*".into())).contains("base64"));
-    assert!(message(clustering.cluster(0.0, 2)).contains("eps"));
-    assert!(message(clustering.cluster(0.3, 0)).contains("min_points"));
+    assert!(message(clustering.cluster(0.0, 2, None)).contains("eps"));
+    assert!(message(clustering.cluster(0.3, 0, None)).contains("min_points"));
     let unstarted = KeywordClustering::new(2).unwrap();
     assert!(message(unstarted.labels()).contains("start()"));
     assert!(message(unstarted.checkpoint()).contains("start()"));
@@ -182,7 +199,7 @@ fn wrong_input_is_an_error_with_a_message() {
 #[wasm_bindgen_test]
 fn no_vectors_make_no_clusters() {
     let mut clustering = KeywordClustering::new(8).unwrap();
-    assert!(clustering.cluster(0.3, 2).unwrap().is_empty());
+    assert!(clustering.cluster(0.3, 2, None).unwrap().is_empty());
     let summaries: Array = clustering
         .summarize(Array::new().into())
         .unwrap()
@@ -196,7 +213,7 @@ fn labels_are_the_same_as_natively() {
     let mut clustering = KeywordClustering::new(128).unwrap();
     clustering.push_f32(&rows).unwrap();
     assert_eq!(
-        site::hash(&clustering.cluster(0.3, 2).unwrap()),
+        site::hash(&clustering.cluster(0.3, 2, None).unwrap()),
         site::LABELS
     );
 }

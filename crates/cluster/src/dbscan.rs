@@ -114,6 +114,14 @@ impl Dbscan {
         })
     }
 
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
+    pub fn min_points(&self) -> u32 {
+        self.min_points
+    }
+
     /// Runs to the end.
     pub fn run(&mut self, keywords: &Keywords) {
         while !self.advance(keywords) {}

@@ -148,7 +148,7 @@ impl Keywords {
     /// Whether `1 - cosine <= eps`, decided in f64 on the f32 rows; `None` when fixed point cannot
     /// tell and an f32 row is not kept.
     pub(crate) fn within(&self, a: usize, b: usize, eps: f64) -> Option<bool> {
-        let distance = 1.0 - self.fixed.dot(a, &self.fixed, b);
+        let distance = self.distance(a, b);
         let error = self.fixed.error(a, &self.fixed, b);
         if distance + error <= eps {
             return Some(true);
@@ -159,8 +159,26 @@ impl Keywords {
         Some(1.0 - kernel::cosine(self.exact(a)?, self.exact(b)?) <= eps)
     }
 
+    /// Cosine distance, in fixed point: within 2e-3 of the truth.
+    pub(crate) fn distance(&self, a: usize, b: usize) -> f64 {
+        1.0 - self.fixed.dot(a, &self.fixed, b)
+    }
+
+    /// A copy of some rows, in the order of `members`.
+    pub(crate) fn subset(&self, members: &[usize]) -> Self {
+        let mut fixed = FixedRows::new(self.dimensions());
+        members.iter().for_each(|&row| fixed.copy(&self.fixed, row));
+        let exact = (members.iter().enumerate())
+            .filter_map(|(index, &member)| Some((index, self.exact(member)?.into())))
+            .collect();
+        Self {
+            fixed,
+            exact: Exact::Some(exact),
+        }
+    }
+
     /// The best guess where [`within`](Self::within) has no verdict.
     pub(crate) fn probably_within(&self, a: usize, b: usize, eps: f64) -> bool {
-        1.0 - self.fixed.dot(a, &self.fixed, b) <= eps
+        self.distance(a, b) <= eps
     }
 }

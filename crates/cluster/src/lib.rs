@@ -14,9 +14,11 @@ mod dbscan;
 mod keywords;
 mod scan;
 mod sketch;
+mod split;
 mod summary;
 mod words;
 
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;
+pub use split::split;
 pub use summary::{ClusterSummary, Keyword, SummaryError, summarize};

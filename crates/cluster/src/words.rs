@@ -7,7 +7,7 @@ const STOP_WORDS: &str = "
 a about after all also am an and any are aren as at be been before being between both but by can
 cant could couldn did didn do does doesn doing don dont for from get got had has hasn have haven
 he her here him his how if in into is isn it its just ll me more most much many my near no nor not
-of off often on only or other our out over per re shall she should shouldn so some such than that the
+of off often on one only or other our out over per re shall she should shouldn so some such than that the
 their them then there these they this those to too up us ve vs versus very was wasn we were weren
 what whats when where which while who whom whose why will with without won wont would wouldn you
 your yours

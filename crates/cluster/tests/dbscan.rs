@@ -2,7 +2,7 @@
 
 mod site;
 
-use pageperfect_cluster::{Dbscan, DbscanError, Keywords, NOISE};
+use pageperfect_cluster::{Dbscan, DbscanError, Keywords, NOISE, split};
 use proptest::prelude::*;
 use site::site;
 
@@ -196,6 +196,77 @@ proptest! {
         second.run(&chunked);
         prop_assert_eq!(second.labels(&chunked), dbscan(&rows, eps, min_points));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn splitting_cuts_only_what_is_too_large(
+        rows in points(), (eps, min_points) in parameters(), max_size in 2usize..20,
+    ) {
+        let labels = dbscan(&rows, eps, min_points);
+        let keywords = keywords(&rows);
+        let found = split(&keywords, &labels, eps, min_points, max_size).unwrap();
+        prop_assert_eq!(&found, &split(&keywords, &labels, eps, min_points, max_size).unwrap());
+        prop_assert_eq!(&labels, &split(&keywords, &labels, eps, min_points, rows.len()).unwrap());
+
+        let members = |labels: &[i32], label: i32| -> Vec<usize> {
+            (0..labels.len()).filter(|&point| labels[point] == label).collect()
+        };
+        let count = found.iter().max().map_or(0, |&label| label + 1);
+        let mut last = -1;
+        for label in 0..count {
+            let part = members(&found, label);
+            let whole = members(&labels, labels[part[0]]);
+            // In one cluster of before, in the order of those.
+            prop_assert!(part.iter().all(|&point| labels[point] == labels[part[0]] && labels[point] >= last));
+            last = labels[part[0]];
+            if whole.len() <= max_size {
+                prop_assert_eq!(&part, &whole);
+            } else if part.len() > 1 {
+                let near = |a: usize, b: usize| a != b && distance(&rows[a], &rows[b]) <= eps + 2e-3;
+                prop_assert!(part.iter().all(|&a| part.iter().any(|&b| near(a, b))));
+            }
+            if part.len() > max_size {
+                // Held together so closely that the next smaller radius leaves nothing.
+                let together: Vec<Vec<f32>> = part.iter().map(|&point| rows[point].clone()).collect();
+                let splits = (0..40).map(|step| eps * 0.9f64.powi(step)).take_while(|&r| r >= 0.01);
+                let sizes = splits.map(|radius| {
+                    let labels = dbscan(&together, radius, min_points);
+                    (0..part.len() as i32).map(|label| members(&labels, label).len()).max().unwrap()
+                });
+                prop_assert!(sizes.into_iter().all(|size| size == 0 || size > max_size));
+            }
+        }
+        for point in 0..rows.len() {
+            let was_small = members(&labels, labels[point]).len() <= max_size;
+            prop_assert!(labels[point] != NOISE || found[point] == NOISE);
+            prop_assert!(found[point] != NOISE || labels[point] == NOISE || !was_small);
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_split_where_it_is_thin() {
+    let angles = [0.0, 4.0, 8.0, 19.5, 32.0, 36.0, 40.0, 90.0f32];
+    let rows: Vec<Vec<f32>> = angles
+        .map(|degrees| vec![degrees.to_radians().cos(), degrees.to_radians().sin()])
+        .to_vec();
+    let eps = 1.0 - 13f64.to_radians().cos();
+    let labels = dbscan(&rows, eps, 2);
+    assert_eq!(labels, [0, 0, 0, 0, 0, 0, 0, NOISE]);
+    let split = |max_size| split(&keywords(&rows), &labels, eps, 2, max_size).unwrap();
+    // The point between joins the part that it is nearest to, if there is room.
+    assert_eq!(split(4), [0, 0, 0, 0, 1, 1, 1, NOISE]);
+    assert_eq!(split(3), [0, 0, 0, NOISE, 1, 1, 1, NOISE]);
+    assert_eq!(split(7), labels);
+    // Twins are never parted.
+    let twins = vec![vec![1.0, 0.0]; 5];
+    assert_eq!(
+        pageperfect_cluster::split(&keywords(&twins), &[0; 5], 0.3, 2, 3),
+        Ok(vec![0; 5])
+    );
 }
 
 #[test]

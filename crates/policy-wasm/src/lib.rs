@@ -41,7 +41,13 @@ export interface IntakeRequest {
   render: boolean;
   generate_draft: boolean;
   keywords?: { query: string; impressions: number; clicks: number; position: number }[];
-  parameters: { eps: number; min_points: number; similarity_threshold: number; top: number };
+  parameters: {
+    eps: number;
+    min_points: number;
+    max_cluster_size?: number;
+    similarity_threshold: number;
+    top: number;
+  };
   idempotency_key?: string;
 }
 

@@ -46,6 +46,9 @@ pub struct Parameters {
     pub eps: f64,
     /// Points that make a neighbourhood dense, itself included.
     pub min_points: u32,
+    /// Clusters with more members are split; without it none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cluster_size: Option<u32>,
     /// Cosine similarity in [0, 1] below which a cluster is a gap.
     pub similarity_threshold: f64,
     /// Most recommendations, 1 to 100.
@@ -72,7 +75,13 @@ const FIELDS: &[&str] = &[
     "parameters",
     "idempotency_key",
 ];
-const PARAMETERS: &[&str] = &["eps", "min_points", "similarity_threshold", "top"];
+const PARAMETERS: &[&str] = &[
+    "eps",
+    "min_points",
+    "max_cluster_size",
+    "similarity_threshold",
+    "top",
+];
 const KEYWORD_FIELDS: &[&str] = &["query", "impressions", "clicks", "position"];
 
 /// Checks the body of a request. `check_url` parses a URL and applies the URL policy to it.
@@ -181,6 +190,7 @@ fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
             )
             .unwrap_or(0.3),
         min_points: reader.whole("min_points", 1, 1_000_000).unwrap_or(2),
+        max_cluster_size: reader.whole("max_cluster_size", 2, 1_000_000),
         similarity_threshold: reader
             .number(
                 "similarity_threshold",

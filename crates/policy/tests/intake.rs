@@ -71,7 +71,9 @@ fn everything_that_is_sent_is_kept() {
         "render": true,
         "generate_draft": false,
         "keywords": [{ "query": " trail shoes ", "impressions": 1340, "clicks": 12, "position": 7.25 }],
-        "parameters": { "eps": 2, "min_points": 1, "similarity_threshold": 0, "top": 100 },
+        "parameters": {
+            "eps": 2, "min_points": 1, "max_cluster_size": 50, "similarity_threshold": 0, "top": 100
+        },
         "idempotency_key": " import-2026-11 ",
     }))
     .unwrap();
@@ -85,7 +87,10 @@ fn everything_that_is_sent_is_kept() {
             "render": true,
             "generate_draft": false,
             "keywords": [{ "query": "trail shoes", "impressions": 1340.0, "clicks": 12.0, "position": 7.25 }],
-            "parameters": { "eps": 2.0, "min_points": 1, "similarity_threshold": 0.0, "top": 100 },
+            "parameters": {
+                "eps": 2.0, "min_points": 1, "max_cluster_size": 50, "similarity_threshold": 0.0,
+                "top": 100
+            },
             "idempotency_key": "import-2026-11",
         })
     );
@@ -238,6 +243,11 @@ fn parameters_out_of_range() {
             json!(2.5),
             "must be a whole number from 1 to 1000000",
         ),
+        (
+            "max_cluster_size",
+            json!(1),
+            "must be a whole number from 2 to 1000000",
+        ),
         ("similarity_threshold", json!(-0.1), threshold),
         ("similarity_threshold", json!(1.1), threshold),
         ("top", json!(0), top),
@@ -276,7 +286,7 @@ fn an_unknown_field_names_the_nearest_known_one() {
     }
     assert_eq!(
         error(with("parameters", json!({ "epsilon": 0.3 }))),
-        "parameters.epsilon is not a known field; there are eps, min_points, similarity_threshold, top"
+        "parameters.epsilon is not a known field; there are eps, min_points, max_cluster_size, similarity_threshold, top"
     );
     assert_eq!(
         error(with("parameters", json!({ "minPoints": 2 }))),

@@ -59,13 +59,23 @@ impl FixedRows {
         } else {
             0.0
         };
+        let residual = quantize(row, scale * SCALE, self.next_row());
+        self.residuals.push(residual.sqrt() / SCALE);
+    }
+
+    /// Adds a row of `other`, which has the same dimensions, as it is there.
+    pub fn copy(&mut self, other: &Self, index: usize) {
+        self.next_row().copy_from_slice(other.row(index));
+        self.residuals.push(other.residuals[index]);
+    }
+
+    /// Room for one more row, all zeros.
+    fn next_row(&mut self) -> &mut [i16] {
         let (block, start) = self.locate(self.len());
         if start == 0 {
             self.blocks.push(vec![0; BLOCK * self.stride].into());
         }
-        let values = &mut self.blocks[block][start..start + self.stride];
-        let residual = quantize(row, scale * SCALE, values);
-        self.residuals.push(residual.sqrt() / SCALE);
+        &mut self.blocks[block][start..start + self.stride]
     }
 
     /// A number that other rows, or the same in another order, hardly share.
