@@ -2,8 +2,9 @@
 //!
 //! A crate that links this one (`use pageperfect_boundary as _;` is enough) has its panics thrown
 //! as JavaScript Errors that say what happened and where, instead of `RuntimeError: unreachable`.
-//! That holds for the first panic of an instance; it is in no known state afterwards, and a further
-//! one is a bare RuntimeError.
+//! An instance that panicked is in no known state, and its next panic would be such a bare
+//! RuntimeError: the generated glue therefore replaces it by a new one (build.sh,
+//! `replace_after_throw`). Objects of the old instance refuse every call but `free`.
 
 use js_sys::{JsString, Reflect, Uint8Array};
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,6 +1,7 @@
-//! `pageperfect-score segment | cluster`: the crates behind stdin and stdout, for scorers.
+//! `pageperfect-score cluster | gap | segment`: the crates behind stdin and stdout, for scorers.
 
-use pageperfect_cluster::{Dbscan, Keywords};
+use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, split, summarize};
+use pageperfect_gap::{Cluster, GapScorer, Gaps};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::error::Error;
@@ -10,7 +11,12 @@ const USAGE: &str = "\
 usage: pageperfect-score COMMAND < INPUT > OUTPUT
 
   cluster            JSON lines {\"vectors\": [[..]], \"eps\": 0.3, \"min_pts\": 2}
-                     to lines {\"labels\": [0, 0, -1]}, -1 for noise
+                     to lines {\"labels\": [0, 0, -1]}, -1 for noise; with \"max_cluster_size\"
+                     larger clusters are split, with \"keywords\": [{\"query\", \"impressions\",
+                     \"clicks\", \"position\"}] there are summaries in \"clusters\"
+  gap                JSON lines {\"segments\": [[..]], \"vectors\": [[..]], \"clusters\":
+                     [{\"is_noise\", \"impressions\", \"avg_position\"}], \"threshold\", \"top\"}
+                     to lines {\"coverage\": [..], \"recommendations\": [..]}
   segment            one HTML page to {\"paragraphs\": [\"..\"]}
   segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
 ";
@@ -20,11 +26,24 @@ struct Points {
     vectors: Vec<Vec<f32>>,
     eps: f64,
     min_pts: u32,
+    max_cluster_size: Option<usize>,
+    keywords: Option<Vec<Keyword>>,
 }
 
 #[derive(Serialize)]
 struct Labels {
     labels: Vec<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clusters: Option<Vec<ClusterSummary>>,
+}
+
+#[derive(Deserialize)]
+struct Coverage {
+    segments: Vec<Vec<f32>>,
+    vectors: Vec<Vec<f32>>,
+    clusters: Vec<Cluster>,
+    threshold: f64,
+    top: usize,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["cluster"] => each_line(cluster),
+        ["gap"] => each_line(gap),
         ["segment", "--batch"] => each_line(|page: Page| Ok(segment(page))),
         ["segment"] => {
             let mut bytes = Vec::new();
@@ -75,9 +95,22 @@ fn cluster(points: Points) -> Result<Labels, Box<dyn Error>> {
         .try_for_each(|vector| keywords.push(vector))?;
     let mut dbscan = Dbscan::new(&keywords, points.eps, points.min_pts)?;
     dbscan.run(&keywords);
-    Ok(Labels {
-        labels: dbscan.labels(&keywords),
-    })
+    let mut labels = dbscan.labels(&keywords);
+    if let Some(most) = points.max_cluster_size {
+        labels = split(&keywords, &labels, points.eps, points.min_pts, most)?;
+    }
+    let clusters = (points.keywords)
+        .map(|described| summarize(&keywords, &labels, &described))
+        .transpose()?;
+    Ok(Labels { labels, clusters })
+}
+
+fn gap(coverage: Coverage) -> Result<Gaps, Box<dyn Error>> {
+    let all = coverage.segments.iter().chain(&coverage.vectors);
+    let mut scorer = GapScorer::new(all.map(Vec::len).next().unwrap_or(1))?;
+    scorer.push_segments(&coverage.segments.concat())?;
+    scorer.push_clusters(&coverage.vectors.concat())?;
+    Ok(scorer.score(&coverage.clusters, coverage.threshold, coverage.top)?)
 }
 
 fn segment(page: Page) -> Segments {
