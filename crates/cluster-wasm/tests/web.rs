@@ -183,7 +183,8 @@ fn summaries_are_plain_objects() {
 
 #[wasm_bindgen_test]
 fn wrong_input_is_an_error_with_a_message() {
-    assert!(message(KeywordClustering::new(0)).contains("at least one dimension"));
+    assert!(message(KeywordClustering::new(0)).contains("1 to 65535 dimensions, not 0"));
+    assert!(message(KeywordClustering::new(1 << 30)).contains("dimensions, not 1073741824"));
     let mut clustering = KeywordClustering::new(2).unwrap();
     assert!(message(clustering.push_f32(&[1.0])).contains("whole vectors"));
     assert!(message(clustering.push_f32(&[1.0, f32::NAN])).contains("component 1"));

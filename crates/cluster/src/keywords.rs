@@ -1,4 +1,4 @@
-use pageperfect_vector::{FixedRows, VectorError, codec, kernel};
+use pageperfect_vector::{FixedRows, VectorError, check_dimensions, codec, kernel};
 use std::collections::HashMap;
 
 /// Exact rows are kept while all of them fit into this many bytes (8,192 rows of 1,536).
@@ -27,11 +27,9 @@ enum Exact {
 
 impl Keywords {
     /// # Errors
-    /// [`VectorError::NoDimensions`].
+    /// [`VectorError::DimensionCount`].
     pub fn new(dimensions: usize) -> Result<Self, VectorError> {
-        if dimensions == 0 {
-            return Err(VectorError::NoDimensions);
-        }
+        check_dimensions(dimensions)?;
         Ok(Self {
             fixed: FixedRows::new(dimensions),
             exact: Exact::All(Vec::new()),

@@ -98,7 +98,7 @@ fn a_page_without_segments_has_null_for_its_best() {
 
 #[wasm_bindgen_test]
 fn wrong_input_is_an_error_with_a_message() {
-    assert!(message(GapScorer::new(0)).contains("at least one dimension"));
+    assert!(message(GapScorer::new(0)).contains("not 0"));
     let mut scorer = GapScorer::new(2).unwrap();
     assert!(message(scorer.push_segments("?".into())).contains("base64"));
     assert!(message(scorer.push_segments(packed(&[&[1.0]]))).contains("1 dimensions where 2"));

@@ -3,7 +3,7 @@
 //! A cluster is answered by the segment most similar to its centroid. Where even that one stays
 //! below the threshold the page has a gap, worth `impressions * (1 - similarity)`.
 
-use pageperfect_vector::{FixedRows, TILE, VectorError, codec, kernel};
+use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec, kernel};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -117,11 +117,9 @@ pub struct GapScorer {
 
 impl GapScorer {
     /// # Errors
-    /// [`VectorError::NoDimensions`].
+    /// [`VectorError::DimensionCount`].
     pub fn new(dimensions: usize) -> Result<Self, GapError> {
-        if dimensions == 0 {
-            return Err(VectorError::NoDimensions.into());
-        }
+        check_dimensions(dimensions)?;
         Ok(Self {
             dimensions,
             segments: Vec::new(),

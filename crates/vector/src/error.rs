@@ -3,8 +3,8 @@ use std::fmt;
 /// Why vectors could not be read. Rows count from 0 in the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VectorError {
-    /// Vectors have at least one component.
-    NoDimensions,
+    /// Vectors have 1 to [`MAX_DIMENSIONS`] components.
+    DimensionCount(usize),
     /// A byte that base64 does not have, or an incomplete group of four at `offset`.
     Base64 { offset: usize },
     /// The values do not fill whole rows.
@@ -26,7 +26,10 @@ pub enum VectorError {
 impl fmt::Display for VectorError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::NoDimensions => write!(f, "vectors need at least one dimension"),
+            Self::DimensionCount(found) => write!(
+                f,
+                "vectors have 1 to {MAX_DIMENSIONS} dimensions, not {found}"
+            ),
             Self::Base64 { offset } => {
                 write!(
                     f,
@@ -63,3 +66,16 @@ impl fmt::Display for VectorError {
 }
 
 impl std::error::Error for VectorError {}
+
+/// More than any embedding model has; pgvector's binary form counts them in 16 bits.
+pub const MAX_DIMENSIONS: usize = 65_535;
+
+/// # Errors
+/// [`VectorError::DimensionCount`] unless there are 1 to [`MAX_DIMENSIONS`].
+pub fn check_dimensions(dimensions: usize) -> Result<(), VectorError> {
+    if (1..=MAX_DIMENSIONS).contains(&dimensions) {
+        Ok(())
+    } else {
+        Err(VectorError::DimensionCount(dimensions))
+    }
+}

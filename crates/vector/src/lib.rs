@@ -6,5 +6,5 @@ mod error;
 mod fixed;
 pub mod kernel;
 
-pub use error::VectorError;
+pub use error::{MAX_DIMENSIONS, VectorError, check_dimensions};
 pub use fixed::{FixedRows, TILE};
