@@ -14,8 +14,10 @@ export const limits = {
   cpuMs: 900,
   /** CPU time after which an invocation leaves to the next what cannot be cut: reading all vectors and clustering them. */
   freshCpuMs: 250,
-  /** Keywords up to which that is little: 0.2 s. */
+  /** Keywords up to which that is little: 0.2 s. There are 10,000 at most (pipeline.max_keywords). */
   uncutCount: 1_000,
+  /** What an invocation does at least of work that it had to read all vectors for, by the same clock. */
+  leastMs: 300,
   /** One stage of one job. Supabase ends a worker after 150 s of wall clock on its smallest plan. */
   stageMs: 100_000,
   /** A model's rate limit is waited for inside the invocation up to this; longer, and the message sleeps instead. */
@@ -50,6 +52,8 @@ export interface Progress {
   staged?: { digest: string; count: number };
   /** Since when a rate limit lets no call through (milliseconds since 1970), and in which attempt. */
   blocked?: { attempt: number; since: number };
+  /** Digest of the input whose unfinished work waits in the database. */
+  checkpoint?: string;
 }
 
 /** Thrown by a stage to go on in another invocation: at once, or after a wait that nothing this worker does can shorten. */
@@ -79,6 +83,11 @@ export class Budget {
 
   get isSpent(): boolean {
     return this.usedMs() >= this.cpuMs;
+  }
+
+  /** As `isSpent`, for work that began at `startMs` with a costly start: some of it is done in any case. */
+  isSpentSince(startMs: number): boolean {
+    return this.isSpent && this.usedMs() - startMs >= limits.leastMs;
   }
 
   /**
@@ -139,9 +148,9 @@ export class Budget {
     delete this.progress.blocked;
   }
 
-  /** Pauses before `left` units of work that cannot be cut, unless they are few or this invocation did nothing else. */
-  pauseUnlessFresh(left: number): void {
-    const isFresh = this.usedMs() < limits.freshCpuMs || left <= limits.uncutCount;
+  /** Pauses before work on `count` keywords that cannot be cut, unless they are few or this invocation did nothing else. */
+  pauseUnlessFresh(count: number, left: number): void {
+    const isFresh = this.usedMs() < limits.freshCpuMs || count <= limits.uncutCount;
     if (!isFresh && this.#isLess(left)) this.pause(left);
   }
 

@@ -77,8 +77,8 @@ export async function embed(
     () => budget.isSpent,
     work,
   );
-  // What is made of the embeddings is left as well.
-  if (left > 0) budget.pause(left + texts.length);
+  // What is made of the embeddings is left as well, in two steps at most.
+  if (left > 0) budget.pause(left + 2 * texts.length);
   return total();
 }
 

@@ -1,5 +1,5 @@
-// Vectors on their way into the database: more than one request or one invocation can carry, so they go in chunks ahead of
-// the stage's commit, which takes them from there in its one transaction.
+// What a stage keeps in the database between its invocations: vectors on their way to the commit, which are more than one
+// request or one invocation can carry and go in chunks ahead of it, and where the work itself stopped.
 import { type Budget, limits } from "./budget.ts";
 import type { Rpc } from "./client.ts";
 import { LeaseLost, type StageJob } from "./lease.ts";
@@ -8,18 +8,16 @@ import { LeaseLost, type StageJob } from "./lease.ts";
  * Stages the vectors of positions 0 to `count` - 1 for the commit, from where an earlier invocation stopped.
  *
  * @param vectorsOf pgvector text of the vectors from `start` up to `end`
- * @param source what the vectors were made from; another source starts over
- * @returns the digest that the commit names
+ * @param digest of what the vectors were made from, which the commit names; another one starts over
  * @throws Pause when the invocation's CPU time is spent before all are staged
  */
 export async function stageVectors(
   count: number,
   vectorsOf: (start: number, end: number) => string[] | Promise<string[]>,
-  source: unknown,
+  digest: string,
   job: StageJob,
   { rpc, signal, budget }: { rpc: Rpc; signal: AbortSignal; budget: Budget },
-): Promise<string> {
-  const digest = await sha256(JSON.stringify(source));
+): Promise<void> {
   const { staged } = budget.progress;
   let done = staged?.digest === digest ? staged.count : 0;
   while (done < count) {
@@ -38,10 +36,51 @@ export async function stageVectors(
     budget.progress.staged = { digest, count: done };
     if (done < count && budget.isSpent) budget.pause(count - done);
   }
-  return digest;
 }
 
-async function sha256(text: string): Promise<string> {
+/** Keeps where the work on `digest`'s input stands, for the invocation after a pause. */
+export async function saveCheckpoint(
+  checkpoint: Uint8Array,
+  digest: string,
+  job: StageJob,
+  { rpc, budget }: { rpc: Rpc; budget: Budget },
+): Promise<void> {
+  let binary = "";
+  for (let start = 0; start < checkpoint.length; start += 8_192) {
+    binary += String.fromCharCode(...checkpoint.subarray(start, start + 8_192));
+  }
+  const { status } = await rpc<{ status: string }>("save_checkpoint", {
+    p_msg_id: job.msg_id,
+    p_read_ct: job.read_ct,
+    p_digest: digest,
+    p_state: btoa(binary),
+  });
+  if (status !== "saved") throw new LeaseLost();
+  budget.progress.checkpoint = digest;
+}
+
+/** Where an earlier invocation stopped; undefined when there was none, or its input has changed. */
+export async function loadCheckpoint(
+  digest: string,
+  job: StageJob,
+  { rpc, budget }: { rpc: Rpc; budget: Budget },
+): Promise<Uint8Array | undefined> {
+  if (budget.progress.checkpoint !== digest) return undefined;
+  const state = await rpc<string | null>("load_checkpoint", {
+    p_job_id: job.job_id,
+    p_stage: job.stage,
+    p_digest: digest,
+  });
+  if (state === null) return undefined;
+  const binary = atob(state);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Tells inputs apart. */
+export async function digestOf(source: unknown): Promise<string> {
+  const text = JSON.stringify(source);
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

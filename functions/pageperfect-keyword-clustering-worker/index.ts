@@ -1,8 +1,15 @@
 // Stage 4: the page's search queries → embeddings → clusters and noise points.
+import { limits } from "../_shared/budget.ts";
 import { eachCachedVector, embed } from "../_shared/embeddings.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
-import { stageVectors } from "../_shared/staging.ts";
-import { type Keyword, KeywordClustering } from "../_shared/wasm/cluster.ts";
+import type { StageJob } from "../_shared/lease.ts";
+import { serveStage, type StageContext } from "../_shared/serve_stage.ts";
+import { digestOf, loadCheckpoint, saveCheckpoint, stageVectors } from "../_shared/staging.ts";
+import {
+  Centroid,
+  type ClusterSummary,
+  type Keyword,
+  KeywordClustering,
+} from "../_shared/wasm/cluster.ts";
 
 interface Input {
   page_id: string;
@@ -11,31 +18,87 @@ interface Input {
   /** Null when no cluster is to be split. */
   max_cluster_size: number | null;
   keywords: Keyword[];
+  /** Keywords with fewer impressions that a page has beyond what is analysed. */
+  left_out_count: number;
 }
+
+/** What is clustered between two looks at the CPU time: 10 ms or less. */
+const stepBlocks = 8;
 
 serveStage({
   stage: "keyword_clustering",
   needs: ["embeddings"],
   async run(job, context) {
     const input = await context.input<Input>();
-    const { eps, min_points, max_cluster_size, keywords } = input;
+    const { eps, min_points, max_cluster_size, keywords, left_out_count } = input;
     const { model, dimensions } = context.env.embedding;
-    const queries = keywords.map(({ query }) => query);
-    const usage = await embed(queries, { ...context, job });
-    context.budget.pauseUnlessFresh(queries.length);
-
-    const clustering = new KeywordClustering(dimensions);
-    try {
-      await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
-      clustering.cluster(eps, min_points, max_cluster_size);
-      const clusters = clustering.summarize(keywords);
-      const centroids = (start: number, end: number) => clustering.centroids(start, end);
-      const source = [model, dimensions, input];
-      const digest = await stageVectors(clusters.length, centroids, source, job, context);
-      const settings = { model, dimensions, eps, min_points, max_cluster_size };
-      return { output: { ...settings, clusters, digest, usage } };
-    } finally {
-      clustering.free();
-    }
+    const usage = await embed(keywords.map(({ query }) => query), { ...context, job });
+    const digest = await digestOf([model, dimensions, input]);
+    const clusters = await describedClusters(input, digest, job, context);
+    const centroids = (start: number, end: number) =>
+      centroidsOf(clusters.slice(start, end), context);
+    await stageVectors(clusters.length, centroids, digest, job, context);
+    const settings = { model, dimensions, eps, min_points, max_cluster_size, left_out_count };
+    return { output: { ...settings, clusters, digest, usage } };
   },
 });
+
+/** The clusters and noise points, without their centroids; takes as many invocations as it must. */
+async function describedClusters(
+  { eps, min_points, max_cluster_size, keywords }: Input,
+  digest: string,
+  job: StageJob,
+  context: StageContext,
+): Promise<ClusterSummary[]> {
+  const described = await loadCheckpoint(`clusters of ${digest}`, job, context);
+  if (described) return JSON.parse(new TextDecoder().decode(described));
+  const { budget, signal } = context;
+  // From here on, each keyword is clustered and staged.
+  budget.pauseUnlessFresh(keywords.length, 2 * keywords.length);
+
+  const clustering = new KeywordClustering(context.env.embedding.dimensions);
+  try {
+    const queries = keywords.map(({ query }) => query);
+    await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
+    clustering.start(eps, min_points);
+    const checkpoint = await loadCheckpoint(digest, job, context);
+    if (checkpoint) clustering.restore(checkpoint);
+    const startMs = budget.usedMs();
+    for (let done = 0; done < 1;) {
+      signal.throwIfAborted();
+      done = clustering.step(stepBlocks);
+      if (done < 1 && budget.isSpentSince(startMs)) {
+        await saveCheckpoint(clustering.checkpoint(), digest, job, context);
+        budget.pause(keywords.length * (2 - done));
+      }
+    }
+    if (max_cluster_size !== null) clustering.split(max_cluster_size);
+    const clusters = clustering.summarize(keywords);
+    if (keywords.length > limits.uncutCount) {
+      // Staging may take more invocations, which shall not cluster again.
+      const bytes = new TextEncoder().encode(JSON.stringify(clusters));
+      await saveCheckpoint(bytes, `clusters of ${digest}`, job, context);
+    }
+    return clusters;
+  } finally {
+    clustering.free();
+  }
+}
+
+/** pgvector text of the centroids. */
+async function centroidsOf(clusters: ClusterSummary[], context: StageContext): Promise<string[]> {
+  const centroid = new Centroid(context.env.embedding.dimensions);
+  const texts: string[] = [];
+  let count = 0;
+  try {
+    await eachCachedVector(clusters.flatMap(({ queries }) => queries), context, (vector) => {
+      centroid.push_base64(vector);
+      if (++count < clusters[texts.length].size) return;
+      texts.push(centroid.take());
+      count = 0;
+    });
+  } finally {
+    centroid.free();
+  }
+  return texts;
+}

@@ -2,7 +2,7 @@
 import { cachedVectors, embed } from "../_shared/embeddings.ts";
 import { Failure } from "../_shared/failure.ts";
 import { serveStage } from "../_shared/serve_stage.ts";
-import { stageVectors } from "../_shared/staging.ts";
+import { digestOf, stageVectors } from "../_shared/staging.ts";
 import * as rust from "../_shared/wasm/segment.ts";
 
 interface Input {
@@ -27,8 +27,8 @@ serveStage({
     const { model, dimensions } = context.env.embedding;
     const embeddings = async (start: number, end: number) =>
       (await cachedVectors(texts.slice(start, end), context)).map(rust.pgvector_text);
-    const source = [model, dimensions, texts];
-    const digest = await stageVectors(texts.length, embeddings, source, job, context);
+    const digest = await digestOf([model, dimensions, texts]);
+    await stageVectors(texts.length, embeddings, digest, job, context);
     return { output: { page, model, dimensions, segments, digest, usage } };
   },
 });

@@ -166,6 +166,15 @@ as $$
   order by 2 desc, 1;
 $$;
 
+-- How many of a page's keywords are analysed, those with the most impressions. With more, reading their vectors takes an
+-- invocation's whole CPU time (docs/architecture.md, Budget). Yours to replace; an upgrade puts the default back.
+create or replace function pipeline.max_keywords()
+returns integer
+language sql
+immutable
+set search_path = ''
+as $$ select 10000 $$;
+
 -- What a stage needs to begin its work (shapes: docs/architecture.md).
 create or replace function public.get_stage_input(p_job_id uuid, p_stage text)
 returns jsonb
@@ -203,12 +212,16 @@ begin
   when 'segment_embed' then
     return jsonb_build_object('url', coalesce(v_crawl.final_url, v_job.url), 'page_id', v_job.page_id, 'html', v_crawl.html);
   when 'keyword_clustering' then
-    return jsonb_build_object(
+    return (select jsonb_build_object(
       'page_id', v_job.page_id,
       'eps', coalesce((v_parameters ->> 'eps')::double precision, 0.3),
       'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
       'max_cluster_size', (v_parameters ->> 'max_cluster_size')::integer,
-      'keywords', (select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb) from pipeline.page_keywords(v_job.page_id) as k));
+      'keywords', coalesce(jsonb_agg(k.keyword order by k.place) filter (where k.place <= pipeline.max_keywords()), '[]'::jsonb),
+      'left_out_count', count(*) filter (where k.place > pipeline.max_keywords()))
+    from (
+      select to_jsonb(k) - 'ordinality' as keyword, k.ordinality as place
+      from pipeline.page_keywords(v_job.page_id) with ordinality as k) as k);
   when 'gap_analysis' then
     select k.model, k.dimensions into v_model, v_dimensions
     from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
@@ -219,21 +232,20 @@ begin
       -- A job with another model is at work on the page; its clusters come next.
       raise exception 'page % has segments and clusters of different embedding models', v_job.page_id using errcode = '55000';
     end if;
+    -- The vectors come in chunks, through get_vectors.
     return jsonb_build_object(
       'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
       'top', coalesce((v_parameters ->> 'top')::integer, 10),
-      'model', v_model, 'dimensions', v_dimensions)
-    -- Only vectors of one model are ever compared.
-    || (select jsonb_build_object(
-          'segments', coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind) order by e.position), '[]'::jsonb),
-          'segment_vectors', coalesce(encode(string_agg(extensions.vector_send(e.embedding), ''::bytea order by e.position), 'base64'), ''))
+      'model', v_model, 'dimensions', v_dimensions,
+      -- Only vectors of one model are ever compared.
+      'segments', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind) order by e.position), '[]'::jsonb)
         from public.page_embeddings as e
-        where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions)
-    || (select jsonb_build_object(
-          'clusters', coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'is_noise', k.is_noise,
-            'impressions', k.impressions, 'avg_position', k.avg_position) order by k.id), '[]'::jsonb),
-          'cluster_vectors', coalesce(encode(string_agg(extensions.vector_send(k.centroid), ''::bytea order by k.id), 'base64'), ''))
-        from public.keyword_clusters as k where k.page_id = v_job.page_id);
+        where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions),
+      'clusters', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'is_noise', k.is_noise,
+          'impressions', k.impressions, 'avg_position', k.avg_position) order by k.id), '[]'::jsonb)
+        from public.keyword_clusters as k where k.page_id = v_job.page_id));
   when 'rewrite_draft' then
     select * into v_recommendation from public.rewrite_recommendations as r
     where r.page_id = v_job.page_id order by r.rank limit 1;
@@ -412,6 +424,92 @@ begin
 end;
 $$;
 
+-- Where a stage stopped that does not fit one invocation, in bytes of its own making.
+create table if not exists pipeline.stage_checkpoints (
+  pipeline text not null default 'pageperfect',
+  job_id uuid not null,
+  stage text not null,
+  digest text not null,
+  state bytea not null,
+  primary key (job_id, stage),
+  foreign key (pipeline, job_id) references pipeline.jobs (pipeline, id) on delete cascade
+);
+comment on table pipeline.stage_checkpoints is 'Where a running stage stopped; gone with its commit, else with its job';
+comment on column pipeline.stage_checkpoints.digest is 'Of the input that the state belongs to';
+alter table pipeline.stage_checkpoints enable row level security;
+revoke all on pipeline.stage_checkpoints from public, anon, authenticated, service_role;
+
+-- Keeps the leased stage's state (base64) in place of an earlier one. Returns {status: saved | lease_lost | cancelled}.
+create or replace function public.save_checkpoint(p_msg_id bigint, p_read_ct integer, p_digest text, p_state text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_lease('pageperfect', p_msg_id, p_read_ct);
+begin
+  if v_lease.status <> 'held' then
+    return jsonb_build_object('status', v_lease.status);
+  end if;
+  insert into pipeline.stage_checkpoints (job_id, stage, digest, state)
+  values (v_lease.job_id, v_lease.stage, p_digest, decode(p_state, 'base64'))
+  on conflict (job_id, stage) do update set digest = excluded.digest, state = excluded.state;
+  return jsonb_build_object('status', 'saved');
+end;
+$$;
+
+-- The state that a stage saved for this input, base64; null when there is none.
+create or replace function public.load_checkpoint(p_job_id uuid, p_stage text, p_digest text)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select replace(encode(c.state, 'base64'), E'\n', '') from pipeline.stage_checkpoints as c
+  where c.job_id = p_job_id and c.stage = p_stage and c.digest = p_digest;
+$$;
+
+-- What a stage keeps between its invocations goes once its commit has taken it.
+create or replace function pipeline.drop_unfinished(p_lease pipeline.lease)
+returns void
+language sql
+set search_path = ''
+as $$
+  delete from pipeline.staged_vectors where job_id = p_lease.job_id and stage = p_lease.stage;
+  delete from pipeline.stage_checkpoints where job_id = p_lease.job_id and stage = p_lease.stage;
+$$;
+
+-- Vectors of rows of 'page_embeddings' or 'keyword_clusters' in the order of p_ids: base64 of Postgres' binary vectors, one
+-- after the other. Raises 40001 when a row is gone, since its page was analysed anew.
+create or replace function public.get_vectors(p_table text, p_ids bigint[])
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_count integer;
+  v_bytes bytea;
+begin
+  if p_table = 'page_embeddings' then
+    select count(*), string_agg(extensions.vector_send(e.embedding), ''::bytea order by i.ordinality) into v_count, v_bytes
+    from unnest(p_ids) with ordinality as i (id, ordinality) join public.page_embeddings as e on e.id = i.id;
+  elsif p_table = 'keyword_clusters' then
+    select count(*), string_agg(extensions.vector_send(k.centroid), ''::bytea order by i.ordinality) into v_count, v_bytes
+    from unnest(p_ids) with ordinality as i (id, ordinality) join public.keyword_clusters as k on k.id = i.id;
+  else
+    raise exception 'get_vectors: % has no vectors', p_table using errcode = '22023';
+  end if;
+  if v_count <> cardinality(p_ids) then
+    raise exception 'rows of % were replaced while they were read', p_table using errcode = '40001';
+  end if;
+  return replace(encode(coalesce(v_bytes, ''), 'base64'), E'\n', '');
+end;
+$$;
+
 create or replace function public.commit_segment_embed(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -445,7 +543,7 @@ begin
     on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = s.ordinality - 1
     and v.digest = p_output ->> 'digest';
   get diagnostics v_count = row_count;
-  delete from pipeline.staged_vectors as v where v.job_id = v_lease.job_id and v.stage = v_lease.stage;
+  perform pipeline.drop_unfinished(v_lease);
   return pipeline.finish_stage(v_lease, jsonb_build_object('paragraph_count', v_count) || pipeline.usage_fact(v_lease, p_output));
 end;
 $$;
@@ -488,12 +586,13 @@ begin
     on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = c.ordinality - 1
     and v.digest = p_output ->> 'digest'
   order by c.ordinality;
-  delete from pipeline.staged_vectors as v where v.job_id = v_lease.job_id and v.stage = v_lease.stage;
+  perform pipeline.drop_unfinished(v_lease);
   select count(*) filter (where not k.is_noise), count(*) filter (where k.is_noise) into v_count, v_noise_count
   from public.keyword_clusters as k where k.page_id = v_lease.page_id;
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('cluster_count', v_count, 'noise_count', v_noise_count,
-      'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points', 'max_cluster_size', p_output -> 'max_cluster_size')
+      'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points', 'max_cluster_size', p_output -> 'max_cluster_size',
+      'left_out_keyword_count', coalesce((p_output ->> 'left_out_count')::integer, 0))
     || pipeline.usage_fact(v_lease, p_output));
 end;
 $$;
@@ -535,6 +634,7 @@ begin
     -- Another job replaced the clusters meanwhile; the retry scores the new ones.
     raise exception 'the clusters of page % were replaced while they were scored', v_lease.page_id using errcode = '40001';
   end if;
+  perform pipeline.drop_unfinished(v_lease);
   return pipeline.finish_stage(v_lease, jsonb_build_object('gap_count', v_count, 'threshold', p_output -> 'threshold', 'top', p_output -> 'top'));
 end;
 $$;
@@ -614,6 +714,7 @@ as $$
       from public.rewrite_drafts as d where d.job_id = p_job_id),
     'parameters', jsonb_build_object(
       'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points', 'max_cluster_size', p_payload -> 'max_cluster_size',
+      'left_out_keyword_count', p_payload -> 'left_out_keyword_count',
       'similarity_threshold', p_payload -> 'threshold', 'top', p_payload -> 'top',
       'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
       'dimensions', (select e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1)),

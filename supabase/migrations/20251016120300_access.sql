@@ -47,7 +47,7 @@ begin
       'pipeline_metrics', 'check_invariants',
       'enqueue_stage', 'dequeue_stage', 'ack_message', 'extend_message_visibility', 'requeue_stage',
       'dead_letter_message', 'start_stage', 'complete_stage', 'record_stage_failure', 'create_content_job',
-      'create_pageperfect_job', 'get_stage_input', 'stage_vectors', 'get_pageperfect_report',
+      'create_pageperfect_job', 'get_stage_input', 'get_vectors', 'stage_vectors', 'save_checkpoint', 'load_checkpoint', 'get_pageperfect_report',
       'commit_submit_crawl', 'commit_wait_crawl', 'commit_segment_embed', 'commit_keyword_clustering',
       'commit_gap_analysis', 'commit_rewrite_draft',
       'begin_model_call', 'end_model_call', 'model_metrics',

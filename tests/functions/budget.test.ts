@@ -5,7 +5,7 @@
 // for, is counted.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { type Harness, type Keyword, startHarness } from "./budget/harness.ts";
+import { dimensions, type Harness, type Keyword, startHarness } from "./budget/harness.ts";
 import { showTable } from "../tables.ts";
 
 const platform = { cpuSeconds: 2, peakMb: 256 };
@@ -82,6 +82,53 @@ Deno.test({
       deepEqual(usage, { embedding_tokens: 5_000, embedded_count: 5_000, cached_count: 0 });
       const [{ left }] = await sql`select count(*)::int as left from pipeline.staged_vectors`;
       equal(left, 0);
+    });
+
+    await test.step("10000_keywords_the_most_that_are_analysed", async () => {
+      const id = await harness.jobAt("keyword_clustering", "<p>a page</p>", keywordsOf(501));
+      await work(harness, "10,020 keywords", id, "keyword_clustering", 170);
+      const [found] = await sql`select
+          count(*) filter (where not is_noise)::int as clusters, count(*) filter (where is_noise)::int as noise,
+          sum(size)::int as keywords, count(distinct centroid)::int as centroids
+        from keyword_clusters where job_id = ${id}`;
+      deepEqual({ ...found }, { clusters: 501, noise: 5_000, keywords: 10_000, centroids: 5_501 });
+      const [{ data }] = await sql`
+        select data from pageperfect_payloads where job_id = ${id} and stage = 'keyword_clustering'`;
+      equal(data.left_out_keyword_count, 20);
+      const [{ left }] = await sql`select count(*)::int as left from pipeline.stage_checkpoints`;
+      equal(left, 0);
+    });
+
+    await test.step("10000_clusters_and_noise_points_meet_3000_segments", async () => {
+      const id = await harness.jobAt("gap_analysis", "<p>a page</p>", []);
+      const [{ page_id }] = await sql`select page_id from pageperfect_jobs where id = ${id}`;
+      const vector =
+        sql`(select array_agg(random() - 0.5) from generate_series(1, ${dimensions}::int) where i > 0)::extensions.vector`;
+      await sql`insert into page_embeddings (page_id, position, kind, text, model, dimensions, embedding)
+        select ${page_id}, i, 'paragraph', 'text', 'm', ${dimensions}, ${vector} from generate_series(1, 3000) as i`;
+      await sql`insert into keyword_clusters (page_id, cluster_index, is_noise, label, medoid_query, queries, size,
+          impressions, clicks, avg_position, model, dimensions, centroid)
+        select ${page_id}, case when i % 4 = 0 then i else -1 end, i % 4 <> 0, 'label ' || i, 'query', '{query}', 1, i, 0, 9, 'm',
+          ${dimensions}, ${vector} from generate_series(1, 10000) as i`;
+      await work(harness, "10,000 clusters × 3,000 segments", id, "gap_analysis", 120);
+      // Decided by Postgres, for a few.
+      const wrong = await sql`
+        select k.id from keyword_clusters as k
+        cross join lateral (
+          select e.id, 1 - (e.embedding operator(extensions.<=>) k.centroid) as similarity
+          from page_embeddings as e where e.page_id = k.page_id order by e.embedding operator(extensions.<=>) k.centroid limit 1) as best
+        where k.page_id = ${page_id} and k.id % 100 = 0
+          and (best.id is distinct from k.best_segment_id or abs(best.similarity - k.best_similarity) > 1e-5
+            or abs(k.opportunity - k.impressions * (1 - best.similarity)) > 1)`;
+      equal(wrong.length, 0);
+      const [found] =
+        await sql`select count(*)::int as scored, count(distinct best_segment_id)::int as segments, (
+          select array_agg(r.impressions::int order by r.rank) from rewrite_recommendations as r where r.page_id = ${page_id}
+        ) as ranked from keyword_clusters where page_id = ${page_id} and best_similarity is not null`;
+      equal(found.scored, 10_000);
+      ok(found.segments > 1_000, "each vector is another");
+      equal(found.ranked.length, 10);
+      ok(found.ranked.every((impressions: number) => impressions % 4 === 0), "no noise point");
     });
 
     for (const [name, bytes] of [["2_mb", 2e6], ["4_mb", 4e6]] as const) {

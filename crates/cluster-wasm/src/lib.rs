@@ -2,7 +2,7 @@
 
 use js_sys::JsString;
 use pageperfect_boundary::{ascii, read, write};
-use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, split, summarize};
+use pageperfect_cluster::{Centroid as Sum, Dbscan, Keyword, Keywords, split, summarize};
 use pageperfect_vector::{VectorError, codec};
 use wasm_bindgen::prelude::*;
 
@@ -50,7 +50,6 @@ pub struct KeywordClustering {
     dbscan: Option<Dbscan>,
     /// Labels after `split`.
     split: Option<Vec<i32>>,
-    summaries: Vec<ClusterSummary>,
 }
 
 #[wasm_bindgen]
@@ -62,7 +61,6 @@ impl KeywordClustering {
             keywords: Keywords::new(dimensions)?,
             dbscan: None,
             split: None,
-            summaries: Vec::new(),
         })
     }
 
@@ -199,24 +197,40 @@ impl KeywordClustering {
     }
 
     /// Describes clusters, by impressions, then noise points, by impressions. `keywords` in the
-    /// order of the vectors. Their centroids: `centroids`.
+    /// order of the vectors. Their centroids: `Centroid`.
     #[wasm_bindgen(unchecked_return_type = "ClusterSummary[]")]
     pub fn summarize(
-        &mut self,
+        &self,
         #[wasm_bindgen(unchecked_param_type = "Keyword[]")] keywords: JsValue,
     ) -> Result<JsValue, JsError> {
         let keywords: Vec<Keyword> = read("keywords", keywords)?;
-        self.summaries = summarize(&self.keywords, &self.labels()?, &keywords)?;
-        write(&self.summaries)
+        write(&summarize(&self.keywords, &self.labels()?, &keywords)?)
+    }
+}
+
+/// Centroids, one after the other: push a cluster's vectors, `take`, push the next one's.
+#[wasm_bindgen]
+pub struct Centroid(Sum);
+
+#[wasm_bindgen]
+impl Centroid {
+    /// `dimensions`: of every vector.
+    #[wasm_bindgen(constructor)]
+    pub fn new(dimensions: usize) -> Result<Self, JsError> {
+        Ok(Self(Sum::new(dimensions)?))
     }
 
-    /// Centroids of the summaries from index `start` up to `end`, of length 1, in pgvector's text
-    /// form. In chunks, since all of them are 20 KB a summary at 1,536 dimensions.
-    pub fn centroids(&self, start: usize, end: usize) -> Vec<String> {
-        let end = end.min(self.summaries.len());
-        (self.summaries[start.min(end)..end].iter())
-            .map(|summary| codec::write_text(&summary.centroid))
-            .collect()
+    /// Adds members: base64 of little-endian f32, one or many on end, white space tolerated.
+    pub fn push_base64(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.0.push_base64(unpack(&packed)?)?)
+    }
+
+    /// The centroid, of length 1, in pgvector's text form.
+    pub fn take(&mut self) -> String {
+        codec::write_text(&self.0.take())
     }
 }
 

@@ -4,7 +4,7 @@
 mod site;
 
 use js_sys::{Array, JSON, JsString, Object, Reflect};
-use pageperfect_cluster_wasm::KeywordClustering;
+use pageperfect_cluster_wasm::{Centroid, KeywordClustering};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::*;
 
@@ -174,11 +174,19 @@ fn summaries_are_plain_objects() {
         Object::keys(summaries.get(0).unchecked_ref::<Object>()).length(),
         11
     );
-    assert!(clustering.centroids(0, 1)[0].starts_with('['));
-    assert_eq!(clustering.centroids(1, 9), ["[0,1]"]);
-    assert!(clustering.centroids(2, 9).is_empty());
     assert!(message(clustering.summarize(Array::new().into())).contains("0 keywords"));
     assert!(message(clustering.summarize(JsValue::NULL)).contains("keywords: "));
+}
+
+#[wasm_bindgen_test]
+fn centroids_are_taken_one_after_the_other() {
+    let mut centroid = Centroid::new(2).unwrap();
+    centroid.push_base64(base64(&[3.0, 0.0, 5.0, 0.0])).unwrap();
+    assert_eq!(centroid.take(), "[1,0]");
+    centroid.push_base64(base64(&[0.0, 2.0])).unwrap();
+    assert_eq!(centroid.take(), "[0,1]");
+    assert!(message(centroid.push_base64(base64(&[1.0]))).contains("whole vectors"));
+    assert!(message(Centroid::new(0)).contains("at least one dimension"));
 }
 
 #[wasm_bindgen_test]

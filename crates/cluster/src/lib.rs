@@ -21,4 +21,4 @@ mod words;
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;
 pub use split::split;
-pub use summary::{ClusterSummary, Keyword, SummaryError, summarize};
+pub use summary::{Centroid, ClusterSummary, Keyword, SummaryError, summarize};

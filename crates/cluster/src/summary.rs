@@ -2,7 +2,7 @@ use crate::{
     Keywords, NOISE,
     words::{stem, stop_words, words},
 };
-use pageperfect_vector::kernel;
+use pageperfect_vector::{VectorError, codec, kernel};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -53,10 +53,69 @@ pub struct ClusterSummary {
     pub clicks: f64,
     /// Mean position weighted by impressions.
     pub avg_position: f64,
-    /// Mean of the members' unit vectors, of length 1. Not serialized: of thousands of noise points
-    /// they are more than a worker's memory holds as text, so they cross in chunks.
-    #[serde(skip)]
-    pub centroid: Vec<f32>,
+}
+
+/// Mean of a cluster's unit vectors, of length 1. Not part of the summary: the centroids of thousands
+/// of noise points are more than a worker's memory holds, so they are made of their vectors chunk by
+/// chunk.
+///
+/// ```
+/// use pageperfect_cluster::Centroid;
+/// let mut centroid = Centroid::new(2)?;
+/// centroid.push(&[3.0, 0.0])?;
+/// centroid.push(&[0.0, 0.5])?;
+/// assert_eq!(centroid.take(), [0.5f32.sqrt(); 2]);
+/// # Ok::<(), pageperfect_vector::VectorError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Centroid {
+    sum: Vec<f32>,
+}
+
+impl Centroid {
+    /// # Errors
+    /// [`VectorError::NoDimensions`].
+    pub fn new(dimensions: usize) -> Result<Self, VectorError> {
+        if dimensions == 0 {
+            return Err(VectorError::NoDimensions);
+        }
+        let sum = vec![0.0; dimensions];
+        Ok(Self { sum })
+    }
+
+    /// Adds members; `rows` holds whole vectors on end, of any length.
+    ///
+    /// # Errors
+    /// Ragged or not finite rows; nothing is added then.
+    pub fn push(&mut self, rows: &[f32]) -> Result<(), VectorError> {
+        codec::check_rows(rows, self.sum.len(), 0)?;
+        rows.chunks_exact(self.sum.len())
+            .for_each(|row| add_unit(&mut self.sum, row));
+        Ok(())
+    }
+
+    /// As [`push`](Self::push), from base64 of little-endian f32.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`].
+    pub fn push_base64(&mut self, text: Vec<u8>) -> Result<(), VectorError> {
+        let sum = &mut self.sum;
+        codec::base64_f32(text, sum.len(), |row| add_unit(sum, row))
+    }
+
+    /// The centroid of what was pushed; the next cluster begins.
+    pub fn take(&mut self) -> Vec<f32> {
+        let empty = vec![0.0; self.sum.len()];
+        let mut centroid = std::mem::replace(&mut self.sum, empty);
+        kernel::normalize(&mut centroid);
+        centroid
+    }
+}
+
+fn add_unit(sum: &mut [f32], row: &[f32]) {
+    let mut unit = row.to_vec();
+    kernel::normalize(&mut unit);
+    sum.iter_mut().zip(unit).for_each(|(sum, x)| *sum += x);
 }
 
 /// The keywords described are not those that were pushed.
@@ -125,9 +184,7 @@ fn describe(
     members.sort_by(|&a, &b| keywords[b].impressions.total_cmp(&keywords[a].impressions));
     let mut centroid = vec![0f32; vectors.dimensions()];
     for &member in &members {
-        for (sum, x) in centroid.iter_mut().zip(vectors.unit_row(member)) {
-            *sum += x;
-        }
+        add_unit(&mut centroid, &vectors.unit_row(member));
     }
     kernel::normalize(&mut centroid);
     let similarities: Vec<f64> = (members.iter())
@@ -177,7 +234,6 @@ fn describe(
         impressions,
         clicks: sum(|keyword| keyword.clicks),
         avg_position,
-        centroid,
     }
 }
 
@@ -310,7 +366,6 @@ mod tests {
         assert_eq!(indexes, [1, 0, -1, -1]);
         assert_eq!(summaries[2].queries, ["laces"]);
         assert_eq!(summaries[2].cohesion, 1.0);
-        assert_eq!(summaries[2].centroid, [0.0, -1.0, 0.0]);
         let care = &summaries[0];
         assert_eq!(care.queries, ["shoe care", "shoe care tips"]);
         assert_eq!(

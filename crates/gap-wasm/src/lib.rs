@@ -71,7 +71,9 @@ struct Gaps {
 
 /// Compares keyword clusters with the segments of a page.
 ///
-/// Push all segments, then the clusters (both in chunks of any size), then `score`, then `free`.
+/// Push all segments, then the clusters (both in chunks of any size), then `score`, then `free`. With
+/// a CPU budget: `checkpoint` and `restore` carry what was found so far (not the vectors) to another
+/// isolate.
 #[wasm_bindgen]
 pub struct GapScorer(Scorer);
 
@@ -97,6 +99,22 @@ impl GapScorer {
         #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
     ) -> Result<(), JsError> {
         Ok(self.0.push_clusters_base64(unpack(&packed)?)?)
+    }
+
+    /// How many clusters were compared, those of a restored checkpoint included.
+    #[wasm_bindgen(getter)]
+    pub fn cluster_count(&self) -> usize {
+        self.0.cluster_count()
+    }
+
+    /// What was found so far, for `restore`.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.0.checkpoint()
+    }
+
+    /// Goes on from a checkpoint, after the same segments were pushed.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
+        Ok(self.0.restore(checkpoint)?)
     }
 
     /// Ranks the gaps. `clusters` and `segments` in the order of their vectors; a cluster whose

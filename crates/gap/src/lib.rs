@@ -63,6 +63,8 @@ pub enum GapError {
     },
     /// A similarity threshold outside [-1, 1].
     Threshold(f64),
+    /// A checkpoint of other segments, or not a checkpoint.
+    Checkpoint,
 }
 
 impl fmt::Display for GapError {
@@ -81,6 +83,10 @@ impl fmt::Display for GapError {
                 )
             }
             Self::Threshold(value) => write!(f, "the threshold {value} is not within -1 and 1"),
+            Self::Checkpoint => write!(
+                f,
+                "this checkpoint was made with other segments: start again"
+            ),
         }
     }
 }
@@ -252,6 +258,39 @@ impl GapScorer {
         best
     }
 
+    /// What was found for the clusters pushed so far as bytes, for [`restore`](Self::restore) in
+    /// another process.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.hits.len() * HITS_BYTES);
+        for hit in self.hits.iter().flatten() {
+            let segment = hit.map_or(u32::MAX, |hit| hit.segment as u32);
+            bytes.extend(segment.to_le_bytes());
+            bytes.extend(hit.map_or(0.0, |hit| hit.similarity).to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Goes on from a checkpoint after the same segments were pushed, with the first cluster that
+    /// it does not hold.
+    ///
+    /// # Errors
+    /// [`GapError::Checkpoint`] when it is of anything else; nothing changes then.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), GapError> {
+        let (hits, rest) = checkpoint.as_chunks::<HITS_BYTES>();
+        let read = |bytes: &[u8; HITS_BYTES]| {
+            let (best, second) = bytes.split_at(HITS_BYTES / 2);
+            Some([
+                read_hit(best, self.segment_count())?,
+                read_hit(second, self.segment_count())?,
+            ])
+        };
+        let hits: Option<Vec<_>> = hits.iter().map(read).collect();
+        self.hits = hits
+            .filter(|_| rest.is_empty())
+            .ok_or(GapError::Checkpoint)?;
+        Ok(())
+    }
+
     /// Ranks what was pushed. A cluster is a gap when its best similarity is below `threshold`.
     ///
     /// # Errors
@@ -306,6 +345,25 @@ impl GapScorer {
             recommendations,
         })
     }
+}
+
+/// Two hits in a checkpoint: for each a segment, `u32::MAX` for none, and its similarity as f64.
+const HITS_BYTES: usize = 24;
+
+/// `None` when the bytes are no hit on one of `segment_count` segments.
+fn read_hit(bytes: &[u8], segment_count: usize) -> Option<Option<Hit>> {
+    let (segment, similarity) = bytes.split_first_chunk()?;
+    let segment = u32::from_le_bytes(*segment);
+    let similarity = f64::from_le_bytes(similarity.try_into().ok()?);
+    if segment == u32::MAX {
+        return Some(None);
+    }
+    let segment = segment as usize;
+    let is_sound = segment < segment_count && similarity.is_finite();
+    is_sound.then_some(Some(Hit {
+        segment,
+        similarity,
+    }))
 }
 
 /// Cosines of up to `TILE` clusters with all segments, in fixed point.
@@ -420,6 +478,30 @@ mod tests {
             .unwrap();
         assert_eq!(gaps.coverage[0].best.unwrap().similarity, -1.0);
         assert_eq!(gaps.coverage[0].opportunity, 7.0);
+    }
+
+    #[test]
+    fn a_restored_scorer_goes_on_where_the_checkpoint_was_made() {
+        let segments = [1.0, 0.0, 0.6, 0.8];
+        let clusters = [1.0, 0.1, 0.0, 1.0, -1.0, 0.0];
+        let described = [cluster(5.0, 1.0), cluster(6.0, 2.0), cluster(7.0, 3.0)];
+        let whole = scorer(&segments, &clusters, 2).score(&described, 0.9, 2);
+
+        let first = scorer(&segments, &clusters[..2], 2);
+        let mut second = scorer(&segments, &[], 2);
+        second.restore(&first.checkpoint()).unwrap();
+        assert_eq!(second.cluster_count(), 1);
+        second.push_clusters(&clusters[2..]).unwrap();
+        assert_eq!(second.score(&described, 0.9, 2), whole);
+
+        let lonely = scorer(&[], &clusters, 2);
+        let mut other = scorer(&[], &[], 2);
+        other.restore(&lonely.checkpoint()).unwrap();
+        assert_eq!(other.cluster_count(), 3);
+        for foreign in [&first.checkpoint()[..], &lonely.checkpoint()[1..]] {
+            assert_eq!(other.restore(foreign), Err(GapError::Checkpoint));
+        }
+        assert_eq!(other.cluster_count(), 3);
     }
 
     #[test]

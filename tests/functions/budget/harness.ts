@@ -74,6 +74,8 @@ export async function startHarness(): Promise<Harness> {
     idle,
     embeddedCount: () => embeddedCount,
     async jobAt(stage, html, keywords) {
+      // A worker takes the oldest job; this one is to be it.
+      await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
       const url = `https://example.com/${crypto.randomUUID()}`;
       const [{ job_id }] = await sql`
         select create_pageperfect_job(${
