@@ -279,14 +279,14 @@ Deno.test("the_built_in_model_embeds_text_by_text_and_stops_when_the_cpu_time_is
     settings: builtIn,
     usedMs: () => ++looks >= 8 ? 10_000 : 0,
   });
-  await rejects(embed(texts), { name: "Pause", left: 12 + (12 - 7) });
+  await rejects(embed(texts), { name: "Pause", left: 2 * 12 + (12 - 7) });
   equal(
     cache.size,
     7,
     "what was embedded before the pause is kept, a batch that was cut short too",
   );
   deepEqual(of("embedding_cache_put").map(({ p_texts }) => (p_texts as string[]).length), [5, 2]);
-  await rejects(embed(texts), { name: "Pause", left: 12 + 4 }, "at least one each time");
+  await rejects(embed(texts), { name: "Pause", left: 2 * 12 + 4 }, "at least one each time");
   equal(cache.size, 8);
   deepEqual(model.asked, texts.slice(0, 8), "no text twice");
   equal(of("begin_model_call")[0].p_provider, "supabase");
