@@ -186,7 +186,7 @@ fn centroids_are_taken_one_after_the_other() {
     centroid.push_base64(base64(&[0.0, 2.0])).unwrap();
     assert_eq!(centroid.take(), "[0,1]");
     assert!(message(centroid.push_base64(base64(&[1.0]))).contains("whole vectors"));
-    assert!(message(Centroid::new(0)).contains("at least one dimension"));
+    assert!(message(Centroid::new(0)).contains("1 to 65535 dimensions"));
 }
 
 #[wasm_bindgen_test]

@@ -2,7 +2,7 @@ use crate::{
     Keywords, NOISE,
     words::{stem, stop_words, words},
 };
-use pageperfect_vector::{VectorError, codec, kernel};
+use pageperfect_vector::{VectorError, check_dimensions, codec, kernel};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -74,11 +74,9 @@ pub struct Centroid {
 
 impl Centroid {
     /// # Errors
-    /// [`VectorError::NoDimensions`].
+    /// [`VectorError::DimensionCount`].
     pub fn new(dimensions: usize) -> Result<Self, VectorError> {
-        if dimensions == 0 {
-            return Err(VectorError::NoDimensions);
-        }
+        check_dimensions(dimensions)?;
         let sum = vec![0.0; dimensions];
         Ok(Self { sum })
     }
