@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { readFileSync } from "node:fs";
+import { hostilePages } from "./data.ts";
 
 const dimensions = 1536;
 const [name, ...files] = Deno.args;
@@ -16,6 +17,8 @@ interface Result {
   wasm_mb?: number;
   /** Labels of a clustering, hashed, or another number that must agree between the contenders. */
   check?: number;
+  /** What took this long. */
+  what?: string;
 }
 
 /** A specifier that is not resolved before the case runs: peers are fetched only for the run. */
@@ -211,6 +214,17 @@ const cases: Record<string, () => Promise<Result>> = {
   async "segment wasm"() {
     const { segment } = await wasm("segment");
     return pages((html) => segment(html, "https://example.com/").segments.length);
+  },
+  async "segment hostile"() {
+    const { segment } = await wasm("segment");
+    let worst: Result = { cpu_s: 0 };
+    for (const [what, html] of hostilePages()) {
+      const once = () => cpu(() => segment(html, "https://example.com/"))[0];
+      // Twice, as the runtime collects garbage when it likes.
+      const cpu_s = Math.min(once(), once());
+      if (cpu_s > worst.cpu_s) worst = { cpu_s, what };
+    }
+    return worst;
   },
   async "segment cheerio p"() {
     const { load } = await peer("npm:cheerio@1.2.0");

@@ -70,3 +70,17 @@ function generator(seed: number): () => number {
     }
   };
 }
+
+/** The pages of crates/segment/tests/hostile.json: name and HTML. */
+export function* hostilePages(): Generator<[string, string]> {
+  const file = new URL("../../crates/segment/tests/hostile.json", import.meta.url);
+  const pages: Record<string, [string, number][]> = JSON.parse(Deno.readTextFileSync(file));
+  for (const [name, parts] of Object.entries(pages)) {
+    const repeated = parts.map(([text, times]) =>
+      text.includes("{i}")
+        ? Array.from({ length: times }, (_, i) => text.replaceAll("{i}", `${i}`)).join("")
+        : text.repeat(times)
+    );
+    yield [name, repeated.join("")];
+  }
+}

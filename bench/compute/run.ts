@@ -24,6 +24,7 @@ interface Result {
   ingest_cpu_s?: number;
   wasm_mb?: number;
   check?: number;
+  what?: string;
 }
 
 async function run(command: string, args: string[]): Promise<string> {
@@ -74,7 +75,9 @@ function title(text: string) {
 function bar(what: string, value: number, most: number, unit: string) {
   const met = value <= most;
   console.log(
-    `  ${met ? "ok  " : "MISS"} ${what}: ${+value.toPrecision(3)} ${unit}, bar ${most} ${unit}`,
+    `  ${met ? "ok  " : "MISS"} ${what}: ${+value.toPrecision(3)} ${unit}, bar ${+most.toPrecision(
+      3,
+    )} ${unit}`,
   );
   if (!met) failures.push(what);
 }
@@ -157,7 +160,12 @@ try {
   if (segments) {
     const rate = size / segments.warm_cpu_s!;
     console.log(`  ${rate.toFixed(1)} MB/s warm`);
+    bar("segmentation, warm", 1000 / rate, 1000 / 30, "ms/MB");
   }
+
+  title("Segmentation of hostile pages");
+  const worst = await measure("segment hostile", []);
+  if (worst) bar(`worst page, ${worst.what}`, worst.cpu_s * 1000, 200, "ms");
 
   title("Modules, raw wasm");
   for (const name of ["segment", "cluster", "gap"]) {

@@ -19,6 +19,8 @@ usage: pageperfect-score COMMAND < INPUT > OUTPUT
                      to lines {\"coverage\": [..], \"recommendations\": [..]}
   segment            one HTML page to {\"paragraphs\": [\"..\"]}
   segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
+  segment --whole    the same lines to {\"id\", \"title\", .., \"segments\"}: all that the wasm module
+                     answers, short blocks joined and long ones split
 ";
 
 #[derive(Deserialize)]
@@ -60,12 +62,25 @@ struct Segments {
     paragraphs: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct Whole {
+    id: Value,
+    #[serde(flatten)]
+    page: pageperfect_segment::Page,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["cluster"] => each_line(cluster),
         ["gap"] => each_line(gap),
         ["segment", "--batch"] => each_line(|page: Page| Ok(segment(page))),
+        ["segment", "--whole"] => each_line(|page: Page| {
+            Ok(Whole {
+                page: pageperfect_segment::segment(&page.html, &page.url),
+                id: page.id,
+            })
+        }),
         ["segment"] => {
             let mut bytes = Vec::new();
             io::stdin().read_to_end(&mut bytes)?;

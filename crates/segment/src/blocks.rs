@@ -202,6 +202,8 @@ struct Open {
     flow: Flow,
 }
 
+/// What is longer is text dressed up as a heading, and would be in the path of all below it.
+const MAX_HEADING_CHARS: u32 = 300;
 /// A row with more text than this is a page laid out as a table.
 const MAX_ROW_BYTES: usize = 1500;
 
@@ -553,8 +555,11 @@ impl<'s> Walk<'s> {
         }
         let mut open = self.open.iter().rev();
         let element = open.find(|open| open.flow == Flow::Block)?.element;
-        let (kind, level) = self.kind_of(element);
         let (chars, words) = measure(text);
+        let (kind, level) = match self.kind_of(element) {
+            (Kind::Heading, _) if chars > MAX_HEADING_CHARS => (Kind::Paragraph, 0),
+            found => found,
+        };
         let share = |bytes: u32| (bytes as u64 * chars as u64 / text.len() as u64) as u32;
         Some(Block {
             text: text.to_owned(),
@@ -677,7 +682,7 @@ pub fn measure(text: &str) -> (u32, u32) {
         if is_dense {
             dense += 1;
         }
-        let is_word = !is_dense && c.is_alphanumeric();
+        let is_word = !is_dense && (vocabulary::is_letter(c) || c.is_numeric());
         if is_word && !in_word {
             words += 1;
         }

@@ -2,7 +2,7 @@
 
 use crate::blocks::{Block, Blocks, Element, Name};
 use crate::features::is_sentence_end;
-use crate::tokens::token_count;
+use crate::tokens::{TokenCounter, token_count};
 use crate::{Kind, Options, Segment};
 use html5ever::tendril::StrTendril;
 use std::collections::HashMap;
@@ -242,29 +242,36 @@ fn split(block: &Block, options: &Options) -> Vec<Part> {
 fn sentence_ends(text: &str, limit: u32) -> Vec<usize> {
     let mut ends = Vec::new();
     let (mut start, mut last_space, mut after_end) = (0, 0, false);
-    let mut rough_tokens = 0;
+    let (mut tokens, mut chars) = (TokenCounter::default(), 0);
     for (at, c) in text.char_indices() {
         let is_space = c.is_whitespace();
         let is_dense_end = matches!(c, '。' | '！' | '？' | '．' | '।' | '۔');
+        let next = at + c.len_utf8();
         if c == '\n' || (is_space && after_end) || is_dense_end {
-            ends.push(at + c.len_utf8());
-            (start, last_space, rough_tokens) = (at + c.len_utf8(), 0, 0);
-        } else if is_space {
-            last_space = at + c.len_utf8();
+            ends.push(next);
+            (start, last_space, chars) = (next, 0, 0);
+            tokens = TokenCounter::default();
+        } else {
+            if is_space {
+                last_space = next;
+            }
+            chars += 1;
+            // Looked at rarely, so that most sentences end before they are cut.
+            if chars % 64 == 0 && tokens.total() > limit {
+                let cut = if last_space > start { last_space } else { at };
+                if cut > start {
+                    ends.push(cut);
+                    (start, last_space, chars) = (cut, 0, 0);
+                    tokens = TokenCounter::default();
+                    text[cut.min(at)..at].chars().for_each(|c| tokens.push(c));
+                }
+            }
+            tokens.push(c);
         }
         if !is_space {
             // Closing quotes and brackets belong to the sentence before.
             after_end = is_sentence_end(c)
                 || (after_end && matches!(c, '"' | '”' | '’' | ')' | '»' | '\''));
-        }
-        rough_tokens += 1;
-        // Looked at rarely: counting is linear.
-        if rough_tokens % 64 == 0 && token_count(&text[start..at]) > limit {
-            let cut = if last_space > start { last_space } else { at };
-            if cut > start {
-                ends.push(cut);
-                (start, last_space, rough_tokens) = (cut, 0, 0);
-            }
         }
     }
     ends.push(text.len());
@@ -292,6 +299,10 @@ impl CharOffsets<'_> {
         self.chars
     }
 }
+
+/// No page that was seen comes near; on a page that nests for its own sake a longer path costs more
+/// than its text.
+const MAX_STEPS: usize = 64;
 
 /// Selectors, from the nearest element with an id of its own or from the root.
 struct CssPaths<'p, 's> {
@@ -326,7 +337,7 @@ impl<'p, 's> CssPaths<'p, 's> {
                 }
                 _ => "*".to_owned(),
             });
-            if next == 0 {
+            if next == 0 || steps.len() == MAX_STEPS {
                 break;
             }
             next = element.parent;

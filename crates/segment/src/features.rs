@@ -294,7 +294,7 @@ fn text_features(block: &Block, title_words: &[u64], row: &mut Vec<f32>) {
             '\n' => lines += 1,
             ',' | '，' | '、' | ';' | '؛' | '،' => commas += 1,
             '0'..='9' => digits += 1,
-            _ if c.is_alphabetic() => {
+            _ if vocabulary::is_letter(c) => {
                 letters += 1;
                 uppers += u32::from(c.is_uppercase());
             }
@@ -317,7 +317,8 @@ fn text_features(block: &Block, title_words: &[u64], row: &mut Vec<f32>) {
         .chars()
         .last()
         .unwrap_or(' ');
-    let mine = if block.words <= 40 {
+    // Few words in much text are signs and numbers.
+    let mine = if block.words <= 40 && text.len() < 2000 {
         words_of(text)
     } else {
         Vec::new()

@@ -19,6 +19,10 @@ use typed_arena::Arena;
 /// Elements nested deeper are ignored and their text stays: the tree builder looks through all open
 /// elements at each tag, so depth makes it quadratic. Browsers draw the same line at 512.
 const MAX_DEPTH: u16 = 256;
+/// The same once a page has shown that it is deep all through: more open elements at a tag than this
+/// on the average, when [`DEEP_WORK`] is used up.
+const MAX_MEAN_DEPTH: u16 = 64;
+const DEEP_WORK: usize = 500_000;
 /// Each attribute of a tag is compared with all before it.
 const MAX_ATTRIBUTES: usize = 128;
 /// A shorter `<noscript>` holds a lazy image, a tracking pixel or a request to turn scripts on.
@@ -39,7 +43,7 @@ const KEPT_OUT: [(LocalName, bool); KEPT_OUT_COUNT] = [
     (local_name!("noframes"), false),
 ];
 /// The attributes that are kept of every element.
-const ATTRIBUTES: [&str; 7] = [
+const ATTRIBUTES: [&str; 9] = [
     "class",
     "id",
     "style",
@@ -47,6 +51,8 @@ const ATTRIBUTES: [&str; 7] = [
     "hidden",
     "aria-hidden",
     "itemprop",
+    "lang",
+    "xml:lang",
 ];
 
 /// A parsed page. The arena that it was parsed into holds its nodes.
@@ -74,6 +80,7 @@ impl<'s> Source<'s> {
             unclosed: [false; KEPT_OUT_COUNT],
             json_ld: Vec::new(),
             tag_count: 0,
+            depth_sum: 0,
             skipped_depth: 0,
         };
         reader.read();
@@ -98,6 +105,7 @@ struct Reader<'h, 's> {
     unclosed: [bool; KEPT_OUT_COUNT],
     json_ld: Vec<(usize, usize)>,
     tag_count: usize,
+    depth_sum: usize,
     /// Open elements that are too deep to be in the tree.
     skipped_depth: usize,
 }
@@ -185,11 +193,14 @@ impl<'s> Reader<'_, 's> {
         {
             return true;
         }
-        if self.builder.sink.depth.get() >= MAX_DEPTH {
+        self.tag_count += 1;
+        let depth = self.builder.sink.depth.get();
+        self.depth_sum += usize::from(depth);
+        let is_deep = self.depth_sum > DEEP_WORK + self.tag_count * usize::from(MAX_MEAN_DEPTH);
+        if depth >= if is_deep { MAX_MEAN_DEPTH } else { MAX_DEPTH } {
             self.skipped_depth += 1;
             return true;
         }
-        self.tag_count += 1;
         if self.builder.sink.element_count.get() > 10_000 + self.tag_count * MAX_ELEMENTS_PER_TAG {
             return false;
         }
@@ -392,8 +403,7 @@ impl Names {
 fn is_read(tag: &LocalName, attribute: &str) -> bool {
     match *tag {
         // What the page says of itself.
-        local_name!("html")
-        | local_name!("meta")
+        local_name!("meta")
         | local_name!("link")
         | local_name!("time")
         // What the tree builder reads, or compares to see whether formatting repeats.

@@ -1,31 +1,47 @@
 //! How much text an embedding model sees, without its vocabulary.
 
-use crate::vocabulary::is_dense_script;
+use crate::vocabulary::{is_dense_script, is_letter};
 
 /// An estimate of the tokens of OpenAI's embedding models (cl100k), for sizing and not for billing.
 pub fn token_count(text: &str) -> u32 {
-    let (mut count, mut letters, mut digits, mut wide) = (0u32, 0u32, 0u32, 0u32);
-    for c in text.chars().chain(std::iter::once(' ')) {
+    let mut counter = TokenCounter::default();
+    text.chars().for_each(|c| counter.push(c));
+    counter.total()
+}
+
+/// [`token_count`], one character after the other.
+#[derive(Clone, Copy, Default)]
+pub struct TokenCounter {
+    count: u32,
+    /// Of the word that is being read.
+    letters: u32,
+    digits: u32,
+    wide: u32,
+}
+
+impl TokenCounter {
+    pub fn push(&mut self, c: char) {
         let dense = is_dense_script(c);
-        if !dense && c.is_alphabetic() {
-            if c.is_ascii() {
-                letters += 1
-            } else {
-                wide += 1
-            }
-            continue;
+        if c.is_ascii_alphabetic() {
+            self.letters += 1;
+        } else if c.is_ascii_digit() {
+            self.digits += 1;
+        } else if !dense && is_letter(c) {
+            self.wide += 1;
+        } else {
+            *self = TokenCounter {
+                count: self.total() + u32::from(dense || !c.is_whitespace()),
+                ..TokenCounter::default()
+            };
         }
-        if c.is_ascii_digit() {
-            digits += 1;
-            continue;
-        }
-        // Usual words are one token; longer ones and other alphabets come in pieces.
-        if letters + wide > 0 {
-            count += (letters.saturating_sub(1) / 7 + wide.div_ceil(3)).max(1);
-        }
-        count += digits.div_ceil(3);
-        (letters, digits, wide) = (0, 0, 0);
-        count += u32::from(dense || !c.is_whitespace());
     }
-    count
+
+    pub fn total(self) -> u32 {
+        // Usual words are one token; longer ones and other alphabets come in pieces.
+        let word = match self.letters + self.wide {
+            0 => 0,
+            _ => (self.letters.saturating_sub(1) / 7 + self.wide.div_ceil(3)).max(1),
+        };
+        self.count + word + self.digits.div_ceil(3)
+    }
 }

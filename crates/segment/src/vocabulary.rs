@@ -474,6 +474,12 @@ pub fn hints(value: &str) -> Hints {
     hints
 }
 
+/// Letters of any script. What stands for broken bytes is asked about first: the standard library
+/// takes longest there, and a page in the wrong encoding is full of it.
+pub fn is_letter(c: char) -> bool {
+    c != char::REPLACEMENT_CHARACTER && c.is_alphabetic()
+}
+
 /// Scripts that write without spaces: Han, kana, Thai, Lao, Khmer, Burmese.
 pub fn is_dense_script(c: char) -> bool {
     c >= '\u{0e00}'
