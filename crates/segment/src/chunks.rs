@@ -41,7 +41,7 @@ pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> 
             parts.push(Part {
                 heading_path: Some(path[..above].to_vec()),
                 heading_version: headings.version,
-                ..Part::of(block, 0, block.text.len())
+                ..Part::of(block, 0, block.text.len(), token_count(&block.text))
             });
         }
     }
@@ -142,10 +142,9 @@ struct Part {
 }
 
 impl Part {
-    /// Bytes `from..to` of a block's text.
-    fn of(block: &Block, from: usize, to: usize) -> Part {
+    /// Bytes `from..to` of a block's text, which are so many tokens.
+    fn of(block: &Block, from: usize, to: usize, tokens: u32) -> Part {
         let text = block.text[from..to].trim();
-        let tokens = token_count(text);
         let start = if from == 0 {
             block.start
         } else {
@@ -216,66 +215,67 @@ impl Block {
 
 /// A block as parts of at most the maximum, cut at sentences near the target, else at words.
 fn split(block: &Block, options: &Options) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    if token_count(&block.text) > options.max_tokens {
-        let text = &*block.text;
-        // Ends of pieces, from the best to cut at (a line, a sentence) to the worst.
-        let (mut piece_start, mut tokens) = (0, 0);
-        for end in sentence_ends(text, options.target_tokens) {
-            let piece = token_count(&text[piece_start..end]);
-            if tokens > 0 && tokens + piece > options.target_tokens {
-                parts.push(Part::of(block, from, piece_start));
-                (from, tokens) = (piece_start, 0);
-            }
-            tokens += piece;
-            piece_start = end;
-        }
+    let text = &*block.text;
+    let all_tokens = token_count(text);
+    if all_tokens <= options.max_tokens {
+        return vec![Part::of(block, 0, text.len(), all_tokens)];
     }
-    parts.push(Part::of(block, from, block.text.len()));
+    let part = |from: usize, to: usize| Part::of(block, from, to, token_count(&text[from..to]));
+    let mut parts = Vec::new();
+    // Ends of pieces, from the best to cut at (a line, a sentence) to the worst.
+    let (mut from, mut piece_start, mut tokens) = (0, 0, 0);
+    for (end, piece) in sentences(text, options.target_tokens) {
+        if tokens > 0 && tokens + piece > options.target_tokens {
+            parts.push(part(from, piece_start));
+            (from, tokens) = (piece_start, 0);
+        }
+        tokens += piece;
+        piece_start = end;
+    }
+    parts.push(part(from, text.len()));
     parts.retain(|part| !part.text.is_empty());
     parts
 }
 
-/// Byte offsets behind each sentence or line; sentences over `limit` tokens are cut at words, and
-/// words over it anywhere.
-fn sentence_ends(text: &str, limit: u32) -> Vec<usize> {
+/// Where each sentence or line ends, and its tokens; sentences over `limit` tokens are cut at words,
+/// and words over it anywhere.
+fn sentences(text: &str, limit: u32) -> Vec<(usize, u32)> {
     let mut ends = Vec::new();
     let (mut start, mut last_space, mut after_end) = (0, 0, false);
     let (mut tokens, mut chars) = (TokenCounter::default(), 0);
     for (at, c) in text.char_indices() {
         let is_space = c.is_whitespace();
-        let is_dense_end = matches!(c, '。' | '！' | '？' | '．' | '।' | '۔');
         let next = at + c.len_utf8();
+        chars += 1;
+        // Looked at rarely, so that most sentences end before they are cut.
+        if chars % 64 == 0 && tokens.total() > limit {
+            let cut = match is_space {
+                true => next,
+                false if last_space > start => last_space,
+                false => at,
+            };
+            ends.push((cut, token_count(&text[start..cut])));
+            (start, last_space, chars) = (cut, 0, 0);
+            tokens = TokenCounter::default();
+            text[cut.min(at)..at].chars().for_each(|c| tokens.push(c));
+        }
+        tokens.push(c);
+        let is_dense_end = matches!(c, '。' | '！' | '？' | '．' | '।' | '۔');
         if c == '\n' || (is_space && after_end) || is_dense_end {
-            ends.push(next);
+            ends.push((next, tokens.total()));
             (start, last_space, chars) = (next, 0, 0);
             tokens = TokenCounter::default();
-        } else {
-            if is_space {
-                last_space = next;
-            }
-            chars += 1;
-            // Looked at rarely, so that most sentences end before they are cut.
-            if chars % 64 == 0 && tokens.total() > limit {
-                let cut = if last_space > start { last_space } else { at };
-                if cut > start {
-                    ends.push(cut);
-                    (start, last_space, chars) = (cut, 0, 0);
-                    tokens = TokenCounter::default();
-                    text[cut.min(at)..at].chars().for_each(|c| tokens.push(c));
-                }
-            }
-            tokens.push(c);
         }
-        if !is_space {
+        if is_space {
+            last_space = next;
+        } else {
             // Closing quotes and brackets belong to the sentence before.
             after_end = is_sentence_end(c)
                 || (after_end && matches!(c, '"' | '”' | '’' | ')' | '»' | '\''));
         }
     }
-    ends.push(text.len());
-    ends.dedup();
+    ends.push((text.len(), tokens.total()));
+    ends.dedup_by_key(|(end, _)| *end);
     ends
 }
 
@@ -321,29 +321,38 @@ impl<'p, 's> CssPaths<'p, 's> {
     }
 
     fn of(&self, element: u32) -> String {
+        let mut path = String::new();
         let mut steps = Vec::new();
         let mut next = element;
         while let Some(element) = self.page.elements.get(next as usize) {
             let id = element.node.attribute("id");
             let is_unique = |id: &StrTendril| is_plain_name(id) && self.ids.get(&**id) == Some(&1);
             if let Some(id) = id.filter(is_unique) {
-                steps.push(format!("#{id}"));
+                path = format!("#{id}");
                 break;
             }
-            steps.push(match element.node.name().map(|name| &**name) {
-                Some(name @ ("html" | "body")) => name.to_owned(),
-                Some(name) if is_plain_name(name) => {
-                    format!("{name}:nth-of-type({})", element.node.nth_of_type())
-                }
-                _ => "*".to_owned(),
-            });
+            steps.push(element.node);
             if next == 0 || steps.len() == MAX_STEPS {
                 break;
             }
             next = element.parent;
         }
-        steps.reverse();
-        steps.join(" > ")
+        for node in steps.into_iter().rev() {
+            if !path.is_empty() {
+                path += " > ";
+            }
+            match node.name().map(|name| &**name) {
+                Some(name @ ("html" | "body")) => path += name,
+                Some(name) if is_plain_name(name) => {
+                    path += name;
+                    path += ":nth-of-type(";
+                    path += &node.nth_of_type().to_string();
+                    path += ")";
+                }
+                _ => path += "*",
+            }
+        }
+        path
     }
 }
 

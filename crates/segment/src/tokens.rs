@@ -20,6 +20,7 @@ pub struct TokenCounter {
 }
 
 impl TokenCounter {
+    #[inline]
     pub fn push(&mut self, c: char) {
         let dense = is_dense_script(c);
         if c.is_ascii_alphabetic() {
@@ -36,6 +37,7 @@ impl TokenCounter {
         }
     }
 
+    #[inline]
     pub fn total(self) -> u32 {
         // Usual words are one token; longer ones and other alphabets come in pieces.
         let word = match self.letters + self.wide {
