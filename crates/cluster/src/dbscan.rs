@@ -394,6 +394,19 @@ fn decide(keywords: &Keywords, a: usize, b: usize, eps: f64, guessed: &mut Vec<[
     })
 }
 
+/// The members of each cluster, and the noise points.
+pub(crate) fn by_label(labels: &[i32]) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let count = labels.iter().map(|&label| label + 1).max().unwrap_or(0);
+    let (mut clusters, mut noise) = (vec![Vec::new(); count as usize], Vec::new());
+    for (index, &label) in labels.iter().enumerate() {
+        match usize::try_from(label) {
+            Ok(cluster) => clusters[cluster].push(index),
+            Err(_) => noise.push(index),
+        }
+    }
+    (clusters, noise)
+}
+
 /// Disjoint sets of points; the root of a set is its lowest point.
 #[derive(Debug, Clone)]
 struct Forest {

@@ -1,4 +1,4 @@
-use crate::{Dbscan, DbscanError, Keywords, NOISE};
+use crate::{Dbscan, DbscanError, Keywords, NOISE, dbscan::by_label};
 
 /// What the radius is multiplied by from one attempt to the next.
 const SHRINK: f64 = 0.9;
@@ -11,7 +11,7 @@ const LEAST_RADIUS: f64 = 0.01;
 ///
 /// The members of such a cluster are clustered again among themselves, with `eps` times 0.9, 0.81,
 /// … down to a cosine distance of 0.01; each part that is still too large goes on alone. Where the
-/// next radius leaves no two members together, a part stays as large as it is. Members that fell
+/// next radius leaves no cluster at all, a part stays as large as it is. Members that fell
 /// out on the way join the part of their nearest neighbour within `eps`, the nearest first, as long
 /// as that part has room; those left over become noise.
 ///
@@ -27,20 +27,9 @@ pub fn split(
     min_points: u32,
     max_size: usize,
 ) -> Result<Vec<i32>, DbscanError> {
-    let count = labels.iter().map(|&label| label + 1).max().unwrap_or(0);
-    let mut clusters: Vec<Vec<usize>> = vec![Vec::new(); count as usize];
-    for (index, &label) in labels.iter().enumerate() {
-        if let Ok(cluster) = usize::try_from(label) {
-            clusters[cluster].push(index);
-        }
-    }
     let mut parts = Vec::new();
-    for cluster in clusters {
-        if cluster.len() > max_size {
-            parts.extend(parts_of(keywords, cluster, eps, min_points, max_size)?);
-        } else {
-            parts.push(cluster);
-        }
+    for cluster in by_label(labels).0 {
+        parts.extend(parts_of(keywords, cluster, eps, min_points, max_size)?);
     }
     let mut labels = vec![NOISE; labels.len()];
     for (label, part) in parts.iter().enumerate() {
@@ -61,29 +50,21 @@ fn parts_of(
     let (mut parts, mut fallen) = (Vec::new(), Vec::new());
     let mut open = vec![(cluster, eps * SHRINK)];
     while let Some((members, radius)) = open.pop() {
-        let own = keywords.subset(&members);
-        let mut dbscan = Dbscan::new(&own, radius, min_points)?;
-        dbscan.run(&own);
-        let labels = dbscan.labels(&own);
-        let count = labels.iter().map(|&label| label + 1).max().unwrap_or(0);
-        if count == 0 {
+        if members.len() <= max_size || radius < LEAST_RADIUS {
             parts.push(members);
             continue;
         }
-        let mut found = vec![Vec::new(); count as usize];
-        for (&member, &label) in members.iter().zip(&labels) {
-            match usize::try_from(label) {
-                Ok(part) => found[part].push(member),
-                Err(_) => fallen.push(member),
-            }
+        let own = keywords.subset(&members);
+        let mut dbscan = Dbscan::new(&own, radius, min_points)?;
+        dbscan.run(&own);
+        let (found, alone) = by_label(&dbscan.labels(&own));
+        if found.is_empty() {
+            parts.push(members);
+            continue;
         }
-        for part in found {
-            if part.len() > max_size && radius * SHRINK >= LEAST_RADIUS {
-                open.push((part, radius * SHRINK));
-            } else {
-                parts.push(part);
-            }
-        }
+        let whole = |part: Vec<usize>| part.into_iter().map(|index| members[index]);
+        fallen.extend(whole(alone));
+        open.extend((found.into_iter()).map(|part| (whole(part).collect(), radius * SHRINK)));
     }
     parts.sort_unstable();
     join(keywords, &mut parts, fallen, eps, max_size);
@@ -99,22 +80,20 @@ fn join(
     eps: f64,
     max_size: usize,
 ) {
+    let by_distance = |a: &(f64, usize, usize), b: &(f64, usize, usize)| {
+        a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+    };
     let mut nearest: Vec<(f64, usize, usize)> = (fallen.into_iter())
         .filter_map(|member| {
-            let distance = |other: &usize| keywords.distance(member, *other);
-            (parts.iter().enumerate())
-                .filter_map(|(part, members)| {
-                    Some((
-                        members.iter().map(distance).min_by(f64::total_cmp)?,
-                        member,
-                        part,
-                    ))
-                })
-                .min_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)))
+            let others = (parts.iter().enumerate())
+                .flat_map(|(part, others)| others.iter().map(move |&other| (other, part)));
+            others
+                .map(|(other, part)| (keywords.distance(member, other), member, part))
+                .min_by(by_distance)
         })
         .filter(|&(distance, ..)| distance <= eps)
         .collect();
-    nearest.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    nearest.sort_by(by_distance);
     for (_, member, part) in nearest {
         if parts[part].len() < max_size {
             parts[part].push(member);

@@ -1,5 +1,6 @@
 use crate::{
     Keywords, NOISE,
+    dbscan::by_label,
     words::{stem, stop_words, words},
 };
 use pageperfect_vector::{VectorError, check_dimensions, codec, kernel};
@@ -152,16 +153,10 @@ pub fn summarize(
             pushed,
         });
     }
-    let cluster_count = labels.iter().map(|&label| label + 1).max().unwrap_or(0) as usize;
-    let mut groups = vec![Vec::new(); cluster_count];
-    for (index, &label) in labels.iter().enumerate() {
-        match usize::try_from(label) {
-            Ok(cluster) => groups[cluster].push(index),
-            Err(_) => groups.push(vec![index]),
-        }
-    }
-    let vocabulary = Vocabulary::new(keywords, &groups[..cluster_count]);
-    let mut summaries: Vec<ClusterSummary> = (groups.into_iter().filter(|group| !group.is_empty()))
+    let (clusters, noise) = by_label(labels);
+    let vocabulary = Vocabulary::new(keywords, &clusters);
+    let groups = (clusters.into_iter()).chain(noise.into_iter().map(|point| vec![point]));
+    let mut summaries: Vec<ClusterSummary> = (groups.filter(|group| !group.is_empty()))
         .map(|group| describe(vectors, labels, keywords, &vocabulary, group))
         .collect();
     summaries.sort_by(|a, b| {
@@ -265,22 +260,12 @@ impl Vocabulary {
                     .collect()
             })
             .collect();
-        let count = |groups: &mut dyn Iterator<Item = HashSet<&str>>| {
-            let mut counts: HashMap<String, usize> = HashMap::new();
-            for stem in groups.flatten() {
-                match counts.get_mut(stem) {
-                    Some(count) => *count += 1,
-                    None => {
-                        counts.insert(stem.to_owned(), 1);
-                    }
-                }
-            }
-            counts
-        };
-        let stems = |query: usize| queries[query].iter().map(|word| stem(word));
-        let frequency = count(&mut (0..queries.len()).map(|query| stems(query).collect()));
+        let stems = |query: &usize| queries[*query].iter().map(|word| stem(word));
+        let frequency = count((0..queries.len()).map(|query| stems(&query).collect()));
         let spread = count(
-            &mut (clusters.iter()).map(|members| members.iter().flat_map(|&m| stems(m)).collect()),
+            clusters
+                .iter()
+                .map(|members| members.iter().flat_map(stems).collect()),
         );
         let least = COMMON_SHARE * clusters.len() as f64;
         let common = (spread.into_iter())
@@ -324,6 +309,17 @@ impl Vocabulary {
             .map(|(_, term)| term)
             .collect()
     }
+}
+
+/// In how many of `groups` each stem is.
+fn count<'a>(groups: impl Iterator<Item = HashSet<&'a str>>) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for stem in groups.flatten() {
+        *counts.entry(stem).or_insert(0) += 1;
+    }
+    (counts.into_iter())
+        .map(|(stem, count)| (stem.to_owned(), count))
+        .collect()
 }
 
 #[cfg(test)]
