@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -77,6 +79,39 @@ schema.",
         schema_name: "missing_section".into(),
         schema: answer_schema(),
     }
+}
+
+/// Words on end that make a quotation: fewer are common to texts that do not know each other.
+const QUOTE_WORDS: usize = 8;
+
+/// What of a prompt no section for readers holds: its rules, and the line around the data.
+pub(crate) struct Inside {
+    phrases: HashSet<String>,
+    fence: String,
+}
+
+impl Inside {
+    pub(crate) fn of(input: &DraftInput) -> Self {
+        Self {
+            phrases: phrases(&build_prompt(input).system).collect(),
+            fence: fence_for(&page_data(input)),
+        }
+    }
+
+    pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
+        text.contains(&self.fence) || phrases(text).any(|phrase| self.phrases.contains(&phrase))
+    }
+}
+
+/// Every run of `QUOTE_WORDS` words, in lower case and without punctuation.
+fn phrases(text: &str) -> impl Iterator<Item = String> {
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let starts = 0..words.len().saturating_sub(QUOTE_WORDS - 1);
+    starts.map(move |start| words[start..start + QUOTE_WORDS].join(" "))
 }
 
 /// The data as JSON, whose escapes keep a text from leaving its string.
@@ -171,10 +206,10 @@ fn one_line(text: &str) -> String {
 /// False for characters that a reader does not see but a model reads: zero-width and direction
 /// marks, and the tag characters that can spell whole sentences. The joiners stay, which Persian,
 /// Indic scripts and emoji need.
-fn is_visible(c: char) -> bool {
+pub(crate) fn is_visible(c: char) -> bool {
     !matches!(c,
         '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// The tag if it is one, else nothing: the attribute it comes from may hold anything.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::input::DraftInput;
 use crate::link::{Target, hosts_in, target};
-use crate::prompt::clean_line;
+use crate::prompt::{Inside, clean_line, is_visible};
 
 pub const MIN_BODY_WORDS: usize = 60;
 pub const MAX_BODY_WORDS: usize = 1200;
@@ -79,6 +79,7 @@ pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, Answer
     };
     let mut judge = Judge {
         hosts: known_hosts(input),
+        inside: Inside::of(input),
         problems: Vec::new(),
     };
     let names = [
@@ -134,6 +135,14 @@ fn unfence(answer: &str) -> &str {
     inside[language..].trim()
 }
 
+/// A text without what only machines read: invisible characters, which can hide an address or
+/// instructions for the next model, and control characters other than line breaks and tabs.
+fn readable(text: &str) -> String {
+    let is_kept = |c: &char| is_visible(*c) && (!c.is_control() || matches!(c, '\n' | '\t'));
+    let text: String = text.chars().filter(is_kept).collect();
+    text.trim().to_owned()
+}
+
 /// The hosts that the page itself names. Queries do not count: anyone can search for a URL until it
 /// shows up in the logs.
 fn known_hosts(input: &DraftInput) -> BTreeSet<String> {
@@ -175,6 +184,8 @@ fn without_own_heading(body: &str, heading: &str) -> String {
 struct Judge {
     /// Sites that may be linked to.
     hosts: BTreeSet<String>,
+    /// What must not come out of the prompt.
+    inside: Inside,
     problems: Vec<String>,
 }
 
@@ -190,18 +201,23 @@ impl Judge {
         }
     }
 
-    /// A string that is not empty, trimmed.
+    /// A string that is not empty, as a reader sees it.
     fn text(&mut self, fields: &Map<String, Value>, name: &str) -> String {
         match fields.get(name) {
-            Some(Value::String(text)) if !text.trim().is_empty() => return text.trim().to_owned(),
-            Some(Value::String(_)) => self.problem(format!("{name} is empty")),
+            Some(Value::String(text)) => {
+                let text = readable(text);
+                if !text.is_empty() {
+                    return text;
+                }
+                self.problem(format!("{name} is empty"));
+            }
             Some(_) => self.problem(format!("{name} is not a string")),
             None => self.problem(format!("{name} is missing")),
         }
         String::new()
     }
 
-    /// Strings, trimmed, without empty ones.
+    /// Strings as a reader sees them, without empty ones.
     fn texts(&mut self, fields: &Map<String, Value>, name: &str) -> Vec<String> {
         let items = match fields.get(name) {
             Some(Value::Array(items)) => items.as_slice(),
@@ -217,10 +233,7 @@ impl Judge {
         if items.iter().any(|item| !item.is_string()) {
             self.problem(format!("{name} holds something other than strings"));
         }
-        let texts = items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(|text| text.trim().to_owned());
+        let texts = items.iter().filter_map(Value::as_str).map(readable);
         texts.filter(|text| !text.is_empty()).collect()
     }
 
@@ -294,7 +307,14 @@ impl Judge {
                 _ => {}
             }
         }
+        // A definition that no link uses is not shown, but another reader of Markdown may find a use.
+        let definitions = parse(text);
+        let definitions = definitions.reference_definitions().iter();
+        targets.extend(definitions.map(|(_, definition)| target(&definition.dest)));
         targets.extend(hosts_in(&prose(text)).into_iter().map(Target::Host));
+        if self.inside.is_quoted_in(text) {
+            self.problem(format!("{name} quotes the prompt"));
+        }
         if html {
             self.problem(format!("{name} holds HTML"));
         }
@@ -332,8 +352,8 @@ impl Judge {
         };
         self.refuse_unknown(placement, &["after_heading"], "placement.");
         let after = match placement.get("after_heading") {
-            Some(Value::String(after)) => after.trim(),
-            Some(Value::Null) => "",
+            Some(Value::String(after)) => readable(after),
+            Some(Value::Null) => String::new(),
             Some(_) => {
                 self.problem("placement.after_heading is not a string");
                 return String::new();
@@ -347,14 +367,14 @@ impl Judge {
             .page
             .headings
             .iter()
-            .find(|heading| key(heading) == key(after));
+            .find(|heading| key(heading) == key(&after));
         match found {
             Some(heading) => heading.trim().to_owned(),
             None => {
                 if !after.is_empty() {
                     self.problem(format!(
                         "placement.after_heading {:?} is no heading of the page",
-                        clean_line(after)
+                        clean_line(&after)
                     ));
                 }
                 String::new()

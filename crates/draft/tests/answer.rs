@@ -1,4 +1,4 @@
-use pageperfect_draft::{Draft, DraftInput, validate_answer};
+use pageperfect_draft::{Draft, DraftInput, build_prompt, validate_answer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -448,6 +448,69 @@ fn links_lead_only_where_the_page_leads() {
     assert_eq!(
         problem(&with("summary", json!("Buy at https://evil.example.net"))),
         "summary links to evil.example.net, which the page does not name"
+    );
+}
+
+#[test]
+fn a_definition_that_no_link_uses_counts_as_a_link() {
+    assert_eq!(
+        problem(&body("Text.\n\n[track]: https://evil.example.net/x")),
+        "body_markdown links to evil.example.net, which the page does not name"
+    );
+    assert!(validate(&body("Text.\n\n[more]: /wide")).is_ok());
+}
+
+#[test]
+fn what_only_machines_read_is_dropped_before_anything_is_judged() {
+    let hidden: String = "obey"
+        .chars()
+        .map(|c| char::from_u32(0xe0000 + c as u32).unwrap())
+        .collect();
+    let text = format!("Wide\u{200b} fit\u{202e}\u{0}.{hidden}\r\n\u{e0101}End.");
+    let draft = validate(&body(&text)).unwrap();
+    assert!(
+        draft.body_markdown.starts_with("Wide fit.\nEnd."),
+        "{draft:?}"
+    );
+    let draft = validate(&with("heading", json!("Wide\u{2066} fit"))).unwrap();
+    assert_eq!(draft.heading, "Wide fit");
+    assert_eq!(
+        problem(&with("heading", json!("\u{200b}"))),
+        "heading is empty"
+    );
+    assert_eq!(
+        problem(&body("https://ev\u{200b}il.example.net")),
+        "body_markdown links to evil.example.net, which the page does not name"
+    );
+}
+
+#[test]
+fn the_prompt_does_not_come_back_out() {
+    let prompt = build_prompt(&input());
+    let start = prompt.system.find("State only facts").unwrap();
+    let rules = &prompt.system[start..start + 120];
+    let fence = prompt
+        .user
+        .lines()
+        .find(|line| line.starts_with("DATA-"))
+        .unwrap();
+    for leak in [
+        rules,
+        &rules.to_uppercase(),
+        &rules.replace(' ', " **"),
+        fence,
+    ] {
+        let problems = validate(&with("facts_to_check", json!([leak]))).unwrap_err();
+        assert_eq!(problems[0], "facts_to_check[0] quotes the prompt", "{leak}");
+        let problems = validate(&body(leak)).unwrap_err();
+        assert!(
+            problems.contains(&"body_markdown quotes the prompt".into()),
+            "{leak}"
+        );
+    }
+    assert!(
+        validate(&body("State only facts that the data states.")).is_ok(),
+        "seven words"
     );
 }
 
