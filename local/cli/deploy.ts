@@ -4,7 +4,7 @@ import type { Command } from "npm:commander@15.1.0";
 import { parse as parseToml } from "npm:smol-toml@1.9.1";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { EnvError, readEnv } from "../../functions/_shared/env.ts";
+import { EnvError, type Need, readEnv } from "../../functions/_shared/env.ts";
 import { exists, filesUnder, root, tool } from "../paths.ts";
 import { ensureBuilt } from "./build.ts";
 
@@ -166,6 +166,11 @@ export function checkSecrets(env: Record<string, string>, projectUrl: string) {
     else if (/['\r\n]/.test(value)) {
       problems.push(`${name} must not contain a quote or a line break`);
     } else secrets[name] = value;
+    if (
+      /_BASE_URL$/.test(name) && /^https?:\/\/(localhost|127\.|\[::1\]|host\.docker\.)/.test(value)
+    ) {
+      problems.push(`${name} is on this machine, which Supabase's functions cannot reach`);
+    }
   }
   try {
     // The project provides the SUPABASE_ settings itself.
@@ -173,7 +178,9 @@ export function checkSecrets(env: Record<string, string>, projectUrl: string) {
       SUPABASE_URL: projectUrl,
       SUPABASE_SECRET_KEYS: '{"default":"provided"}',
     };
-    readEnv(["embeddings", "draft"], (name) => provided[name] ?? secrets[name]);
+    const needs: Need[] = ["embeddings", "draft"];
+    if (secrets.GOOGLE_SERVICE_ACCOUNT) needs.push("search_console");
+    readEnv(needs, (name) => provided[name] ?? secrets[name]);
   } catch (error) {
     if (!(error instanceof EnvError)) throw error;
     problems.push(...error.problems);

@@ -248,6 +248,32 @@ Deno.test("checkSecrets names everything that is missing or wrong at once", () =
   ]);
 });
 
+Deno.test("checkSecrets knows every setting of the models and of Search Console", () => {
+  const account = { client_email: "a@b", private_key: "pem", token_uri: "https://t" };
+  const env = {
+    EMBEDDING_BASE_URL: "https://ollama.example/v1",
+    EMBEDDING_BATCH_SIZE: "16",
+    OPENAI_EMBEDDING_MODEL: "nomic-embed-text",
+    OPENAI_EMBEDDING_DIMENSIONS: "768",
+    DRAFT_PROVIDER: "anthropic",
+    ANTHROPIC_API_KEY: "sk-ant",
+    ANTHROPIC_DRAFT_MODEL: "claude",
+    GOOGLE_SERVICE_ACCOUNT: JSON.stringify(account),
+  };
+  const checked = (changes: Record<string, string>) =>
+    checkSecrets({ PAGEPERFECT_SECRET_KEY: "sb_secret_x", ...env, ...changes }, "https://p");
+  assert.deepEqual([checked({}).secrets, checked({}).ignored, checked({}).problems], [env, [], []]);
+  const more = { EMBEDDING_PROVIDER: "supabase", EMBEDDING_API_KEY: "e", DRAFT_API_KEY: "d" };
+  assert.deepEqual(checked(more).secrets, { ...env, ...more });
+  assert.deepEqual(checked({ EMBEDDING_BASE_URL: "http://localhost:11434/v1" }).problems, [
+    "EMBEDDING_BASE_URL is on this machine, which Supabase's functions cannot reach",
+  ]);
+  assert.match(
+    checked({ GOOGLE_SERVICE_ACCOUNT: "{}" }).problems[0],
+    /^GOOGLE_SERVICE_ACCOUNT must/,
+  );
+});
+
 Deno.test("the schedules' migration applies to a database that offers none of its extensions", async () => {
   await using stack = await startStack({ ticker: false });
   const migration = await Deno.readTextFile(

@@ -218,3 +218,46 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name: "the_built_in_model_works_a_page_off_over_many_invocations",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    // Deno 2.1 knows no --preload, and tells no CPU time.
+    await using stack = await startStack({
+      deno: "newest",
+      ticker: false,
+      preload: new URL("busy_session.ts", import.meta.url).pathname,
+      env: { EMBEDDING_PROVIDER: "supabase" },
+    });
+    const { sql, standins } = stack;
+    const lane = new Lane(stack, await stack.serveFile(await writeSite()));
+    const queries = Array.from({ length: 60 }, (_, i) => ({
+      query: `${["red", "green", "blue"][i % 3]} question number ${i}`,
+      impressions: i,
+      clicks: 0,
+      position: 9,
+    }));
+    const id = await lane.submit("article.html", { keywords: queries, generate_draft: false });
+    equal(await lane.end(id), "completed");
+    const pauses = (await lane.eventsOf(id, "deferred"))
+      .filter(({ stage }) => stage === "keyword_clustering").length;
+    console.log(`60 texts of 0.1 s CPU in ${pauses + 1} invocations`);
+    ok(pauses >= 5 && pauses <= 14, `${pauses} pauses`);
+    equal(
+      (await lane.stage(id, "keyword_clustering")).attempt_count,
+      1,
+      "no pause spends an attempt",
+    );
+    const [{ texts }] =
+      await sql`select count(*)::int as texts from embedding_cache where dimensions = 384`;
+    ok(texts > 60);
+    equal(standins.calls.filter(({ api }) => api === "session").length, texts, "no text twice");
+    const [{ costs }] = await sql`select get_pageperfect_report(${id}) -> 'costs' as costs`;
+    deepEqual(
+      costs.map((c: { provider: string; cost_usd: number }) => [c.provider, c.cost_usd]),
+      [["supabase", 0], ["supabase", 0]],
+    );
+  },
+});
