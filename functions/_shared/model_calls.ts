@@ -30,8 +30,8 @@ export interface RateLimit {
   reset_seconds: number | null;
 }
 
-/** Without a Retry-After. */
-const refusedSeconds = 10;
+/** How long a refusal holds without a Retry-After, and at least: who is refused does not ask again at once. */
+const refusedSeconds = { unsaid: 10, least: 1 };
 
 /**
  * Makes one call when the model's rate limits allow it. A refusal (429) spends no attempt: it holds for all workers, and
@@ -71,7 +71,7 @@ export async function callModel<T>(
       log.warn("model_refused", { model: name, retry_after: retryAfter });
       await end({
         p_limits: rateLimits((error as { headers?: Headers }).headers),
-        p_blocked_seconds: asked ?? refusedSeconds,
+        p_blocked_seconds: Math.max(asked ?? refusedSeconds.unsaid, refusedSeconds.least),
       });
       continue;
     }

@@ -118,6 +118,11 @@ Deno.test("a_refusal_holds_for_all_and_costs_no_attempt", async () => {
   silent.answers.push(refusal({}));
   await silent.call();
   equal(silent.of("end_model_call")[0].p_blocked_seconds, 10, "a refusal that names no time");
+
+  const hasty = setUp([]);
+  hasty.answers.push(refusal({ "retry-after": "0" }));
+  await hasty.call();
+  equal(hasty.of("end_model_call")[0].p_blocked_seconds, 1, "nobody is asked again at once");
 });
 
 Deno.test("an_empty_account_is_no_rate_limit", async () => {
