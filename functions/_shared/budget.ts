@@ -125,20 +125,16 @@ export class Budget {
     const ms = Math.max(seconds * 1000, 20);
     const age = performance.now() - this.#startedAt;
     if (ms > limits.waitMs || age + ms + callMs > limits.stageMs) {
-      const delaySeconds = Math.ceil(seconds);
-      throw new Pause(`${model} is at its rate limit`, undefined, delaySeconds);
+      throw new Pause(`${model} is at its rate limit`, undefined, Math.ceil(seconds));
     }
-    await new Promise<void>((resolve, reject) => {
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
+    await new Promise<void>((resolve) => {
       // Those who wait for the same moment do not all ask at once.
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
+      const timer = setTimeout(resolve, ms + Math.random() * 50);
+      const wake = () => {
+        clearTimeout(timer);
         resolve();
-      }, ms + Math.random() * 50);
-      signal.addEventListener("abort", stop, { once: true });
+      };
+      signal.addEventListener("abort", wake, { once: true });
     });
     signal.throwIfAborted();
   }
