@@ -29,6 +29,7 @@ export interface Fault {
 /** A request that a stand-in got, for tests that count them. */
 export interface Call {
   api: Api;
+  /** When it came, milliseconds since 1970. */
   at: number;
   status: number;
   /** The JSON body, or the query of a GET. */
@@ -112,6 +113,7 @@ export class Standins {
   }
 
   async handle(request: Request): Promise<Response> {
+    const at = Date.now();
     const url = new URL(request.url);
     if (url.pathname.startsWith("/control/")) return await this.#control(url.pathname, request);
     const isOllama = url.pathname.startsWith("/ollama/");
@@ -140,7 +142,7 @@ export class Standins {
     for (const [name, value] of limiter?.headers(api === "messages") ?? []) {
       response.headers.set(name, value);
     }
-    this.calls.push({ api, at: Date.now(), status: response.status, request: body });
+    this.calls.push({ api, at, status: response.status, request: body });
     if (this.calls.length > 10_000) this.calls.splice(0, 1_000);
     return fault?.drop ? cutOff(response) : response;
   }
