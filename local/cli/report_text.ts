@@ -138,7 +138,10 @@ export function provenance(report: Report): string[] {
   return [
     `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
     `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}` +
-    (p.max_cluster_size === null ? "" : `, clusters of more than ${p.max_cluster_size} split`),
+    (p.max_cluster_size === null ? "" : `, clusters of more than ${p.max_cluster_size} split`) +
+    (p.left_out_keyword_count === 0
+      ? ""
+      : `; ${number(p.left_out_keyword_count)} queries with the fewest impressions left out`),
     `gaps: similarity below ${
       p.similarity_threshold ?? "–"
     }; opportunity = impressions × (1 − similarity); ` +
