@@ -69,7 +69,7 @@ async function describedClusters(
       done = clustering.step(stepBlocks);
       if (done < 1 && budget.isSpentSince(startMs)) {
         await saveCheckpoint(clustering.checkpoint(), digest, job, context);
-        budget.pause(keywords.length * (2 - done));
+        budget.pause(Math.ceil(keywords.length * (2 - done)));
       }
     }
     if (max_cluster_size !== null) clustering.split(max_cluster_size);
