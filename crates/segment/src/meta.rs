@@ -27,6 +27,11 @@ impl Meta {
         self.kinds & DISCUSSION != 0
     }
 
+    /// Whether the page says that it is an article of any kind.
+    pub fn is_article(&self) -> bool {
+        self.kinds & ARTICLE != 0
+    }
+
     pub fn read(page: &Source, source: &str) -> Meta {
         let mut meta = Meta::default();
         let mut title = String::new();

@@ -41,7 +41,8 @@ pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<boo
             *words += block.words;
         }
         // Below an article of its own a comment is a reader's; without one it is the content.
-        if other_words >= 100 && other_words * 2 >= comment_words {
+        let is_article = meta.is_article() || other_words * 2 >= comment_words;
+        if other_words >= 100 && is_article {
             for (block, kept) in page.blocks.iter().zip(&mut kept) {
                 *kept &= !in_comments(block);
             }

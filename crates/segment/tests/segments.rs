@@ -325,6 +325,27 @@ fn comments_are_an_option() {
 }
 
 #[test]
+fn comments_are_not_content_however_many_they_are() {
+    let comments: String = (0..30)
+        .map(|i| {
+            format!(
+                "<li class=comment><p>I bought kettle number {i} two years ago, and it still works like new every \
+                morning, as long as I remember to fill it with water first.</p></li>"
+            )
+        })
+        .collect();
+    let html = site(&format!(
+        "<h1>Kettles</h1>{}</article><ol id=comments>{comments}</ol><article>",
+        PROSE.repeat(4)
+    ));
+    let text = text_of(&segment(&html, ""));
+    assert!(
+        text.contains("faster than a pot") && !text.contains("two years ago"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_embedded_carries_its_headings() {
     let page = segment(
         "<title>Shop</title><p>Before.</p><h1>Tea</h1><h2>Green</h2><p>Steep it briefly.</p>",
