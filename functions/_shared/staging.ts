@@ -3,6 +3,7 @@
 import { type Budget, limits } from "./budget.ts";
 import type { Rpc } from "./client.ts";
 import { LeaseLost, type StageJob } from "./lease.ts";
+import { errorText, type Log } from "./log.ts";
 
 /**
  * Stages the vectors of positions 0 to `count` - 1 for the commit, from where an earlier invocation stopped.
@@ -76,6 +77,25 @@ export async function loadCheckpoint(
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
+}
+
+/**
+ * Takes up an earlier invocation's work where it stopped. A checkpoint that `restore` refuses, as one of another version of
+ * the module, is left: the work starts over.
+ */
+export async function resume(
+  restore: (checkpoint: Uint8Array) => void,
+  digest: string,
+  job: StageJob,
+  context: { rpc: Rpc; budget: Budget; log: Log },
+): Promise<void> {
+  const checkpoint = await loadCheckpoint(digest, job, context);
+  if (checkpoint === undefined) return;
+  try {
+    restore(checkpoint);
+  } catch (error) {
+    context.log.warn("checkpoint_refused", { message: errorText(error) });
+  }
 }
 
 /** Tells inputs apart. */

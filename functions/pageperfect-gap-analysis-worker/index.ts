@@ -1,7 +1,7 @@
 // Stage 5: every cluster against every segment; what no segment answers is a gap, ranked by opportunity.
 import { limits } from "../_shared/budget.ts";
 import { serveStage } from "../_shared/serve_stage.ts";
-import { digestOf, loadCheckpoint, saveCheckpoint } from "../_shared/staging.ts";
+import { digestOf, resume, saveCheckpoint } from "../_shared/staging.ts";
 import { type GapCluster, GapScorer } from "../_shared/wasm/gap.ts";
 
 interface Input {
@@ -34,8 +34,7 @@ serveStage({
         scorer.push_segments(await vectors("page_embeddings", segments, start));
       }
       const digest = await digestOf([model, dimensions, segments, clusters]);
-      const checkpoint = await loadCheckpoint(digest, job, context);
-      if (checkpoint) scorer.restore(checkpoint);
+      await resume((checkpoint) => scorer.restore(checkpoint), digest, job, context);
       const startMs = budget.usedMs();
       while (scorer.cluster_count < clusters.length) {
         scorer.push_clusters(await vectors("keyword_clusters", clusters, scorer.cluster_count));

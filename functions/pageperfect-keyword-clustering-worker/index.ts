@@ -3,7 +3,13 @@ import { limits } from "../_shared/budget.ts";
 import { eachCachedVector, embed } from "../_shared/embeddings.ts";
 import type { StageJob } from "../_shared/lease.ts";
 import { serveStage, type StageContext } from "../_shared/serve_stage.ts";
-import { digestOf, loadCheckpoint, saveCheckpoint, stageVectors } from "../_shared/staging.ts";
+import {
+  digestOf,
+  loadCheckpoint,
+  resume,
+  saveCheckpoint,
+  stageVectors,
+} from "../_shared/staging.ts";
 import {
   Centroid,
   type ClusterSummary,
@@ -61,8 +67,7 @@ async function describedClusters(
     const queries = keywords.map(({ query }) => query);
     await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
     clustering.start(eps, min_points);
-    const checkpoint = await loadCheckpoint(digest, job, context);
-    if (checkpoint) clustering.restore(checkpoint);
+    await resume((checkpoint) => clustering.restore(checkpoint), digest, job, context);
     const startMs = budget.usedMs();
     for (let done = 0; done < 1;) {
       signal.throwIfAborted();
