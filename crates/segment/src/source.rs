@@ -78,6 +78,7 @@ impl<'s> Source<'s> {
             builder: TreeBuilder::new(Sink::new(arena), options),
             names: Names::default(),
             unclosed: [false; KEPT_OUT_COUNT],
+            noscript_end: 0,
             json_ld: Vec::new(),
             tag_count: 0,
             depth_sum: 0,
@@ -103,7 +104,10 @@ struct Reader<'h, 's> {
     names: Names,
     /// Which of [`KEPT_OUT`] have no end in the rest of the source: looked for once only.
     unclosed: [bool; KEPT_OUT_COUNT],
+    /// Where the last `<noscript>` ends that is read: those inside it need not be looked at again.
+    noscript_end: usize,
     json_ld: Vec<(usize, usize)>,
+    /// Start tags that are not kept out, and the sum of how deep they stand.
     tag_count: usize,
     depth_sum: usize,
     /// Open elements that are too deep to be in the tree.
@@ -231,7 +235,10 @@ impl<'s> Reader<'_, 's> {
     fn keep_out(&mut self, start: usize, index: usize, tag: &Tag) -> bool {
         let (name, nests) = &KEPT_OUT[index];
         let is_shadow_root = |attribute: &Attribute| &*attribute.name.local == "shadowrootmode";
-        if self.unclosed[index] || tag.attrs.iter().any(is_shadow_root) {
+        if self.unclosed[index]
+            || (*name == local_name!("noscript") && start < self.noscript_end)
+            || tag.attrs.iter().any(is_shadow_root)
+        {
             return false;
         }
         if *nests && tag.self_closing {
@@ -243,6 +250,7 @@ impl<'s> Reader<'_, 's> {
         };
         // Forums serve whole threads to readers without scripts; most others an image.
         if *name == local_name!("noscript") && end - self.at >= MIN_NOSCRIPT_BYTES {
+            self.noscript_end = end;
             return false;
         }
         let is_json = |tag: &[u8]| tag.windows(7).any(|w| w.eq_ignore_ascii_case(b"ld+json"));
@@ -607,15 +615,12 @@ fn comment_end(source: &[u8], start: usize) -> usize {
         return body + 2;
     }
     let mut from = body;
-    while let Some(found) = memmem::find(&source[from..], b"--") {
-        let after = from + found + 2;
-        if source[after..].starts_with(b">") {
-            return after + 1;
+    while let Some(found) = memchr(b'>', &source[from..]) {
+        let comment = &source[body..from + found];
+        from += found + 1;
+        if comment.ends_with(b"--") || comment.ends_with(b"--!") {
+            return from;
         }
-        if source[after..].starts_with(b"!>") {
-            return after + 2;
-        }
-        from = after - 1;
     }
     source.len()
 }
