@@ -162,7 +162,7 @@ impl<'s> Reader<'_, 's> {
             };
         } else if rest.starts_with(b"<![CDATA[") && self.is_foreign() {
             let end = memmem::find(rest, b"]]>").unwrap_or(rest.len());
-            self.text(start + 9, start + end, Content::Raw);
+            self.text(start + 9, start + end, Content::Cdata);
             self.at = start + rest.len().min(end + 3);
         } else {
             let end = memchr(b'>', rest).unwrap_or(rest.len());
@@ -325,7 +325,7 @@ impl<'s> Reader<'_, 's> {
             let is_null = self.source[at] == 0;
             let found = match content {
                 _ if is_null => Some((StrTendril::from_char(char::REPLACEMENT_CHARACTER), 1)),
-                Content::Raw => None,
+                Content::Raw | Content::Cdata => None,
                 _ => reference(&self.html[at..end], false),
             };
             let Some((text, len)) = found else {
@@ -341,7 +341,7 @@ impl<'s> Reader<'_, 's> {
                 end: start as u32,
             });
             self.feed(match content {
-                Content::Data if is_null => Token::NullCharacterToken,
+                Content::Data | Content::Cdata if is_null => Token::NullCharacterToken,
                 _ => Token::CharacterTokens(text),
             });
         }
@@ -376,12 +376,14 @@ impl<'s> Reader<'_, 's> {
     }
 }
 
-/// How text is read: with tags and character references, without tags, or as it stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How text is read: only in the first two are there character references, and in the middle two a
+/// null character is text.
+#[derive(Clone, Copy)]
 enum Content {
     Data,
     Rcdata,
     Raw,
+    Cdata,
 }
 
 /// Names already looked up, each where a new one of its kind would be: interning hashes the slow way.

@@ -216,9 +216,10 @@ proptest! {
         let arena = typed_arena::Arena::new();
         let mut ours = String::new();
         our_tree(Source::parse(&html, &arena).document, &mut ours);
-        // Line ends are read as they stand, and become one kind only in the segments.
-        let on_one_line = |tree: &str| tree.replace(['\r', '\n'], "");
-        prop_assert_eq!(on_one_line(&ours), on_one_line(&standard_tree(&html)));
+        // Line ends are read as they stand, and a comment, which is not fed, divides the white space
+        // that a table may hold from the text that it may not.
+        let without_space = |tree: &str| tree.split_whitespace().collect::<String>();
+        prop_assert_eq!(without_space(&ours), without_space(&standard_tree(&html)));
     }
 
     #[test]
