@@ -66,7 +66,12 @@ export async function killMatrix(
     const outcomes: Outcome[] = [];
     await Promise.all(lanes.map(async (lane) => {
       for (let boundary = waiting.shift(); boundary; boundary = waiting.shift()) {
-        const { elapsedMs, problems } = await run(lane, boundary);
+        let { elapsedMs, problems, crossed } = await run(lane, boundary);
+        // Some are crossed by chance, such as the dispatcher's when its tick falls between a crawl's order and its claim.
+        for (let again = 0; !crossed && problems.length === 0 && again < 9; again++) {
+          ({ elapsedMs, problems, crossed } = await run(lane, boundary));
+        }
+        if (!crossed) problems.push("the boundary was not crossed");
         const recoveryMs = Math.max(0, elapsedMs - baselineMs);
         if (recoveryMs > (leaseSeconds + tickSeconds) * 1000 + slackMs) {
           problems.push(`took ${recoveryMs} ms longer than undisturbed`);
@@ -123,7 +128,7 @@ async function record(lane: Lane): Promise<Boundary[]> {
   return [...plain, ...onFault.filter((b) => !plain.some(same({ ...b, faulty: false })))];
 }
 
-/** One job, killed at `boundary` when there is one; what is wrong afterwards. */
+/** One job, killed at `boundary` when there is one and it is crossed; what is wrong afterwards. */
 async function run(lane: Lane, boundary: Boundary | undefined, faulty = boundary?.faulty ?? false) {
   const { stack, dir } = lane;
   const problems: string[] = [];
@@ -144,14 +149,11 @@ async function run(lane: Lane, boundary: Boundary | undefined, faulty = boundary
   const jobId = await submit(lane);
   const status = await finished(stack, jobId);
   const elapsedMs = Date.now() - startedAt;
-  if (boundary) {
-    const fired = await eventually(
-      () => Deno.stat(`${dir}/fired`).then(() => true, () => false),
-      5_000,
-    );
-    await Deno.remove(`${dir}/armed`).catch(() => {});
-    if (!fired) problems.push("the boundary was not crossed");
-  }
+  const crossed = boundary !== undefined && await eventually(
+    () => Deno.stat(`${dir}/fired`).then(() => true, () => false),
+    5_000,
+  );
+  await Deno.remove(`${dir}/armed`).catch(() => {});
 
   if (status !== "completed") problems.push(`the job is ${status}`);
   const broken = await stack.sql`select rule, detail from public.check_invariants()`;
@@ -172,7 +174,7 @@ async function run(lane: Lane, boundary: Boundary | undefined, faulty = boundary
   const draftCalls = stack.standins.calls.filter(({ api }) => api === "chat").length;
   const mayRepeat = boundary?.function === "pageperfect-rewrite-draft-worker" ? 2 : 1;
   if (draftCalls > mayRepeat) problems.push(`${draftCalls} draft calls`);
-  return { elapsedMs, problems };
+  return { elapsedMs, problems, crossed };
 }
 
 /** Waits until nothing runs any more, then forgets everything. */
