@@ -9,7 +9,7 @@ import { isRefused, openAiClient } from "./openai.ts";
 
 /** The API takes 300,000 tokens a request; a token is at least one character. */
 const maxBatchCharacters = 250_000;
-const parallelBatches = 4;
+const parallelBatches = 3;
 const cacheBatchTexts = 1_000;
 const timeoutMs = 60_000;
 

@@ -144,7 +144,7 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
   };
 
   const embeddingApi = choice("EMBEDDING_PROVIDER", ["openai", "supabase"], "openai");
-  const batchSize = count("EMBEDDING_BATCH_SIZE", 128, 1);
+  const batchSize = count("EMBEDDING_BATCH_SIZE", 64, 1);
   const openaiEmbedding = {
     ...server("openai", "EMBEDDING", needs.includes("embeddings") && embeddingApi === "openai"),
     model: text("OPENAI_EMBEDDING_MODEL") ?? "text-embedding-3-small",

@@ -68,8 +68,20 @@ async function describedClusters(
     await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
     clustering.start(eps, min_points);
     await resume((checkpoint) => clustering.restore(checkpoint), digest, job, context);
+    // Vectors that pairs at the very boundary need once more.
+    const supplyUndecided = async () => {
+      const indexes = clustering.undecided();
+      let next = 0;
+      await eachCachedVector(
+        Array.from(indexes, (index) => queries[index]),
+        context,
+        (vector) => clustering.supply(indexes[next++], vector),
+      );
+      return indexes.length > 0;
+    };
+    await supplyUndecided();
     const startMs = budget.usedMs();
-    for (let done = 0; done < 1;) {
+    for (let done = 0; done < 1 || await supplyUndecided();) {
       signal.throwIfAborted();
       done = clustering.step(stepBlocks);
       if (done < 1 && budget.isSpentSince(startMs)) {

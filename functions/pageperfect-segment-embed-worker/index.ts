@@ -1,7 +1,7 @@
 // Stage 3: HTML → segments → embeddings.
 import { cachedVectors, embed } from "../_shared/embeddings.ts";
 import { Failure } from "../_shared/failure.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
+import { serveStage, type StageContext } from "../_shared/serve_stage.ts";
 import { digestOf, stageVectors } from "../_shared/staging.ts";
 import * as rust from "../_shared/wasm/segment.ts";
 
@@ -11,17 +11,22 @@ interface Input {
   html: string | null;
 }
 
+/** On its own, so that the HTML is no longer held when the embeddings come. */
+async function segmentedPage(context: StageContext): Promise<rust.SegmentedPage> {
+  const { url, html } = await context.input<Input>();
+  if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
+  const page = rust.segment(html, url);
+  if (page.segments.length === 0) {
+    throw new Failure(`${url} has no readable text`, { code: "empty_page" });
+  }
+  return page;
+}
+
 serveStage({
   stage: "segment_embed",
   needs: ["embeddings"],
   async run(job, context) {
-    const { url, html } = await context.input<Input>();
-    if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
-
-    const { segments, ...page } = rust.segment(html, url);
-    if (segments.length === 0) {
-      throw new Failure(`${url} has no readable text`, { code: "empty_page" });
-    }
+    const { segments, ...page } = await segmentedPage(context);
     const texts = rust.embedding_texts(page.title, segments);
     const usage = await embed(texts, { ...context, job });
     const { model, dimensions } = context.env.embedding;

@@ -34,12 +34,20 @@ async function work(
   }
 }
 
-/** `topics` clusters of ten queries each and as many queries that belong nowhere. */
+/**
+ * `topics` clusters of ten queries each and as many queries that belong nowhere. Of those, 40 are pairs at the boundary:
+ * 10 just near enough for a cluster, 10 just too far apart.
+ */
 function keywordsOf(topics: number): Keyword[] {
-  const keyword = (query: string, i: number) => ({ query, impressions: i, clicks: 0, position: 9 });
+  const edge = (i: number) => {
+    const pair = Math.floor(i / 4);
+    return `${pair % 2 ? "in" : "out"}side${pair} ${i % 4 === 1 ? "one" : "two"}`;
+  };
+  const query = (i: number) =>
+    i % 2 === 0 ? `topic${i % (2 * topics)} query${i}` : i < 80 ? edge(i) : `alone${i} query`;
   return Array.from(
     { length: topics * 20 },
-    (_, i) => keyword(i % 2 ? `alone${i} query` : `topic${i % (2 * topics)} query ${i}`, i),
+    (_, i) => ({ query: query(i), impressions: i, clicks: 0, position: 9 }),
   );
 }
 
@@ -67,16 +75,17 @@ Deno.test({
 
     await test.step("5000_keywords_of_1536_dimensions_are_clustered", async () => {
       const id = await harness.jobAt("keyword_clustering", "<p>a page</p>", keywordsOf(250));
-      await work(harness, "5,000 keywords", id, "keyword_clustering", 150);
+      await work(harness, "5,000 keywords", id, "keyword_clustering", 100);
       const [stage] = await sql`select status, attempt_count from pageperfect_job_stages
         where job_id = ${id} and stage = 'keyword_clustering'`;
       deepEqual([stage.status, stage.attempt_count], ["completed", 1]);
       equal(harness.embeddedCount(), 5_000, "no text is paid for twice");
       const [found] = await sql`select
           count(*) filter (where not is_noise)::int as clusters, count(*) filter (where is_noise)::int as noise,
-          min(size) filter (where not is_noise) as smallest, count(*) filter (where queries[1] like 'topic%')::int as topics
+          count(*) filter (where size = 10)::int as topics,
+          count(*) filter (where size = 2 and queries[1] like 'inside%')::int as pairs
         from keyword_clusters where job_id = ${id}`;
-      deepEqual({ ...found }, { clusters: 250, noise: 2_500, smallest: 10, topics: 250 });
+      deepEqual({ ...found }, { clusters: 260, noise: 2_480, topics: 250, pairs: 10 });
       const [{ usage }] = await sql`select data -> 'usage' -> 'keyword_clustering' as usage
         from pageperfect_payloads where job_id = ${id} and stage = 'keyword_clustering'`;
       deepEqual(usage, { embedding_tokens: 5_000, embedded_count: 5_000, cached_count: 0 });
@@ -86,12 +95,12 @@ Deno.test({
 
     await test.step("10000_keywords_the_most_that_are_analysed", async () => {
       const id = await harness.jobAt("keyword_clustering", "<p>a page</p>", keywordsOf(501));
-      await work(harness, "10,020 keywords", id, "keyword_clustering", 170);
+      await work(harness, "10,020 keywords", id, "keyword_clustering", 125);
       const [found] = await sql`select
           count(*) filter (where not is_noise)::int as clusters, count(*) filter (where is_noise)::int as noise,
           sum(size)::int as keywords, count(distinct centroid)::int as centroids
         from keyword_clusters where job_id = ${id}`;
-      deepEqual({ ...found }, { clusters: 501, noise: 5_000, keywords: 10_000, centroids: 5_501 });
+      deepEqual({ ...found }, { clusters: 509, noise: 4_984, keywords: 10_000, centroids: 5_493 });
       const [{ data }] = await sql`
         select data from pageperfect_payloads where job_id = ${id} and stage = 'keyword_clustering'`;
       equal(data.left_out_keyword_count, 20);
@@ -110,7 +119,7 @@ Deno.test({
           impressions, clicks, avg_position, model, dimensions, centroid)
         select ${page_id}, case when i % 4 = 0 then i else -1 end, i % 4 <> 0, 'label ' || i, 'query', '{query}', 1, i, 0, 9, 'm',
           ${dimensions}, ${vector} from generate_series(1, 10000) as i`;
-      await work(harness, "10,000 clusters × 3,000 segments", id, "gap_analysis", 120);
+      await work(harness, "10,000 clusters × 3,000 segments", id, "gap_analysis", 110);
       // Decided by Postgres, for a few.
       const wrong = await sql`
         select k.id from keyword_clusters as k
@@ -139,7 +148,7 @@ Deno.test({
           `${bytes / 1e6} MB of HTML`,
           id,
           "segment_embed",
-          bytes === 2e6 ? 150 : 180,
+          bytes === 2e6 ? 110 : 145,
         );
         const [found] =
           await sql`select count(*)::int as rows, count(distinct embedding)::int as vectors,

@@ -105,7 +105,7 @@ Deno.test("batches_respect_the_limits_on_count_and_length", async () => {
   const long = ["A", "B", "C"].map((letter) => letter.repeat(100_000));
   const { vectors } = await embed([...many, ...long]);
   equal(vectors.length, 603);
-  ok(requests.every(({ input }) => input.length <= 128));
+  ok(requests.every(({ input }) => input.length <= 64));
   ok(requests.every(({ input }) => input.join("").length <= 250_000));
   equal(requests.flatMap(({ input }) => input).length, 603);
 });
@@ -118,11 +118,11 @@ Deno.test("after_a_failing_batch_what_was_paid_for_is_in_the_cache", async () =>
       })
       : undefined;
   const { embed, cache, requests } = setUp({ answer });
-  const texts = Array.from({ length: 512 }, (_, i) => `query ${i}`);
+  const texts = Array.from({ length: 192 }, (_, i) => `query ${i}`);
   await rejects(embed(texts), { status: 429, code: "insufficient_quota" });
-  equal(cache.size, 512 - 128);
+  equal(cache.size, 192 - 64);
   await embed(texts);
-  equal(requests.at(-1)!.input.length, 128);
+  equal(requests.at(-1)!.input.length, 64);
 });
 
 Deno.test("a_wrong_length_says_which_setting_to_change", async () => {
@@ -151,11 +151,11 @@ Deno.test("a_model_that_cannot_be_shortened_is_not_asked_to", async () => {
 
 Deno.test("without_cpu_time_left_one_round_is_embedded_and_the_rest_is_for_the_next_invocation", async () => {
   const { embed, cache } = setUp({ usedMs: () => 10_000 });
-  const texts = Array.from({ length: 1_000 }, (_, i) => `query ${i}`);
-  await rejects(embed(texts), { name: "Pause", left: 2_000 + (1_000 - 4 * 128) });
-  equal(cache.size, 4 * 128);
+  const texts = Array.from({ length: 300 }, (_, i) => `query ${i}`);
+  await rejects(embed(texts), { name: "Pause", left: 600 + (300 - 3 * 64) });
+  equal(cache.size, 3 * 64);
   const { usage } = await embed(texts);
-  deepEqual([cache.size, usage.embedded_count], [1_000, 1_000 - 4 * 128]);
+  deepEqual([cache.size, usage.embedded_count], [300, 300 - 3 * 64]);
 });
 
 Deno.test("usage_is_that_of_all_invocations", async () => {

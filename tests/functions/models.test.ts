@@ -124,7 +124,7 @@ Deno.test({
     const [small, builtIn] = [stack.embedding, { model: "gte-small", dimensions: 384 }];
 
     await test.step("another_model_embeds_everything_anew_and_both_stay_in_the_cache", async () => {
-      await configure(stack, env, { EMBEDDING_BATCH_SIZE: "128" });
+      await configure(stack, env, { EMBEDDING_BATCH_SIZE: "64" });
       const first = await lane.submit(page, { generate_draft: false });
       equal(await lane.end(first), "completed");
       deepEqual(await modelsOf(first), all(small.model, small.dimensions));

@@ -118,6 +118,7 @@ impl KeywordClustering {
     }
 
     /// Does up to `blocks` blocks of 65,536 pairs; returns what share of all is done, 1 at the end.
+    /// Goes back to 0 when a supplied vector proves wrong what the rest was built on.
     pub fn step(&mut self, blocks: u32) -> Result<f64, JsError> {
         let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
         for _ in 0..blocks {
@@ -176,8 +177,9 @@ impl KeywordClustering {
     }
 
     /// Indexes of vectors needed again for certainty about pairs at the very boundary. Always empty
-    /// up to 48 MB of vectors, since their f32 form is kept; above, the labels stand on 16-bit
-    /// fixed point for these pairs. `supply` them and ask for `labels` again.
+    /// up to 12 MB of vectors, since their f32 form is kept; above, the labels stand on 16-bit
+    /// fixed point for these pairs. `supply` them and call `step` until it returns 1 again, which
+    /// it mostly does at once. After `restore`, supply them before the first `step`.
     pub fn undecided(&self) -> Result<Vec<u32>, JsError> {
         Ok(self
             .dbscan

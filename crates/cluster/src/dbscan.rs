@@ -1,5 +1,5 @@
 use crate::{Keywords, scan::Scan};
-use std::fmt;
+use std::{fmt, mem};
 
 /// The label of a point that belongs to no cluster.
 pub const NOISE: i32 = -1;
@@ -54,6 +54,8 @@ pub struct Dbscan {
     deferred: Vec<[u32; 2]>,
     /// Other such pairs, which had to be decided at once, by fixed point.
     guessed: Vec<[u32; 2]>,
+    /// Those of a run before this one, whose rows were given since.
+    settled: Vec<[u32; 2]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,16 @@ enum Phase {
     /// Which cluster takes the points that are not core.
     Border,
     Done,
+}
+
+impl Phase {
+    fn first(min_points: u32) -> Self {
+        if min_points > 2 {
+            Self::Count
+        } else {
+            Self::Link
+        }
+    }
 }
 
 impl Dbscan {
@@ -100,17 +112,14 @@ impl Dbscan {
             eps,
             min_points,
             scan: Scan::new(keywords, eps, exact),
-            phase: if min_points > 2 {
-                Phase::Count
-            } else {
-                Phase::Link
-            },
+            phase: Phase::first(min_points),
             step: 0,
             counts: vec![1; keywords.len()],
             forest: Forest::new(keywords.len()),
             border: vec![u32::MAX; keywords.len()],
             deferred: Vec::new(),
             guessed: Vec::new(),
+            settled: Vec::new(),
         })
     }
 
@@ -128,8 +137,13 @@ impl Dbscan {
     }
 
     /// Compares one block of keywords with another (milliseconds); true when all is done.
-    /// `keywords` are those of [`new`](Self::new), unchanged.
+    /// `keywords` are those of [`new`](Self::new), unchanged but for rows that were
+    /// [supplied](Keywords::supply): when those prove a guess wrong that others were built on, the
+    /// run starts over.
     pub fn advance(&mut self, keywords: &Keywords) -> bool {
+        if self.phase == Phase::Done && self.has_misjudged(keywords) {
+            self.start_over();
+        }
         if self.step < self.scan.step_count() {
             match self.phase {
                 Phase::Count => self.count(keywords),
@@ -144,13 +158,33 @@ impl Dbscan {
             self.phase = match self.phase {
                 Phase::Count => Phase::Link,
                 Phase::Link if self.min_points > 2 => {
-                    self.forest = self.linked(keywords);
+                    let mut guessed = mem::take(&mut self.guessed);
+                    self.forest = self.linked(keywords, &mut guessed);
+                    self.guessed = guessed;
+                    self.deferred.clear();
                     Phase::Border
                 }
                 _ => Phase::Done,
             };
         }
         self.phase == Phase::Done
+    }
+
+    fn has_misjudged(&self, keywords: &Keywords) -> bool {
+        self.guessed.iter().any(|pair| {
+            let [a, b] = pair.map(|point| point as usize);
+            (keywords.within(a, b, self.eps))
+                .is_some_and(|truth| truth != keywords.probably_within(a, b, self.eps))
+        })
+    }
+
+    fn start_over(&mut self) {
+        self.settled.append(&mut self.guessed);
+        self.phase = Phase::first(self.min_points);
+        self.step = 0;
+        self.counts.fill(1);
+        self.forest = Forest::new(self.counts.len());
+        self.border.fill(u32::MAX);
     }
 
     fn count(&mut self, keywords: &Keywords) {
@@ -221,15 +255,14 @@ impl Dbscan {
     }
 
     /// The forest with what was deferred decided as well as can be now.
-    fn linked(&self, keywords: &Keywords) -> Forest {
+    fn linked(&self, keywords: &Keywords, guessed: &mut Vec<[u32; 2]>) -> Forest {
         let mut forest = self.forest.clone();
         for [a, b] in self
             .deferred
             .iter()
             .map(|pair| pair.map(|point| point as usize))
         {
-            if forest.root(a) != forest.root(b) && decide(keywords, a, b, self.eps, &mut Vec::new())
-            {
+            if forest.root(a) != forest.root(b) && decide(keywords, a, b, self.eps, guessed) {
                 forest.connect(a, b);
             }
         }
@@ -251,7 +284,7 @@ impl Dbscan {
     /// One label a keyword: the cluster's number from 0, or [`NOISE`]. Final once
     /// [`advance`](Self::advance) has said so.
     pub fn labels(&self, keywords: &Keywords) -> Vec<i32> {
-        let mut forest = self.linked(keywords);
+        let mut forest = self.linked(keywords, &mut Vec::new());
         let length = self.counts.len();
         let mut sizes = vec![0u32; length];
         (0..length).for_each(|point| sizes[forest.root(point)] += 1);
@@ -283,16 +316,17 @@ impl Dbscan {
     }
 
     /// Rows that fixed point could not decide about and whose f32 vectors are not kept: none up to
-    /// 48 MB of vectors, few above. The labels stand on the best guess for them (right to about
-    /// 10^-5 of distance). For certainty [`supply`](Keywords::supply) these rows and ask for the
-    /// labels again; with `min_points` above 2, run again as well.
+    /// 12 MB of vectors, few above. The labels stand on the best guess for them (right to about
+    /// 10^-5 of distance). For certainty [`supply`](Keywords::supply) these rows, call
+    /// [`advance`](Self::advance) until it says so once more, and look again: none are left then,
+    /// unless the run started over.
     pub fn undecided(&self, keywords: &Keywords) -> Vec<u32> {
         let mut forest = self.forest.clone();
         let open = self.deferred.iter().filter(|pair| {
             let [a, b] = pair.map(|point| point as usize);
             forest.root(a) != forest.root(b)
         });
-        let mut rows: Vec<u32> = (open.chain(&self.guessed))
+        let mut rows: Vec<u32> = (open.chain(&self.guessed).chain(&self.settled))
             .filter(|[a, b]| {
                 keywords
                     .within(*a as usize, *b as usize, self.eps)
@@ -314,12 +348,14 @@ impl Dbscan {
             self.step,
             self.deferred.len(),
             self.guessed.len(),
+            self.settled.len(),
         ];
         words.extend(lengths.map(|length| length as u32));
         words.extend(&self.counts);
         words.extend(&self.forest.parents);
         words.extend(&self.border);
-        words.extend(self.deferred.iter().chain(&self.guessed).flatten());
+        let pairs = (self.deferred.iter()).chain(&self.guessed);
+        words.extend(pairs.chain(&self.settled).flatten());
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
@@ -338,16 +374,17 @@ impl Dbscan {
             .collect::<Option<_>>()?;
         let length = self.counts.len();
         let words = words.strip_prefix(&self.identity(keywords)[..])?;
-        let (&[phase, step, deferred, guessed], words) = words.split_first_chunk()?;
+        let (&[phase, step, deferred, guessed, settled], words) = words.split_first_chunk()?;
         let phase = *[Phase::Count, Phase::Link, Phase::Border, Phase::Done].get(phase as usize)?;
         let (counts, words) = words.split_at_checked(length)?;
         let (parents, words) = words.split_at_checked(length)?;
         let (border, words) = words.split_at_checked(length)?;
         let pairs = words.as_chunks::<2>().0;
-        let (deferred, guessed_pairs) = pairs.split_at_checked(deferred as usize)?;
+        let (deferred, pairs_left) = pairs.split_at_checked(deferred as usize)?;
+        let (guessed, settled_pairs) = pairs_left.split_at_checked(guessed as usize)?;
         let points = |words: &[u32]| words.iter().all(|&point| (point as usize) < length);
         let sound = words.len() == 2 * pairs.len()
-            && guessed_pairs.len() == guessed as usize
+            && settled_pairs.len() == settled as usize
             && step as usize <= self.scan.step_count()
             && counts.iter().all(|&count| count as usize <= length)
             && parents
@@ -367,7 +404,8 @@ impl Dbscan {
             };
             self.border = border.to_vec();
             self.deferred = deferred.to_vec();
-            self.guessed = guessed_pairs.to_vec();
+            self.guessed = guessed.to_vec();
+            self.settled = settled_pairs.to_vec();
         })
     }
 

@@ -1,8 +1,8 @@
 use pageperfect_vector::{FixedRows, VectorError, check_dimensions, codec, kernel};
 use std::collections::HashMap;
 
-/// Exact rows are kept while all of them fit into this many bytes (8,192 rows of 1,536).
-const EXACT_BYTES: usize = 48 << 20;
+/// Exact rows are kept while all of them fit into this many bytes (2,048 rows of 1,536).
+const EXACT_BYTES: usize = 12 << 20;
 /// Exact rows in one block of memory: growing wasm's memory row by row is slow, and a single vector
 /// needs twice its memory to grow. As large as a block of fixed-point rows, which take its place
 /// once there are too many to keep.
@@ -11,12 +11,14 @@ const EXACT_BLOCK: usize = 32;
 /// Embeddings of a page's keywords, pushed in chunks of any size.
 ///
 /// All rows are kept in 16-bit fixed point, which decides nearly every pair. The f32 rows, which
-/// decide the rest, are kept as long as all of them fit 48 MB; of a larger set only those given
-/// again with [`supply`](Self::supply) are.
+/// decide the rest, are kept as long as all of them fit 12 MB (2,048 rows of 1,536 numbers); of a
+/// larger set only those given again with [`supply`](Self::supply) are.
 #[derive(Debug, Clone)]
 pub struct Keywords {
     fixed: FixedRows,
     exact: Exact,
+    /// Bytes of f32 rows up to which all are kept.
+    exact_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -29,10 +31,19 @@ impl Keywords {
     /// # Errors
     /// [`VectorError::DimensionCount`].
     pub fn new(dimensions: usize) -> Result<Self, VectorError> {
+        Self::keeping(EXACT_BYTES, dimensions)
+    }
+
+    /// As [`new`](Self::new), with another limit than 12 MB for the f32 rows.
+    ///
+    /// # Errors
+    /// [`VectorError::DimensionCount`].
+    pub fn keeping(exact_bytes: usize, dimensions: usize) -> Result<Self, VectorError> {
         check_dimensions(dimensions)?;
         Ok(Self {
             fixed: FixedRows::new(dimensions),
             exact: Exact::All(Vec::new()),
+            exact_bytes,
         })
     }
 
@@ -70,7 +81,7 @@ impl Keywords {
     fn add(&mut self, row: &[f32]) {
         self.fixed.push(row);
         if let Exact::All(blocks) = &mut self.exact {
-            if self.fixed.len() * size_of_val(row) > EXACT_BYTES {
+            if self.fixed.len() * size_of_val(row) > self.exact_bytes {
                 self.exact = Exact::Some(HashMap::new());
                 return;
             }
@@ -172,6 +183,7 @@ impl Keywords {
         Self {
             fixed,
             exact: Exact::Some(exact),
+            ..*self
         }
     }
 

@@ -130,6 +130,50 @@ proptest! {
     }
 
     #[test]
+    fn labels_are_exact_where_f32_rows_are_only_given_on_demand(
+        rows in points(), pick in any::<[prop::sample::Index; 2]>(), below in any::<bool>(), min_points in 1u32..6,
+    ) {
+        prop_assume!(!rows.is_empty());
+        // A pair at the very boundary, which fixed point cannot tell the side of.
+        let [a, b] = pick.map(|index| index.get(&rows));
+        let eps = distance(a, b) + if below { -1e-9 } else { 1e-9 };
+        prop_assume!(eps > 1e-3 && eps <= 2.0);
+        let mut sparse = Keywords::keeping(0, rows[0].len()).unwrap();
+        rows.iter().for_each(|row| sparse.push(row).unwrap());
+
+        let mut dbscan = Dbscan::new(&sparse, eps, min_points).unwrap();
+        dbscan.run(&sparse);
+        let mut checkpoint = None;
+        loop {
+            let undecided = dbscan.undecided(&sparse);
+            if undecided.is_empty() {
+                break;
+            }
+            for row in undecided.into_iter().map(|row| row as usize) {
+                sparse.supply(row, &rows[row]).unwrap();
+            }
+            // Perhaps the first step of another run, which goes on elsewhere.
+            dbscan.advance(&sparse);
+            checkpoint = Some(dbscan.checkpoint(&sparse));
+            dbscan.run(&sparse);
+        }
+        prop_assert_eq!(dbscan.labels(&sparse), reference(&rows, eps, min_points));
+
+        if let Some(checkpoint) = checkpoint {
+            let mut elsewhere = Keywords::keeping(0, rows[0].len()).unwrap();
+            rows.iter().for_each(|row| elsewhere.push(row).unwrap());
+            let mut dbscan = Dbscan::new(&elsewhere, eps, min_points).unwrap();
+            dbscan.restore(&elsewhere, &checkpoint).unwrap();
+            for row in dbscan.undecided(&elsewhere).into_iter().map(|row| row as usize) {
+                elsewhere.supply(row, &rows[row]).unwrap();
+            }
+            dbscan.run(&elsewhere);
+            prop_assert!(dbscan.undecided(&elsewhere).is_empty());
+            prop_assert_eq!(dbscan.labels(&elsewhere), reference(&rows, eps, min_points));
+        }
+    }
+
+    #[test]
     fn order_changes_numbers_but_not_clusters(
         rows in points(), eps in 0.02f64..1.0, min_points in 1u32..3, seed in any::<u64>(),
     ) {

@@ -110,6 +110,16 @@ fn cluster(points: Points) -> Result<Labels, Box<dyn Error>> {
         .try_for_each(|vector| keywords.push(vector))?;
     let mut dbscan = Dbscan::new(&keywords, points.eps, points.min_pts)?;
     dbscan.run(&keywords);
+    loop {
+        let undecided = dbscan.undecided(&keywords);
+        if undecided.is_empty() {
+            break;
+        }
+        for row in undecided.into_iter().map(|row| row as usize) {
+            keywords.supply(row, &points.vectors[row])?;
+        }
+        dbscan.run(&keywords);
+    }
     let mut labels = dbscan.labels(&keywords);
     if let Some(most) = points.max_cluster_size {
         labels = split(&keywords, &labels, points.eps, points.min_pts, most)?;

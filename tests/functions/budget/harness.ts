@@ -197,25 +197,43 @@ function readProcess(pid: number): Invocation {
 
 /**
  * base64 of a unit vector: texts with the same first word are near each other (cosine about 0.86), all others far apart.
+ * `inside3 one` and `inside3 two` are a pair just within a cosine distance of 0.3, `outside3 …` one just beyond.
  */
 export function vectorOf(text: string): string {
-  const topic = randomVector(text.split(" ")[0], 1);
-  const own = randomVector(text, 0.4);
-  const vector = new Float32Array(dimensions);
-  for (let i = 0; i < dimensions; i++) vector[i] = (topic[i] + own[i]) / Math.sqrt(1.16);
+  const [topic, own] = text.split(" ");
+  const edge = /^(in|out)side/.exec(topic)?.[1];
+  const similarity = edge === undefined
+    ? 1 / Math.sqrt(1.16)
+    : own === "one"
+    ? 1
+    : edge === "in"
+    ? 0.700002
+    : 0.699998;
+  const base = unit(randomVector(topic));
+  const random = randomVector(text);
+  const along = dot(random, base);
+  const across = unit(random.map((x, i) => x - along * base[i]));
+  const rest = Math.sqrt(1 - similarity ** 2);
+  const vector = Float32Array.from(base, (x, i) => similarity * x + rest * across[i]);
   return new Uint8Array(vector.buffer).toBase64();
 }
 
-function randomVector(seed: string, length: number): Float32Array {
+const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+
+function unit(vector: Float64Array): Float64Array {
+  const length = Math.sqrt(dot(vector, vector));
+  return vector.map((x) => x / length);
+}
+
+function randomVector(seed: string): Float64Array {
   let state = 2_166_136_261;
   for (let i = 0; i < seed.length; i++) state = Math.imul(state ^ seed.charCodeAt(i), 16_777_619);
-  const vector = new Float32Array(dimensions);
-  const scale = length * Math.sqrt(3 / dimensions);
+  const vector = new Float64Array(dimensions);
   for (let i = 0; i < dimensions; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    vector[i] = state / 2 ** 31 * scale;
+    vector[i] = state / 2 ** 31;
   }
   return vector;
 }
