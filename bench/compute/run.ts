@@ -4,17 +4,20 @@
  *
  *   ./pageperfect bench compute [--quick] [FILE.html ..]
  *
- * --quick leaves out what takes long: 25,000 keywords, and peers at more than 1,000. Pages to
- * segment: the sample site's, or those given. Peers are fetched into a temporary folder.
+ * Peers are fetched into a temporary folder.
  */
+import { Command } from "npm:commander@15.1.0";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { embeddings, type Kind } from "./data.ts";
 
 const here = import.meta.dirname!;
-const quick = Deno.args.includes("--quick");
-const given = Deno.args.filter((argument) => !argument.startsWith("--"));
-const pages = given.length > 0 ? given : [join(here, "../../local/sample/index.html")];
+const command = new Command("bench compute")
+  .argument("[pages...]", "HTML files to segment", [join(here, "../../local/sample/index.html")])
+  .option("--quick", "without 25,000 keywords and without peers at more than 1,000")
+  .parse(Deno.args, { from: "user" });
+const { quick } = command.opts<{ quick?: boolean }>();
+const pages: string[] = command.processedArgs[0];
 const folder = Deno.makeTempDirSync({ prefix: "bench-compute-" });
 const failures: string[] = [];
 

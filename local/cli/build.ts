@@ -57,6 +57,14 @@ export function registerBuild(program: Command) {
 export function registerBench(program: Command) {
   program.command("bench [name] [args...]")
     .description("run a benchmark, or all: prints a table and fails below its bar")
+    .addHelpText(
+      "after",
+      `
+Benchmarks:
+  compute [--quick] [FILE.html ..]       the wasm modules beside JavaScript libraries and scikit-learn
+  engine [--quick] [--soak SECONDS]      queue and jobs beside graphile-worker and pg-boss, on one Postgres
+  capacity [--stage.NAME=SECONDS ..]     pages a day by instances, what saturates first, and the cost`,
+    )
     .allowUnknownOption()
     .action(async (name: string | undefined, args: string[]) => {
       const all = (await filesUnder(`${root}/bench`, "/run.ts")).map((file) =>
