@@ -77,8 +77,8 @@ export async function embed(
     () => budget.isSpent,
     work,
   );
-  // What is made of the embeddings is left as well, in two steps at most.
-  if (left > 0) budget.pause(left + 2 * texts.length);
+  // What is made of the embeddings is left as well, in three steps at most.
+  if (left > 0) budget.pause(left + 3 * texts.length);
   return total();
 }
 

@@ -23,13 +23,15 @@ interface Input {
   min_points: number;
   /** Null when no cluster is to be split. */
   max_cluster_size: number | null;
+  /** Compare all pairs, also of many keywords. */
+  exact: boolean;
   keywords: Keyword[];
   /** Keywords with fewer impressions that a page has beyond what is analysed. */
   left_out_count: number;
 }
 
-/** What is clustered between two looks at the CPU time: 10 ms or less. */
-const stepBlocks = 8;
+/** What is compared between two looks at the CPU time: 5 ms, or 20 where sketches do not help. */
+const stepBlocks = 4;
 
 serveStage({
   stage: "keyword_clustering",
@@ -40,34 +42,39 @@ serveStage({
     const { model, dimensions } = context.env.embedding;
     const usage = await embed(keywords.map(({ query }) => query), { ...context, job });
     const digest = await digestOf([model, dimensions, input]);
-    const clusters = await describedClusters(input, digest, job, context);
+    const { clusters, is_exact } = await clustered(input, digest, job, context);
     const centroids = (start: number, end: number) =>
       centroidsOf(clusters.slice(start, end), context);
     await stageVectors(clusters.length, centroids, digest, job, context);
-    const settings = { model, dimensions, eps, min_points, max_cluster_size, left_out_count };
-    return { output: { ...settings, clusters, digest, usage } };
+    const settings = { model, dimensions, eps, min_points, max_cluster_size, is_exact };
+    return { output: { ...settings, left_out_count, clusters, digest, usage } };
   },
 });
 
-/** The clusters and noise points, without their centroids; takes as many invocations as it must. */
-async function describedClusters(
-  { eps, min_points, max_cluster_size, keywords }: Input,
+interface Clustered {
+  /** Clusters and noise points, without their centroids. */
+  clusters: ClusterSummary[];
+  /** Whether all pairs were compared. */
+  is_exact: boolean;
+}
+
+/** Takes as many invocations as it must. */
+async function clustered(
+  { eps, min_points, max_cluster_size, exact, keywords }: Input,
   digest: string,
   job: StageJob,
   context: StageContext,
-): Promise<ClusterSummary[]> {
-  const described = await loadCheckpoint(`clusters of ${digest}`, job, context);
-  if (described) return JSON.parse(new TextDecoder().decode(described));
+): Promise<Clustered> {
+  const before = await loadCheckpoint(`clusters of ${digest}`, job, context);
+  if (before) return JSON.parse(new TextDecoder().decode(before));
   const { budget, signal } = context;
-  // From here on, each keyword is clustered and staged.
-  budget.pauseUnlessFresh(keywords.length, 2 * keywords.length);
+  // From here on, each keyword is clustered, perhaps split off, and staged.
+  budget.pauseUnlessFresh(keywords.length, 3 * keywords.length);
 
   const clustering = new KeywordClustering(context.env.embedding.dimensions);
   try {
     const queries = keywords.map(({ query }) => query);
     await eachCachedVector(queries, context, (vector) => clustering.push_base64(vector));
-    clustering.start(eps, min_points);
-    await resume((checkpoint) => clustering.restore(checkpoint), digest, job, context);
     // Vectors that pairs at the very boundary need once more.
     const supplyUndecided = async () => {
       const indexes = clustering.undecided();
@@ -79,24 +86,33 @@ async function describedClusters(
       );
       return indexes.length > 0;
     };
+    clustering.start(eps, min_points, exact);
+    await resume((checkpoint) => clustering.restore(checkpoint), digest, job, context);
     await supplyUndecided();
     const startMs = budget.usedMs();
-    for (let done = 0; done < 1 || await supplyUndecided();) {
-      signal.throwIfAborted();
-      done = clustering.step(stepBlocks);
-      if (done < 1 && budget.isSpentSince(startMs)) {
-        await saveCheckpoint(clustering.checkpoint(), digest, job, context);
-        budget.pause(Math.ceil(keywords.length * (2 - done)));
+    const stepToEnd = async () => {
+      for (let done = 0; done < 1;) {
+        signal.throwIfAborted();
+        done = clustering.step(stepBlocks);
+        if (done < 1 && budget.isSpentSince(startMs)) {
+          await saveCheckpoint(clustering.checkpoint(), digest, job, context);
+          const steps = (clustering.is_splitting ? 2 : 3) - done;
+          budget.pause(Math.ceil(keywords.length * steps));
+        }
       }
+    };
+    do await stepToEnd(); while (await supplyUndecided());
+    if (max_cluster_size !== null && !clustering.is_splitting) {
+      clustering.split(max_cluster_size);
+      await stepToEnd();
     }
-    if (max_cluster_size !== null) clustering.split(max_cluster_size);
-    const clusters = clustering.summarize(keywords);
+    const result = { clusters: clustering.summarize(keywords), is_exact: clustering.is_exact };
     if (keywords.length > limits.uncutCount) {
       // Staging may take more invocations, which shall not cluster again.
-      const bytes = new TextEncoder().encode(JSON.stringify(clusters));
+      const bytes = new TextEncoder().encode(JSON.stringify(result));
       await saveCheckpoint(bytes, `clusters of ${digest}`, job, context);
     }
-    return clusters;
+    return result;
   } finally {
     clustering.free();
   }

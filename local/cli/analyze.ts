@@ -23,6 +23,7 @@ export interface AnalyzeOptions {
   eps?: number;
   minPoints?: number;
   maxClusterSize?: number;
+  exact?: boolean;
   threshold?: number;
   top?: number;
   priority?: number;
@@ -80,6 +81,10 @@ export function addAnalysisOptions(command: Command): Command {
       "--max-cluster-size <count>",
       "split clusters with more queries (default: none)",
       number,
+    )
+    .option(
+      "--exact",
+      "compare all pairs of queries, also of 2,048 and more (default: likely ones)",
     )
     .option("--threshold <similarity>", "a cluster below it is a gap (default 0.7)", number)
     .option("--top <count>", "gaps to recommend at most (default 10)", number)
@@ -265,6 +270,7 @@ const optionNames: Record<string, string> = {
   "parameters.eps": "--eps",
   "parameters.min_points": "--min-points",
   "parameters.max_cluster_size": "--max-cluster-size",
+  "parameters.exact": "--exact",
   "parameters.similarity_threshold": "--threshold",
   "parameters.top": "--top",
 };
@@ -294,6 +300,7 @@ async function createJob(
         eps: options.eps,
         min_points: options.minPoints,
         max_cluster_size: options.maxClusterSize,
+        exact: options.exact,
         similarity_threshold: options.threshold,
         top: options.top,
       },

@@ -80,6 +80,8 @@ export interface JobResult {
     min_points: number | null;
     /** Clusters with more queries were split; null when none was to be. */
     max_cluster_size: number | null;
+    /** Whether all pairs of queries were compared, rather than those that random sketches pick. */
+    is_exact: boolean | null;
     /** Queries with the fewest impressions, beyond what is analysed. */
     left_out_keyword_count: number | null;
     similarity_threshold: number | null;
@@ -238,6 +240,8 @@ export interface Report {
     min_points: number | null;
     /** Clusters with more queries were split; null when none was to be. */
     max_cluster_size: number | null;
+    /** Whether all pairs of queries were compared, rather than those that random sketches pick. */
+    is_exact: boolean | null;
     /** Queries with the fewest impressions, beyond what is analysed. */
     left_out_keyword_count: number;
     similarity_threshold: number | null;
@@ -384,6 +388,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       eps: result.parameters.eps,
       min_points: result.parameters.min_points,
       max_cluster_size: result.parameters.max_cluster_size,
+      is_exact: result.parameters.is_exact ?? null,
       left_out_keyword_count: result.parameters.left_out_keyword_count ?? 0,
       similarity_threshold: threshold,
       top: result.parameters.top,

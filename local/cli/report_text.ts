@@ -139,6 +139,9 @@ export function provenance(report: Report): string[] {
     `embedding model: ${p.embedding_model ?? "–"}, ${p.embedding_dimensions ?? "–"} dimensions`,
     `clustering: DBSCAN, cosine, eps ${p.eps ?? "–"}, min_points ${p.min_points ?? "–"}` +
     (p.max_cluster_size === null ? "" : `, clusters of more than ${p.max_cluster_size} split`) +
+    (p.is_exact === false
+      ? "; candidate pairs from random sketches: a pair of neighbours is missed with a probability below 1e-8 (--exact compares all pairs)"
+      : "") +
     (p.left_out_keyword_count === 0
       ? ""
       : `; ${number(p.left_out_keyword_count)} queries with the fewest impressions left out`),

@@ -217,6 +217,7 @@ begin
       'eps', coalesce((v_parameters ->> 'eps')::double precision, 0.3),
       'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
       'max_cluster_size', (v_parameters ->> 'max_cluster_size')::integer,
+      'exact', coalesce((v_parameters ->> 'exact')::boolean, false),
       'keywords', coalesce(jsonb_agg(k.keyword order by k.place) filter (where k.place <= pipeline.max_keywords()), '[]'::jsonb),
       'left_out_count', count(*) filter (where k.place > pipeline.max_keywords()))
     from (
@@ -592,6 +593,7 @@ begin
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('cluster_count', v_count, 'noise_count', v_noise_count,
       'eps', p_output -> 'eps', 'min_points', p_output -> 'min_points', 'max_cluster_size', p_output -> 'max_cluster_size',
+      'is_exact', p_output -> 'is_exact',
       'left_out_keyword_count', coalesce((p_output ->> 'left_out_count')::integer, 0))
     || pipeline.usage_fact(v_lease, p_output));
 end;
@@ -714,6 +716,7 @@ as $$
       from public.rewrite_drafts as d where d.job_id = p_job_id),
     'parameters', jsonb_build_object(
       'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points', 'max_cluster_size', p_payload -> 'max_cluster_size',
+      'is_exact', p_payload -> 'is_exact',
       'left_out_keyword_count', p_payload -> 'left_out_keyword_count',
       'similarity_threshold', p_payload -> 'threshold', 'top', p_payload -> 'top',
       'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),

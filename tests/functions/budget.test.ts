@@ -5,7 +5,14 @@
 // for, is counted.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { dimensions, type Harness, type Keyword, startHarness } from "./budget/harness.ts";
+import { KeywordClustering } from "../../functions/_shared/wasm/cluster.ts";
+import {
+  dimensions,
+  type Harness,
+  type Keyword,
+  startHarness,
+  vectorOf,
+} from "./budget/harness.ts";
 import { showTable } from "../tables.ts";
 
 const platform = { cpuSeconds: 2, peakMb: 256 };
@@ -103,9 +110,31 @@ Deno.test({
       deepEqual({ ...found }, { clusters: 509, noise: 4_984, keywords: 10_000, centroids: 5_493 });
       const [{ data }] = await sql`
         select data from pageperfect_payloads where job_id = ${id} and stage = 'keyword_clustering'`;
-      equal(data.left_out_keyword_count, 20);
+      deepEqual([data.left_out_keyword_count, data.is_exact], [20, false]);
       const [{ left }] = await sql`select count(*)::int as left from pipeline.stage_checkpoints`;
       equal(left, 0);
+    });
+
+    await test.step("a_cluster_of_4000_keywords_is_split", async () => {
+      // Held together by a radius that hardly anything is beyond.
+      const [keywords, eps] = [keywordsOf(200).toReversed(), 1.05];
+      const parameters = { eps, max_cluster_size: 10, exact: true };
+      const id = await harness.jobAt("keyword_clustering", "<p>a page</p>", keywords, parameters);
+      await work(harness, "4,000 keywords split", id, "keyword_clustering", 100);
+
+      const clustering = new KeywordClustering(dimensions);
+      keywords.forEach(({ query }) => clustering.push_base64(vectorOf(query)));
+      equal(Math.max(...clustering.cluster(eps, 2)), 0, "one cluster");
+      clustering.cluster(eps, 2, 10);
+      const expected = clustering.summarize(keywords)
+        .map(({ cluster_index, queries }) => ({ cluster_index, queries }));
+      const found = await sql`select cluster_index, queries from keyword_clusters
+        where job_id = ${id} order by id`;
+      deepEqual(found.map((row) => ({ ...row })), expected);
+      ok(expected.filter(({ queries }) => queries.length === 10).length > 150);
+      const [{ data }] = await sql`
+        select data from pageperfect_payloads where job_id = ${id} and stage = 'keyword_clustering'`;
+      deepEqual([data.max_cluster_size, data.is_exact], [10, true]);
     });
 
     await test.step("10000_clusters_and_noise_points_meet_3000_segments", async () => {

@@ -152,7 +152,7 @@ Deno.test("a_model_that_cannot_be_shortened_is_not_asked_to", async () => {
 Deno.test("without_cpu_time_left_one_round_is_embedded_and_the_rest_is_for_the_next_invocation", async () => {
   const { embed, cache } = setUp({ usedMs: () => 10_000 });
   const texts = Array.from({ length: 300 }, (_, i) => `query ${i}`);
-  await rejects(embed(texts), { name: "Pause", left: 600 + (300 - 3 * 64) });
+  await rejects(embed(texts), { name: "Pause", left: 900 + (300 - 3 * 64) });
   equal(cache.size, 3 * 64);
   const { usage } = await embed(texts);
   deepEqual([cache.size, usage.embedded_count], [300, 300 - 3 * 64]);
@@ -279,14 +279,14 @@ Deno.test("the_built_in_model_embeds_text_by_text_and_stops_when_the_cpu_time_is
     settings: builtIn,
     usedMs: () => ++looks >= 8 ? 10_000 : 0,
   });
-  await rejects(embed(texts), { name: "Pause", left: 2 * 12 + (12 - 7) });
+  await rejects(embed(texts), { name: "Pause", left: 3 * 12 + (12 - 7) });
   equal(
     cache.size,
     7,
     "what was embedded before the pause is kept, a batch that was cut short too",
   );
   deepEqual(of("embedding_cache_put").map(({ p_texts }) => (p_texts as string[]).length), [5, 2]);
-  await rejects(embed(texts), { name: "Pause", left: 2 * 12 + 4 }, "at least one each time");
+  await rejects(embed(texts), { name: "Pause", left: 3 * 12 + 4 }, "at least one each time");
   equal(cache.size, 8);
   deepEqual(model.asked, texts.slice(0, 8), "no text twice");
   equal(of("begin_model_call")[0].p_provider, "supabase");

@@ -140,6 +140,7 @@ Deno.test("a page without queries, segments or draft has a report", () => {
       eps: null,
       min_points: null,
       max_cluster_size: null,
+      is_exact: null,
       left_out_keyword_count: null,
       similarity_threshold: null,
       top: null,

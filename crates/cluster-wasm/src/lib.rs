@@ -2,7 +2,9 @@
 
 use js_sys::JsString;
 use pageperfect_boundary::{ascii, read, write};
-use pageperfect_cluster::{Centroid as Sum, Dbscan, Keyword, Keywords, split, summarize};
+use pageperfect_cluster::{
+    Centroid as Sum, Dbscan, DbscanError, Keyword, Keywords, Split, summarize,
+};
 use pageperfect_vector::{VectorError, codec};
 use wasm_bindgen::prelude::*;
 
@@ -39,17 +41,21 @@ export interface ClusterSummary {
 }
 "#;
 
+/// What a checkpoint is of: its first byte.
+const DBSCAN: u8 = 1;
+const SPLIT: u8 = 2;
+
 /// DBSCAN over the embeddings of a page's keywords, by cosine distance.
 ///
 /// Push the vectors in chunks of any size, then `cluster`, then `summarize`, then `free`. With a
-/// CPU budget: `start`, `step` until it returns 1, `labels`; `checkpoint` and `restore` carry the
-/// state (not the vectors) to another isolate.
+/// CPU budget: `start`, `step` until it returns 1, perhaps `split` and the same again, `labels`;
+/// `checkpoint` and `restore` carry the state (not the vectors) to another isolate.
 #[wasm_bindgen]
 pub struct KeywordClustering {
     keywords: Keywords,
     dbscan: Option<Dbscan>,
-    /// Labels after `split`.
-    split: Option<Vec<i32>>,
+    /// Once that is done and its large clusters are to be split.
+    split: Option<Split>,
 }
 
 #[wasm_bindgen]
@@ -96,10 +102,11 @@ impl KeywordClustering {
     ) -> Result<Vec<i32>, JsError> {
         self.start(eps, min_points, None)?;
         while self.step(u32::MAX)? < 1.0 {}
-        match max_cluster_size {
-            Some(max_cluster_size) => self.split(max_cluster_size),
-            None => self.labels(),
+        if let Some(max_cluster_size) = max_cluster_size {
+            self.split(max_cluster_size)?;
+            while self.step(u32::MAX)? < 1.0 {}
         }
+        self.labels()
     }
 
     /// Begins a run to be done in steps. `exact` compares every pair, also above 2,047 keywords,
@@ -121,59 +128,82 @@ impl KeywordClustering {
     /// Goes back to 0 when a supplied vector proves wrong what the rest was built on.
     pub fn step(&mut self, blocks: u32) -> Result<f64, JsError> {
         let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
-        for _ in 0..blocks {
-            if dbscan.advance(&self.keywords) {
-                break;
-            }
-        }
-        Ok(dbscan.progress())
+        let advance = |_| match &mut self.split {
+            Some(split) => split.advance(&self.keywords),
+            None => dbscan.advance(&self.keywords),
+        };
+        // Until one says that all is done.
+        let _ = (0..blocks).map(advance).find(|is_done| *is_done);
+        Ok(self.progress())
     }
 
-    /// Clusters anew, at smaller and smaller radii, the members of clusters that have more than
-    /// `max_cluster_size` (at least 2), once `step` has returned 1; returns the labels then. Members
-    /// that belong to no part become noise. Takes a run of DBSCAN over those members for each radius.
-    pub fn split(&mut self, max_cluster_size: u32) -> Result<Vec<i32>, JsError> {
-        if max_cluster_size < 2 {
-            return Err(JsError::new("max_cluster_size is at least 2"));
-        }
-        self.split = None;
+    /// Begins to split the clusters that have more than `max_cluster_size` members (at least 2), once
+    /// `step` has returned 1: they are clustered anew at smaller and smaller radii, and members
+    /// that belong to no part become noise. `step` does it, from 0 to 1 again.
+    pub fn split(&mut self, max_cluster_size: u32) -> Result<(), JsError> {
         let labels = self.labels()?;
         let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
-        let (eps, min_points) = (dbscan.eps(), dbscan.min_points());
-        let max_size = max_cluster_size as usize;
-        let labels = split(&self.keywords, &labels, eps, min_points, max_size)?;
-        self.split = Some(labels.clone());
-        Ok(labels)
+        let (eps, min_points, max_size) =
+            (dbscan.eps(), dbscan.min_points(), max_cluster_size as usize);
+        self.split = Some(Split::new(
+            &self.keywords,
+            labels,
+            eps,
+            min_points,
+            max_size,
+        )?);
+        Ok(())
+    }
+
+    /// Whether `split` has begun.
+    #[wasm_bindgen(getter)]
+    pub fn is_splitting(&self) -> bool {
+        self.split.is_some()
+    }
+
+    /// Whether all pairs are compared, rather than those that sketches find.
+    #[wasm_bindgen(getter)]
+    pub fn is_exact(&self) -> bool {
+        self.dbscan.as_ref().is_some_and(Dbscan::is_exact)
     }
 
     /// One label a vector, once `step` has returned 1; those of `split` after that.
     pub fn labels(&self) -> Result<Vec<i32>, JsError> {
-        if let Some(labels) = &self.split {
-            return Ok(labels.clone());
-        }
         let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
-        if dbscan.progress() < 1.0 {
+        if self.progress() < 1.0 {
             return Err(JsError::new(
                 "the clustering is not done: call step() until it returns 1",
             ));
         }
-        Ok(dbscan.labels(&self.keywords))
+        Ok(match &self.split {
+            Some(split) => split.labels(),
+            None => dbscan.labels(&self.keywords),
+        })
     }
 
     /// State of the run, for `restore`.
     pub fn checkpoint(&self) -> Result<Vec<u8>, JsError> {
-        Ok(self
-            .dbscan
-            .as_ref()
-            .ok_or_else(not_started)?
-            .checkpoint(&self.keywords))
+        let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
+        let (kind, state) = match &self.split {
+            Some(split) => (SPLIT, split.checkpoint(&self.keywords)),
+            None => (DBSCAN, dbscan.checkpoint(&self.keywords)),
+        };
+        Ok([&[kind], &*state].concat())
     }
 
     /// Goes on from a checkpoint, after the same vectors were pushed and `start` called alike.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
-        self.split = None;
         let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
-        Ok(dbscan.restore(&self.keywords, checkpoint)?)
+        self.split = None;
+        match checkpoint.split_first() {
+            Some((&SPLIT, state)) => {
+                let (eps, min_points) = (dbscan.eps(), dbscan.min_points());
+                self.split = Some(Split::restore(&self.keywords, eps, min_points, state)?);
+            }
+            Some((&DBSCAN, state)) => dbscan.restore(&self.keywords, state)?,
+            _ => return Err(DbscanError::Checkpoint.into()),
+        }
+        Ok(())
     }
 
     /// Indexes of vectors needed again for certainty about pairs at the very boundary. Always empty
@@ -181,11 +211,11 @@ impl KeywordClustering {
     /// fixed point for these pairs. `supply` them and call `step` until it returns 1 again, which
     /// it mostly does at once. After `restore`, supply them before the first `step`.
     pub fn undecided(&self) -> Result<Vec<u32>, JsError> {
-        Ok(self
-            .dbscan
-            .as_ref()
-            .ok_or_else(not_started)?
-            .undecided(&self.keywords))
+        let dbscan = self.dbscan.as_ref().ok_or_else(not_started)?;
+        Ok(match self.split {
+            Some(_) => Vec::new(),
+            None => dbscan.undecided(&self.keywords),
+        })
     }
 
     /// Gives the vector of `index` again: base64 of little-endian f32.
@@ -237,6 +267,14 @@ impl Centroid {
 }
 
 impl KeywordClustering {
+    fn progress(&self) -> f64 {
+        match (&self.split, &self.dbscan) {
+            (Some(split), _) => split.progress(),
+            (None, Some(dbscan)) => dbscan.progress(),
+            (None, None) => 0.0,
+        }
+    }
+
     /// A run is of the vectors that were there when it began.
     fn forget(&mut self) {
         self.dbscan = None;

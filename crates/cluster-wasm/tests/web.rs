@@ -141,8 +141,22 @@ fn oversized_clusters_are_split_on_request() {
     let split = [0, 0, 0, -1, 1, 1, 1];
     assert_eq!(clustering.cluster(0.026, 2, Some(3)).unwrap(), split);
     assert_eq!(clustering.labels().unwrap(), split);
-    assert_eq!(clustering.split(7).unwrap(), whole);
-    assert!(message(clustering.split(1)).contains("at least 2"));
+    assert!(message(clustering.cluster(0.026, 2, Some(1))).contains("at least 2"));
+
+    let mut other = KeywordClustering::new(2).unwrap();
+    other.push_f32(&rows).unwrap();
+    other.start(0.026, 2, None).unwrap();
+    while other.step(1).unwrap() < 1.0 {}
+    assert!(!other.is_splitting());
+    other.split(3).unwrap();
+    assert!(other.is_splitting());
+    assert!(message(other.labels()).contains("step()"));
+    let checkpoint = other.checkpoint().unwrap();
+    clustering.start(0.026, 2, None).unwrap();
+    clustering.restore(&checkpoint).unwrap();
+    while clustering.step(1).unwrap() < 1.0 {}
+    assert_eq!(clustering.labels().unwrap(), split);
+    assert!(clustering.is_exact());
 }
 
 #[wasm_bindgen_test]

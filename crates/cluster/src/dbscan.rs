@@ -9,6 +9,7 @@ pub const NOISE: i32 = -1;
 pub enum DbscanError {
     Eps(f64),
     MinPoints,
+    MaxSize,
     /// A checkpoint of other keywords, other parameters, or not a checkpoint.
     Checkpoint,
 }
@@ -18,6 +19,7 @@ impl fmt::Display for DbscanError {
         match self {
             Self::Eps(eps) => write!(f, "eps is a cosine distance above 0 and up to 2, not {eps}"),
             Self::MinPoints => write!(f, "min_points is at least 1"),
+            Self::MaxSize => write!(f, "max_cluster_size is at least 2"),
             Self::Checkpoint => {
                 write!(
                     f,
@@ -29,6 +31,18 @@ impl fmt::Display for DbscanError {
 }
 
 impl std::error::Error for DbscanError {}
+
+impl DbscanError {
+    pub(crate) fn check(eps: f64, min_points: u32) -> Result<(), Self> {
+        if !(eps > 0.0 && eps <= 2.0) {
+            return Err(Self::Eps(eps));
+        }
+        if min_points == 0 {
+            return Err(Self::MinPoints);
+        }
+        Ok(())
+    }
+}
 
 /// DBSCAN by scikit-learn's rule, in steps that a caller with little time can stop between.
 ///
@@ -102,12 +116,7 @@ impl Dbscan {
         min_points: u32,
         exact: bool,
     ) -> Result<Self, DbscanError> {
-        if !(eps > 0.0 && eps <= 2.0) {
-            return Err(DbscanError::Eps(eps));
-        }
-        if min_points == 0 {
-            return Err(DbscanError::MinPoints);
-        }
+        DbscanError::check(eps, min_points)?;
         Ok(Self {
             eps,
             min_points,
@@ -129,6 +138,11 @@ impl Dbscan {
 
     pub fn min_points(&self) -> u32 {
         self.min_points
+    }
+
+    /// Whether all pairs are compared, rather than those that sketches find.
+    pub fn is_exact(&self) -> bool {
+        self.scan.is_exact()
     }
 
     /// Runs to the end.
@@ -221,7 +235,7 @@ impl Dbscan {
         scan.step(keywords, *eps, *step, |a, b| {
             if may_be_core(a) && may_be_core(b) && forest.root(a) != forest.root(b) {
                 match keywords.within(a, b, *eps) {
-                    Some(true) => forest.connect(a, b),
+                    Some(true) => _ = forest.connect(a, b),
                     Some(false) => {}
                     None => deferred.push([a as u32, b as u32]),
                 }
@@ -352,7 +366,7 @@ impl Dbscan {
         ];
         words.extend(lengths.map(|length| length as u32));
         words.extend(&self.counts);
-        words.extend(&self.forest.parents);
+        words.extend(self.forest.parents());
         words.extend(&self.border);
         let pairs = (self.deferred.iter()).chain(&self.guessed);
         words.extend(pairs.chain(&self.settled).flatten());
@@ -378,6 +392,7 @@ impl Dbscan {
         let phase = *[Phase::Count, Phase::Link, Phase::Border, Phase::Done].get(phase as usize)?;
         let (counts, words) = words.split_at_checked(length)?;
         let (parents, words) = words.split_at_checked(length)?;
+        let forest = Forest::read(parents)?;
         let (border, words) = words.split_at_checked(length)?;
         let pairs = words.as_chunks::<2>().0;
         let (deferred, pairs_left) = pairs.split_at_checked(deferred as usize)?;
@@ -387,10 +402,6 @@ impl Dbscan {
             && settled_pairs.len() == settled as usize
             && step as usize <= self.scan.step_count()
             && counts.iter().all(|&count| count as usize <= length)
-            && parents
-                .iter()
-                .enumerate()
-                .all(|(point, &parent)| parent as usize <= point)
             && border
                 .iter()
                 .all(|&first| first == u32::MAX || points(&[first]))
@@ -399,9 +410,7 @@ impl Dbscan {
             self.phase = phase;
             self.step = step as usize;
             self.counts = counts.to_vec();
-            self.forest = Forest {
-                parents: parents.to_vec(),
-            };
+            self.forest = forest;
             self.border = border.to_vec();
             self.deferred = deferred.to_vec();
             self.guessed = guessed.to_vec();
@@ -447,18 +456,32 @@ pub(crate) fn by_label(labels: &[i32]) -> (Vec<Vec<usize>>, Vec<usize>) {
 
 /// Disjoint sets of points; the root of a set is its lowest point.
 #[derive(Debug, Clone)]
-struct Forest {
+pub(crate) struct Forest {
     parents: Vec<u32>,
 }
 
 impl Forest {
-    fn new(length: usize) -> Self {
+    pub fn new(length: usize) -> Self {
         Self {
             parents: (0..length as u32).collect(),
         }
     }
 
-    fn root(&mut self, point: usize) -> usize {
+    /// A forest from its [`parents`](Self::parents); `None` when they are none of any.
+    pub fn read(parents: &[u32]) -> Option<Self> {
+        let is_sound =
+            (parents.iter().enumerate()).all(|(point, &parent)| parent as usize <= point);
+        is_sound.then(|| Self {
+            parents: parents.to_vec(),
+        })
+    }
+
+    /// For each point one of its set that is no higher.
+    pub fn parents(&self) -> &[u32] {
+        &self.parents
+    }
+
+    pub fn root(&mut self, point: usize) -> usize {
         let mut point = point;
         while self.parents[point] as usize != point {
             let parent = self.parents[point] as usize;
@@ -468,8 +491,10 @@ impl Forest {
         point
     }
 
-    fn connect(&mut self, a: usize, b: usize) {
+    /// False when they were connected before.
+    pub fn connect(&mut self, a: usize, b: usize) -> bool {
         let (a, b) = (self.root(a), self.root(b));
         self.parents[a.max(b)] = a.min(b) as u32;
+        a != b
     }
 }

@@ -173,20 +173,6 @@ impl Keywords {
         1.0 - self.fixed.dot(a, &self.fixed, b)
     }
 
-    /// A copy of some rows, in the order of `members`.
-    pub(crate) fn subset(&self, members: &[usize]) -> Self {
-        let mut fixed = FixedRows::new(self.dimensions());
-        members.iter().for_each(|&row| fixed.copy(&self.fixed, row));
-        let exact = (members.iter().enumerate())
-            .filter_map(|(index, &member)| Some((index, self.exact(member)?.into())))
-            .collect();
-        Self {
-            fixed,
-            exact: Exact::Some(exact),
-            ..*self
-        }
-    }
-
     /// The best guess where [`within`](Self::within) has no verdict.
     pub(crate) fn probably_within(&self, a: usize, b: usize, eps: f64) -> bool {
         self.distance(a, b) <= eps

@@ -20,5 +20,5 @@ mod words;
 
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;
-pub use split::split;
+pub use split::{Split, split};
 pub use summary::{Centroid, ClusterSummary, Keyword, SummaryError, summarize};

@@ -68,7 +68,7 @@ impl Scan {
 }
 
 /// The `step`th pair (left, right) with left <= right, counted (0,0), (0,1), (1,1), (0,2), …
-fn triangle(step: usize) -> (usize, usize) {
+pub(crate) fn triangle(step: usize) -> (usize, usize) {
     let mut right = (((8 * step + 1) as f64).sqrt() as usize).saturating_sub(1) / 2;
     while (right + 1) * (right + 2) / 2 <= step {
         right += 1;

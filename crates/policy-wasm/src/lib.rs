@@ -45,6 +45,7 @@ export interface IntakeRequest {
     eps: number;
     min_points: number;
     max_cluster_size?: number;
+    exact: boolean;
     similarity_threshold: number;
     top: number;
   };

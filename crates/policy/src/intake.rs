@@ -49,6 +49,8 @@ pub struct Parameters {
     /// Clusters with more members are split; without it none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_cluster_size: Option<u32>,
+    /// Compare every pair of keywords, however many there are.
+    pub exact: bool,
     /// Cosine similarity in [0, 1] below which a cluster is a gap.
     pub similarity_threshold: f64,
     /// Most recommendations, 1 to 100.
@@ -79,6 +81,7 @@ const PARAMETERS: &[&str] = &[
     "eps",
     "min_points",
     "max_cluster_size",
+    "exact",
     "similarity_threshold",
     "top",
 ];
@@ -191,6 +194,7 @@ fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
             .unwrap_or(0.3),
         min_points: reader.whole("min_points", 1, 1_000_000).unwrap_or(2),
         max_cluster_size: reader.whole("max_cluster_size", 2, 1_000_000),
+        exact: reader.flag("exact").unwrap_or(false),
         similarity_threshold: reader
             .number(
                 "similarity_threshold",

@@ -28,6 +28,8 @@ struct Points {
     vectors: Vec<Vec<f32>>,
     eps: f64,
     min_pts: u32,
+    #[serde(default)]
+    exact: bool,
     max_cluster_size: Option<usize>,
     keywords: Option<Vec<Keyword>>,
 }
@@ -108,7 +110,12 @@ fn cluster(points: Points) -> Result<Labels, Box<dyn Error>> {
         .vectors
         .iter()
         .try_for_each(|vector| keywords.push(vector))?;
-    let mut dbscan = Dbscan::new(&keywords, points.eps, points.min_pts)?;
+    let new = if points.exact {
+        Dbscan::exact
+    } else {
+        Dbscan::new
+    };
+    let mut dbscan = new(&keywords, points.eps, points.min_pts)?;
     dbscan.run(&keywords);
     loop {
         let undecided = dbscan.undecided(&keywords);

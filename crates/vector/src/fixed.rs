@@ -63,12 +63,6 @@ impl FixedRows {
         self.residuals.push(residual.sqrt() / SCALE);
     }
 
-    /// Adds a row of `other`, which has the same dimensions, as it is there.
-    pub fn copy(&mut self, other: &Self, index: usize) {
-        self.next_row().copy_from_slice(other.row(index));
-        self.residuals.push(other.residuals[index]);
-    }
-
     /// Room for one more row, all zeros.
     fn next_row(&mut self) -> &mut [i16] {
         let (block, start) = self.locate(self.len());
@@ -131,7 +125,11 @@ impl FixedRows {
         let rows = |rows: &'_ Self, from: usize| -> [usize; TILE] {
             std::array::from_fn(|i| (from + i).min(rows.len() - 1))
         };
-        let (a, b) = (rows(self, a), rows(other, b));
+        self.tile_of(rows(self, a), other, rows(other, b))
+    }
+
+    /// As [`tile`](Self::tile), of any rows.
+    pub fn tile_of(&self, a: [usize; TILE], other: &Self, b: [usize; TILE]) -> [[f32; TILE]; TILE] {
         tile_i16(a.map(|i| self.row(i)), b.map(|i| other.row(i)))
             .map(|sums| sums.map(|sum| sum as f32 / (SCALE * SCALE)))
     }

@@ -28,7 +28,12 @@ export interface Harness {
   /** How many texts the embedding API was asked for. */
   embeddedCount(): number;
   /** A job that waits at a stage; `html` is what its crawl brought. */
-  jobAt(stage: string, html: string, keywords: Keyword[]): Promise<string>;
+  jobAt(
+    stage: string,
+    html: string,
+    keywords: Keyword[],
+    parameters?: Record<string, unknown>,
+  ): Promise<string>;
   /** Invokes the stage's worker, one fresh process after the other, until the job leaves the stage. */
   work(jobId: string, stage: string): Promise<Invocation[]>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -73,13 +78,13 @@ export async function startHarness(): Promise<Harness> {
     stack,
     idle,
     embeddedCount: () => embeddedCount,
-    async jobAt(stage, html, keywords) {
+    async jobAt(stage, html, keywords, parameters = {}) {
       // A worker takes the oldest job; this one is to be it.
       await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
       const url = `https://example.com/${crypto.randomUUID()}`;
       const [{ job_id }] = await sql`
         select create_pageperfect_job(${
-        sql.json({ url, keywords } as never)
+        sql.json({ url, keywords, parameters } as never)
       }) ->> 'job_id' as job_id`;
       for (const [name, output] of Object.entries(outputs)) {
         if (name === stage) break;
