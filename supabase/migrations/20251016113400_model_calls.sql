@@ -60,15 +60,56 @@ create table if not exists public.model_usage (
   primary key (job_id, stage, provider, model),
   foreign key (pipeline, job_id) references pipeline.jobs (pipeline, id) on delete cascade
 );
-comment on table public.model_usage is 'What a job''s stages used of a model, useless answers and lost attempts included; goes with its job';
+comment on table public.model_usage is 'What a job''s stages used of a model, useless answers and lost attempts included; goes with its job into model_usage_history';
 comment on column public.model_usage.cost_usd is 'At the prices of the moment of each call; null when one of them had no price';
 create index if not exists model_usage_created_at_idx on public.model_usage (created_at);
+
+create table if not exists public.model_usage_history (
+  day date not null,
+  stage text not null,
+  provider text not null,
+  model text not null,
+  job_count integer not null,
+  call_count bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  cost_usd numeric,
+  unpriced_count integer not null,
+  primary key (day, stage, provider, model)
+);
+comment on table public.model_usage_history is 'The usage of jobs that are deleted, by the day of their first call';
+
+create or replace function pipeline.keep_model_usage()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into public.model_usage_history as h (
+    day, stage, provider, model, job_count, call_count, input_tokens, output_tokens, cost_usd, unpriced_count)
+  select u.created_at::date, u.stage, u.provider, u.model, count(*), sum(u.call_count), sum(u.input_tokens), sum(u.output_tokens),
+    sum(u.cost_usd), count(*) filter (where u.cost_usd is null)
+  from deleted as u
+  group by 1, 2, 3, 4
+  on conflict (day, stage, provider, model) do update
+  set job_count = h.job_count + excluded.job_count, call_count = h.call_count + excluded.call_count,
+      input_tokens = h.input_tokens + excluded.input_tokens, output_tokens = h.output_tokens + excluded.output_tokens,
+      cost_usd = coalesce(h.cost_usd + excluded.cost_usd, h.cost_usd, excluded.cost_usd),
+      unpriced_count = h.unpriced_count + excluded.unpriced_count;
+  return null;
+end;
+$$;
+
+create or replace trigger keep_model_usage after delete on public.model_usage
+referencing old table as deleted
+for each statement execute function pipeline.keep_model_usage();
 
 do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['model_limits', 'model_prices', 'model_usage'] loop
+  foreach v_table in array array['model_limits', 'model_prices', 'model_usage', 'model_usage_history'] loop
     execute format('alter table public.%I enable row level security', v_table);
   end loop;
 end;

@@ -84,6 +84,10 @@ select date_trunc('day', u.created_at)::date as day, j.url, u.stage, u.provider,
 from public.model_usage as u
 join public.pageperfect_jobs as j on j.id = u.job_id
 group by 1, 2, 3, 4, 5
+union all
+select h.day, null, h.stage, h.provider, h.model, h.job_count, h.call_count, h.input_tokens, h.output_tokens, h.cost_usd,
+  h.unpriced_count
+from public.model_usage_history as h
 order by 1 desc, 2, 3;
 comment on view public.v_pageperfect_costs is
-  'Per day, page, stage and model: tokens and dollars; unpriced_count rows have no price and are missing from cost_usd';
+  'Per day, page (null for jobs that are deleted), stage and model: tokens and dollars; unpriced_count rows have no price and are missing from cost_usd';

@@ -17,7 +17,7 @@ begin
       select format('public.%I', t.name)::regclass
       from unnest(array['pages', 'crawl_jobs', 'page_embeddings', 'gsc_page_query', 'keyword_clusters',
         'rewrite_recommendations', 'rewrite_drafts', 'embedding_cache',
-        'model_limits', 'model_prices', 'model_usage']) as t (name)
+        'model_limits', 'model_prices', 'model_usage', 'model_usage_history']) as t (name)
     )
     select c.oid::regclass as name, c.relkind
     from pg_class as c

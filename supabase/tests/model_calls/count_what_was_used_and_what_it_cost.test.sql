@@ -1,5 +1,5 @@
 \ir ../_shared/setup.sql
-select plan(10);
+select plan(13);
 select tests.create_job() as job \gset
 insert into model_prices (provider, model, input_usd, output_usd) values ('openai', 'writer', 1, 10), ('openai', 'embedder', 2, null), ('mine', '*', 0, 0);
 create function tests.used(p_job uuid, p_provider text, p_model text, p_input int, p_output int default 0) returns void language sql as $$
@@ -25,5 +25,21 @@ select is((select count(*)::int from model_usage), 4, 'a job that is gone is no 
 select is((select jsonb_array_length(get_pageperfect_report(:'job') -> 'costs')), 4, 'the report shows them');
 select is((select array[sum(cost_usd)::numeric(9, 6)::text, sum(unpriced_count)::text] from v_pageperfect_costs), array['0.116000', '1'],
   'the view sums what has a price and counts what has none');
+
+-- Of deleted jobs the sums stay.
+select tests.create_job() as other \gset
+select tests.used(:'other', 'openai', 'writer', 1000, 0);
+create function tests.costs() returns jsonb language sql as $$
+  select jsonb_object_agg(model, row_to_json(v)) from (
+    select model, sum(job_count) as jobs, sum(call_count) as calls, sum(input_tokens) as input, sum(output_tokens) as output,
+      sum(cost_usd)::numeric(9, 6) as usd, sum(unpriced_count) as unpriced
+    from v_pageperfect_costs group by 1) as v;
+$$;
+select tests.costs() as before \gset
+delete from pageperfect_jobs where id = :'job';
+select is(tests.costs(), :'before'::jsonb, 'a deleted job leaves its costs');
+delete from pageperfect_jobs where id = :'other';
+select is(tests.costs(), :'before'::jsonb, 'and another one adds its own');
+select is((select count(*)::int from model_usage), 0, 'its rows are gone');
 select * from finish();
 rollback;
