@@ -61,7 +61,7 @@ Deno.serve(guard(async (request) => {
   if (!isService && !userId) return json(401, { error: "unauthorized" });
 
   const check = policy.check_intake(
-    await readJson<unknown>(request, null),
+    await readJson<unknown>(request, undefined),
     env.allowedHosts,
     [new URL(env.supabaseUrl).host],
   );

@@ -141,14 +141,20 @@ Deno.test({
 
       const broken = await call("pageperfect-workflow", { headers: withKey, body: "{" });
       equal(broken.status, 400);
-      await broken.body?.cancel();
+      equal((await broken.json()).errors[0].message, "must be a JSON object with url or page_id");
       const unknown = await post("pageperfect-workflow", { page_id: crypto.randomUUID() });
       equal(unknown.status, 404);
       equal((await unknown.json()).errors[0].field, "page_id");
       const nul = [{ query: "a\u0000b", impressions: 1, clicks: 0, position: 1 }];
       const unstorable = await post("pageperfect-workflow", { url, keywords: nul });
       equal(unstorable.status, 400);
-      equal((await unstorable.json()).error, "invalid_request");
+      deepEqual(await unstorable.json(), {
+        error: "invalid_request",
+        errors: [{
+          field: "keywords[0].query",
+          message: "must not contain the character U+0000",
+        }],
+      });
       const [{ jobs }] = await sql`select count(*)::int as jobs from pageperfect_jobs`;
       equal(jobs, 0);
     });

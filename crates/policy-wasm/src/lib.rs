@@ -186,10 +186,17 @@ pub fn check_intake(
         .and_then(|json| json.as_string());
     let checked = match json.map(|json| serde_json::from_str(&json)) {
         Some(Ok(body)) => intake::check_intake(&body, |url| parse_and_check(url, hosts)),
-        _ => Err(vec![FieldError {
-            field: "body".into(),
-            message: "must be a JSON object with url or page_id".into(),
-        }]),
+        wrong => {
+            // JavaScript's JSON has halves of characters, `\ud800`; text has none.
+            let why = wrong
+                .and_then(Result::err)
+                .map(|error| format!(": {error}"));
+            Err(vec![FieldError {
+                field: "body".into(),
+                message: "must be a JSON object with url or page_id".to_owned()
+                    + &why.unwrap_or_default(),
+            }])
+        }
     };
     let answer = match checked {
         Ok(request) => serde_json::to_string(&Accepted { ok: true, request })?,

@@ -255,4 +255,7 @@ fn wrong_requests_get_every_error() {
             "{answer}"
         );
     }
+    let half = js_sys::JSON::parse(r#"{"url":"https://a.com/\ud800x"}"#).unwrap();
+    let answer = json(check_intake(half, vec![], None));
+    assert!(answer.contains("hex escape at line 1"), "{answer}");
 }

@@ -351,6 +351,11 @@ impl Reader<'_> {
 
     fn text(&mut self, field: &str) -> Option<String> {
         match self.get(field)? {
+            // Postgres takes none.
+            Value::String(text) if text.trim().contains('\0') => {
+                self.error(field, "must not contain the character U+0000");
+                None
+            }
             Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::String(_) => {
                 self.error(field, "must not be empty");

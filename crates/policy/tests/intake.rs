@@ -153,6 +153,11 @@ fn single_fields() {
         ("url", json!("  "), "must not be empty"),
         (
             "url",
+            json!("https://a.com/\0"),
+            "must not contain the character U+0000",
+        ),
+        (
+            "url",
             json!("example.com"),
             "this is not an absolute URL such as https://example.com/page",
         ),
