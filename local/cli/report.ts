@@ -408,7 +408,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
         ? null
         : round(sum(costs.map(({ cost_usd }) => cost_usd!)), 8),
     },
-    warnings: run.warnings,
+    warnings: [...run.warnings, ...warningOfLargeCluster(result, queryCount)],
   };
 }
 
@@ -436,4 +436,14 @@ function coverageOf(similarity: number, isGap: boolean, threshold: number | null
 
 function round<T extends number | null>(value: T, digits: number): T {
   return (value === null ? null : Number(value.toFixed(digits))) as T;
+}
+
+/** Topics hide in a cluster that a shared word or a chain of neighbours holds together. */
+function warningOfLargeCluster(result: JobResult, queryCount: number): string[] {
+  const sizes = result.clusters.filter((cluster) => !cluster.is_noise).map(({ size }) => size);
+  const largest = Math.max(0, ...sizes);
+  const isLarge = largest >= 50 && largest > queryCount / 4;
+  if (!isLarge || result.parameters.max_cluster_size !== null) return [];
+  const [of, all] = [largest, queryCount].map((count) => count.toLocaleString("en-US"));
+  return [`one cluster holds ${of} of the ${all} queries: --max-cluster-size 40 splits it`];
 }

@@ -60,6 +60,23 @@ Deno.test("a draft cannot leave its code block in report.md", () => {
   assert.ok(lines.slice(end).every((line) => !line.includes("<script>")));
 });
 
+Deno.test("a cluster that holds most queries is pointed out, unless such were to be split", () => {
+  const warnings = (size: number, max_cluster_size: number | null) => {
+    const [first, ...others] = result.clusters;
+    const parameters = { ...result.parameters, max_cluster_size };
+    return buildReport({ ...result, clusters: [{ ...first, size }, ...others], parameters }, {
+      realApis: [],
+      warnings: [],
+    }).warnings;
+  };
+  assert.match(
+    warnings(900, null)[0],
+    /^one cluster holds 900 of the 9\d\d queries: --max-cluster/,
+  );
+  assert.deepEqual(warnings(900, 40), []);
+  assert.deepEqual(warnings(40, null), []);
+});
+
 Deno.test("escapeMarkdown shows text as it is", () => {
   const cases: [string, string][] = [
     ["a|b", "a\\|b"],
