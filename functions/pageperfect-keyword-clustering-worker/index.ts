@@ -68,7 +68,7 @@ async function clustered(
   const before = await loadCheckpoint(`clusters of ${digest}`, job, context);
   if (before) return JSON.parse(new TextDecoder().decode(before));
   const { budget, signal } = context;
-  // From here on, each keyword is clustered, perhaps split off, and staged.
+  // From here on, each keyword is clustered, perhaps split, and staged.
   budget.pauseUnlessFresh(keywords.length, 3 * keywords.length);
 
   const clustering = new KeywordClustering(context.env.embedding.dimensions);
