@@ -11,8 +11,8 @@ const USAGE: &str = "\
 usage: pageperfect-score COMMAND < INPUT > OUTPUT
 
   cluster            JSON lines {\"vectors\": [[..]], \"eps\": 0.3, \"min_pts\": 2}
-                     to lines {\"labels\": [0, 0, -1]}, -1 for noise; with \"max_cluster_size\"
-                     larger clusters are split, with \"keywords\": [{\"query\", \"impressions\",
+                     to lines {\"labels\": [0, 0, -1]}, -1 for noise; with \"exact\" all pairs
+                     are compared, with \"max_cluster_size\" larger clusters are split, with \"keywords\": [{\"query\", \"impressions\",
                      \"clicks\", \"position\"}] there are summaries in \"clusters\"
   gap                JSON lines {\"segments\": [[..]], \"vectors\": [[..]], \"clusters\":
                      [{\"is_noise\", \"impressions\", \"avg_position\"}], \"threshold\", \"top\"}
