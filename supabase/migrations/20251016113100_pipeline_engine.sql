@@ -368,6 +368,8 @@ begin
   v_lease.started_at := v_stage.started_at;
   if v_job.status = 'cancelled' then
     v_lease.status := 'cancelled';
+    -- Cancelling takes no message that is held.
+    perform pgmq.delete(v_lease.queue, p_msg_id);
   elsif v_stage.status = 'processing' and v_stage.msg_id = p_msg_id and v_stage.read_ct = p_read_ct then
     v_lease.status := 'held';
   end if;

@@ -174,9 +174,12 @@ begin
   if v_status in ('completed', 'failed', 'cancelled') then
     return jsonb_build_object('status', v_status, 'cancelled', false);
   end if;
+  -- A message that came while this waited for the job may be held by who waits for the job now: a claim or a worker's
+  -- report, which finds the job cancelled and takes the message away. To wait for it would be a deadlock.
   execute format(
-    'delete from pgmq.%I as q where q.msg_id in (
-       select s.msg_id from pipeline.job_stages as s where s.pipeline = $1 and s.job_id = $2)',
+    'delete from pgmq.%1$I as q where q.msg_id in (
+       select m.msg_id from pgmq.%1$I as m where m.msg_id in (
+         select s.msg_id from pipeline.job_stages as s where s.pipeline = $1 and s.job_id = $2) for update skip locked)',
     'q_' || v_queue) using p_pipeline, p_job_id;
   update pipeline.job_stages
   set status = 'cancelled', lease_expires_at = null, next_retry_at = null, finished_at = pipeline.now()
