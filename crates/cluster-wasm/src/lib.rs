@@ -128,12 +128,15 @@ impl KeywordClustering {
     /// Goes back to 0 when a supplied vector proves wrong what the rest was built on.
     pub fn step(&mut self, blocks: u32) -> Result<f64, JsError> {
         let dbscan = self.dbscan.as_mut().ok_or_else(not_started)?;
-        let advance = |_| match &mut self.split {
-            Some(split) => split.advance(&self.keywords),
-            None => dbscan.advance(&self.keywords),
-        };
-        // Until one says that all is done.
-        let _ = (0..blocks).map(advance).find(|is_done| *is_done);
+        for _ in 0..blocks {
+            let is_done = match &mut self.split {
+                Some(split) => split.advance(&self.keywords),
+                None => dbscan.advance(&self.keywords),
+            };
+            if is_done {
+                break;
+            }
+        }
         Ok(self.progress())
     }
 

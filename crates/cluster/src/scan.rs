@@ -35,7 +35,7 @@ impl Scan {
 
     /// How many pairs of blocks there are.
     pub fn step_count(&self) -> usize {
-        self.block_count * (self.block_count + 1) / 2
+        triangle_count(self.block_count)
     }
 
     /// Calls `candidate(a, b)` at least for every pair of neighbours in the `step`th pair of blocks
@@ -65,6 +65,11 @@ impl Scan {
             }
         }
     }
+}
+
+/// How many pairs of blocks there are, each with itself included.
+pub(crate) fn triangle_count(blocks: usize) -> usize {
+    blocks * (blocks + 1) / 2
 }
 
 /// The `step`th pair (left, right) with left <= right, counted (0,0), (0,1), (1,1), (0,2), …

@@ -1,7 +1,7 @@
 use crate::{
     DbscanError, Keywords, NOISE,
     dbscan::{Forest, by_label},
-    scan::{BLOCK, triangle},
+    scan::{BLOCK, triangle, triangle_count},
 };
 use pageperfect_vector::{FixedRows, TILE};
 use std::{array, collections::BTreeMap};
@@ -467,10 +467,6 @@ impl Split {
 
 /// Words of a checkpoint before the labels.
 const HEADER: usize = 8;
-
-fn triangle_count(blocks: usize) -> usize {
-    blocks * (blocks + 1) / 2
-}
 
 /// Calls `visit` with the places of each pair of one of `a_rows` and one of `b_rows`, and its cosine
 /// distance. Kept out of line: a wasm engine optimises what is called again.
