@@ -150,7 +150,7 @@ export class FunctionHost {
     if (this.#stopping) throw new Error("the stack is stopping");
 
     const newest = this.options.deno === "newest";
-    const preload = [`${root}/local/standin_session.ts`, this.options.preload ?? []].flat()
+    const preload = [`${root}/local/standins/session.ts`, this.options.preload ?? []].flat()
       .flatMap((module) => ["--preload", module]);
     const child = new Deno.Command(tool(newest ? "deno" : "deno-2.1"), {
       // Deno 2.1 knows neither our lock file's version nor DENO_SERVE_ADDRESS.

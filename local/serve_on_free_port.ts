@@ -1,7 +1,7 @@
 // Runs a function on Deno 2.1, which has neither DENO_SERVE_ADDRESS nor --preload: Deno.serve is told its address here.
 
 import { pathToFileURL } from "node:url";
-import "./standin_session.ts";
+import "./standins/session.ts";
 
 const serve = Deno.serve as unknown as (
   options: Record<string, unknown>,

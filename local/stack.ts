@@ -2,8 +2,8 @@
 // `./pageperfect up` keeps one with lasting data; tests start their own on free ports.
 
 import postgres, { type Sql } from "npm:postgres@3.4.9";
-import { readEnv } from "../functions/_shared/env.ts";
-import { offlineDimensions, offlineModel } from "./embedding.ts";
+import { readEnv } from "../functions/_shared/platform/env.ts";
+import { offlineDimensions, offlineModel } from "./standins/embedding.ts";
 import { FunctionHost } from "./functions.ts";
 import { createGateway, createKeys, type Keys, signJwt } from "./gateway.ts";
 import { exists, root, stateDir } from "./paths.ts";
@@ -14,10 +14,10 @@ import {
   migrate,
   schemaKey,
   startPostgres,
-} from "./postgres.ts";
+} from "./postgres/postgres.ts";
 import { identify, isAlive, type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
 import { RestApi, restOptions } from "./rest.ts";
-import { type Api, type Call, type Fault, Standins } from "./standins.ts";
+import { type Api, type Call, type Fault, Standins } from "./standins/server.ts";
 import { startTicker, type TickerOptions } from "./ticker.ts";
 
 export interface StackOptions {

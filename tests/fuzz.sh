@@ -55,8 +55,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "${targets[@]/#/$work/}"
 for target in "${targets[@]}"; do
   case $target in
-    html | charset) split -b 4000 local/sample/index.html "$work/$target/" ;;
-    csv) split -b 2000 local/sample/queries.csv "$work/$target/" ;;
+    html | charset) split -b 4000 cli/sample/index.html "$work/$target/" ;;
+    csv) split -b 2000 cli/sample/queries.csv "$work/$target/" ;;
     base64) printf '\3AACAPwAAAEAAAEBA\nAACAPw==' >"$work/$target/rows" ;;
     vector_text) printf '[1,-0.5,3.4e38,1e-45]' >"$work/$target/row" ;;
   esac

@@ -13,7 +13,7 @@ import { embeddings, type Kind } from "./data.ts";
 
 const here = import.meta.dirname!;
 const command = new Command("bench compute")
-  .argument("[pages...]", "HTML files to segment", [join(here, "../../local/sample/index.html")])
+  .argument("[pages...]", "HTML files to segment", [join(here, "../../cli/sample/index.html")])
   .option("--quick", "without 25,000 keywords and without peers at more than 1,000")
   .parse(Deno.args, { from: "user" });
 const { quick } = command.opts<{ quick?: boolean }>();

@@ -1,7 +1,7 @@
 // The service-role client, and calls through it.
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
-import { readEnv } from "./env.ts";
-import { Failure } from "./failure.ts";
+import { readEnv } from "./platform/env.ts";
+import { Failure } from "./engine/failure.ts";
 
 let client: SupabaseClient | undefined;
 

@@ -4,7 +4,7 @@
 // A message stays on its queue until it is acknowledged; whoever dies in between leaves it to the next worker when
 // its visibility timeout ends.
 import { rpc } from "./client.ts";
-import { retryDelaySeconds } from "./failure.ts";
+import { retryDelaySeconds } from "./engine/failure.ts";
 import { readAttempt } from "./stages.ts";
 
 export type StagePayload = Record<string, unknown>;

@@ -1,6 +1,6 @@
 // A stage's record one step at a time, for workers written on queue.ts, on any pipeline.
 import { rpc, supabaseAdmin } from "./client.ts";
-import { type Attempt, Failure, judge } from "./failure.ts";
+import { type Attempt, Failure, judge } from "./engine/failure.ts";
 
 export interface StartedStage extends Attempt {
   priority: number;

@@ -1,9 +1,9 @@
 // POST: takes back what dead workers held and rings the workers that have something to do, on every pipeline.
 // GET: the pipelines' figures, as JSON or, with ?format=prometheus or Accept: text/plain, for Prometheus.
 import { rpc } from "../_shared/client.ts";
-import { crawler, createDoorbell } from "../_shared/doorbell.ts";
-import { corsHeaders, guard, json, readJson } from "../_shared/http.ts";
-import { createLog, errorText } from "../_shared/log.ts";
+import { crawler, createDoorbell } from "../_shared/engine/doorbell.ts";
+import { corsHeaders, guard, json, readJson } from "../_shared/platform/http.ts";
+import { createLog, errorText } from "../_shared/platform/log.ts";
 import { type ModelMetrics, type PipelineMetrics, toPrometheus } from "./prometheus.ts";
 
 interface PlannedWorker {

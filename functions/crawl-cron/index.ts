@@ -1,11 +1,11 @@
 // Runs pending crawls, several at once. Answers as soon as it has claimed; a crawl that ends wakes the stage that waits.
 import { rpc } from "../_shared/client.ts";
-import { crawl, type CrawlRequest } from "../_shared/crawl.ts";
-import { crawler, createDoorbell, dispatcher } from "../_shared/doorbell.ts";
-import { type Env, readEnv } from "../_shared/env.ts";
-import { Failure, judge } from "../_shared/failure.ts";
-import { guard, json, noContent } from "../_shared/http.ts";
-import { createLog, errorText } from "../_shared/log.ts";
+import { crawl, type CrawlRequest } from "../_shared/crawl/crawl.ts";
+import { crawler, createDoorbell, dispatcher } from "../_shared/engine/doorbell.ts";
+import { type Env, readEnv } from "../_shared/platform/env.ts";
+import { Failure, judge } from "../_shared/engine/failure.ts";
+import { guard, json, noContent } from "../_shared/platform/http.ts";
+import { createLog, errorText } from "../_shared/platform/log.ts";
 import { isEnding, registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
 
 interface CrawlJob extends CrawlRequest {

@@ -1,7 +1,7 @@
 // Stage 5: every cluster against every segment; what no segment answers is a gap, ranked by opportunity.
-import { limits } from "../_shared/budget.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
-import { digestOf, resume, saveCheckpoint } from "../_shared/staging.ts";
+import { limits } from "../_shared/engine/budget.ts";
+import { serveStage } from "../_shared/engine/serve_stage.ts";
+import { digestOf, resume, saveCheckpoint } from "../_shared/engine/staging.ts";
 import { type GapCluster, GapScorer } from "../_shared/wasm/gap.ts";
 
 interface Input {

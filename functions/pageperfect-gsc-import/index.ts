@@ -1,13 +1,17 @@
 // Search Console's figures into gsc_page_query: a CSV file that is posted, or the properties of gsc_properties through
 // the API, a day at a time. Rows are upserted by page, query and date, so whatever is sent twice counts once.
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
-import { createDoorbell } from "../_shared/doorbell.ts";
-import { readEnv } from "../_shared/env.ts";
-import { Failure, judge } from "../_shared/failure.ts";
-import { guard, json, noContent, readJson } from "../_shared/http.ts";
-import { createLog, errorText } from "../_shared/log.ts";
+import { createDoorbell } from "../_shared/engine/doorbell.ts";
+import { readEnv } from "../_shared/platform/env.ts";
+import { Failure, judge } from "../_shared/engine/failure.ts";
+import { guard, json, noContent, readJson } from "../_shared/platform/http.ts";
+import { createLog, errorText } from "../_shared/platform/log.ts";
 import { registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
-import { answerRows, createSearchConsole, type SearchConsole } from "../_shared/search_console.ts";
+import {
+  answerRows,
+  createSearchConsole,
+  type SearchConsole,
+} from "../_shared/search_console/search_console.ts";
 import { SearchConsoleRows } from "../_shared/wasm/gsc.ts";
 
 const name = "pageperfect-gsc-import";

@@ -1,15 +1,15 @@
 // Stage 4: the page's search queries → embeddings → clusters and noise points.
-import { limits } from "../_shared/budget.ts";
-import { eachCachedVector, embed } from "../_shared/embeddings.ts";
-import type { StageJob } from "../_shared/lease.ts";
-import { serveStage, type StageContext } from "../_shared/serve_stage.ts";
+import { limits } from "../_shared/engine/budget.ts";
+import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
+import type { StageJob } from "../_shared/engine/lease.ts";
+import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
 import {
   digestOf,
   loadCheckpoint,
   resume,
   saveCheckpoint,
   stageVectors,
-} from "../_shared/staging.ts";
+} from "../_shared/engine/staging.ts";
 import {
   Centroid,
   type ClusterSummary,

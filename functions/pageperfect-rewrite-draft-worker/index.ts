@@ -1,8 +1,8 @@
 // Stage 6: an LLM drafts the section that answers the top recommendation, if the job wants a draft.
-import { askForDraft } from "../_shared/drafts.ts";
-import { Failure } from "../_shared/failure.ts";
-import { errorText } from "../_shared/log.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
+import { askForDraft } from "../_shared/models/drafts.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { errorText } from "../_shared/platform/log.ts";
+import { serveStage } from "../_shared/engine/serve_stage.ts";
 import * as rust from "../_shared/wasm/draft.ts";
 
 interface Input {

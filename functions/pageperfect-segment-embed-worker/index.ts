@@ -1,8 +1,8 @@
 // Stage 3: HTML → segments → embeddings.
-import { cachedVectors, embed } from "../_shared/embeddings.ts";
-import { Failure } from "../_shared/failure.ts";
-import { serveStage, type StageContext } from "../_shared/serve_stage.ts";
-import { digestOf, stageVectors } from "../_shared/staging.ts";
+import { cachedVectors, embed } from "../_shared/models/embeddings.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import { digestOf, stageVectors } from "../_shared/engine/staging.ts";
 import * as rust from "../_shared/wasm/segment.ts";
 
 interface Input {

@@ -1,6 +1,6 @@
 // Stage 1: checks the URL once more and hands it to the crawler's queue.
-import { Failure } from "../_shared/failure.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { serveStage } from "../_shared/engine/serve_stage.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
 interface Input {

@@ -1,6 +1,6 @@
 // Stage 2: looks whether the crawl is done. If not, the message sleeps and no worker is kept; the crawl's end wakes it.
-import { Failure } from "../_shared/failure.ts";
-import { serveStage } from "../_shared/serve_stage.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { serveStage } from "../_shared/engine/serve_stage.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
 interface Input {

@@ -1,11 +1,11 @@
 // Intake: POST {url | page_id, …} → 202 {job_id}. For the service (secret key) and for signed-in users, whose jobs
 // are theirs alone to see.
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
-import { createDoorbell, dispatcher } from "../_shared/doorbell.ts";
-import { readEnv } from "../_shared/env.ts";
-import { Failure } from "../_shared/failure.ts";
-import { bearerToken, guard, hasSecretKey, json, readJson } from "../_shared/http.ts";
-import { createLog, errorText } from "../_shared/log.ts";
+import { createDoorbell, dispatcher } from "../_shared/engine/doorbell.ts";
+import { readEnv } from "../_shared/platform/env.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { bearerToken, guard, hasSecretKey, json, readJson } from "../_shared/platform/http.ts";
+import { createLog, errorText } from "../_shared/platform/log.ts";
 import { runBackground } from "../_shared/runtime.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 

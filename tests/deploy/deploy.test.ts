@@ -9,7 +9,7 @@ import {
   checkSecrets,
   type FunctionSource,
   maxSourceBytes,
-} from "../../local/cli/deploy.ts";
+} from "../../cli/deploy.ts";
 import { FunctionHost } from "../../local/functions.ts";
 import { root } from "../../local/paths.ts";
 import { ProcessTable } from "../../local/processes.ts";
@@ -29,7 +29,7 @@ PAGEPERFECT_SECRET_KEY=sb_secret_for_the_schedules
 async function pageperfect(args: string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/local/cli/main.ts`],
+      ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/cli/main.ts`],
       ...args,
     ],
     env: { SUPABASE_ACCESS_TOKEN: accessToken, NO_COLOR: "1", ...env },

@@ -1,8 +1,8 @@
 // The functions keep to the time that the schedules' migration says they take.
 
 import assert from "node:assert/strict";
-import { limits } from "../../functions/_shared/budget.ts";
-import { readEnv } from "../../functions/_shared/env.ts";
+import { limits } from "../../functions/_shared/engine/budget.ts";
+import { readEnv } from "../../functions/_shared/platform/env.ts";
 import { root } from "../../local/paths.ts";
 
 /** The milliseconds that `file` gives `name`, in seconds. */
@@ -27,14 +27,14 @@ Deno.test("a worker and the crawler end within function_budget, a crawl within i
   assert.ok(stage <= budget, `a worker may take ${stage} s, more than ${budget} s`);
 
   const slowestCrawl = Math.max(
-    await seconds("_shared/crawl.ts", "scraperTimeoutMs"),
-    await seconds("_shared/crawl.ts", "directTimeoutMs"),
+    await seconds("_shared/crawl/crawl.ts", "scraperTimeoutMs"),
+    await seconds("_shared/crawl/crawl.ts", "directTimeoutMs"),
   );
   const crawler = await seconds("crawl-cron/index.ts", "claimMs") + slowestCrawl;
   assert.ok(crawler <= budget, `the crawler may take ${crawler} s, more than ${budget} s`);
 
   const lease = (settings: Record<string, string>) =>
     readEnv([], (name) => ({ ...project, ...settings })[name]).crawlLeaseSeconds;
-  assert.ok(await seconds("_shared/crawl.ts", "directTimeoutMs") < lease({}));
+  assert.ok(await seconds("_shared/crawl/crawl.ts", "directTimeoutMs") < lease({}));
   assert.ok(slowestCrawl < lease({ SCRAPER_API_KEY: "key" }));
 });

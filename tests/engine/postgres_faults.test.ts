@@ -3,7 +3,7 @@
 
 import { ok } from "node:assert/strict";
 import { root, stateDir } from "../../local/paths.ts";
-import { createCluster, freePort, startPostgres } from "../../local/postgres.ts";
+import { createCluster, freePort, startPostgres } from "../../local/postgres/postgres.ts";
 import { ProcessTable } from "../../local/processes.ts";
 import { Stress, stress } from "./stress.ts";
 import { addTrialPipeline, connect } from "./trial.ts";

@@ -7,8 +7,8 @@ import {
   maxPageBytes,
   type PreviousCrawl,
   type UnchangedPage,
-} from "../../functions/_shared/crawl.ts";
-import { type Fault, Standins } from "../../local/standins.ts";
+} from "../../functions/_shared/crawl/crawl.ts";
+import { type Fault, Standins } from "../../local/standins/server.ts";
 import { testEnv } from "./fakes.ts";
 
 const html = "<html><body><p>Hello</p></body></html>";
@@ -307,7 +307,7 @@ Deno.test("scraperapi_is_not_asked_for_a_private_page_either", async () => {
 
 Deno.test("a_broken_connection_never_shows_the_scraper_key", async () => {
   Deno.env.set("SCRAPER_API_KEY", "scraper-key");
-  const { errorText } = await import("../../functions/_shared/log.ts");
+  const { errorText } = await import("../../functions/_shared/platform/log.ts");
   try {
     const request = {
       url: "https://site.org/",

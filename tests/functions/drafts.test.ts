@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { askForDraft } from "../../functions/_shared/drafts.ts";
-import { Budget } from "../../functions/_shared/budget.ts";
+import { askForDraft } from "../../functions/_shared/models/drafts.ts";
+import { Budget } from "../../functions/_shared/engine/budget.ts";
 import { fakeLog, fakeRpc, testEnv, testJob } from "./fakes.ts";
 
 const prompt = {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
-import { Budget } from "../../functions/_shared/budget.ts";
-import { cachedVectors, embed } from "../../functions/_shared/embeddings.ts";
+import { Budget } from "../../functions/_shared/engine/budget.ts";
+import { cachedVectors, embed } from "../../functions/_shared/models/embeddings.ts";
 import { fakeLog, fakeRpc, packed, testEnv, testJob } from "./fakes.ts";
 
 interface EmbeddingRequest {

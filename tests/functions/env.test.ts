@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { EnvError, type Need, readEnv } from "../../functions/_shared/env.ts";
-import { createLog, errorText } from "../../functions/_shared/log.ts";
+import { EnvError, type Need, readEnv } from "../../functions/_shared/platform/env.ts";
+import { createLog, errorText } from "../../functions/_shared/platform/log.ts";
 import { testEnv, testSettings } from "./fakes.ts";
 
 function problemsOf(settings: Record<string, string>, needs: Need[] = []): string[] {

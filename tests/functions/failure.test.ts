@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import Anthropic from "npm:@anthropic-ai/sdk@1.12.0";
 import OpenAI from "npm:openai@7.57.0";
-import { Failure, judge, retryDelaySeconds } from "../../functions/_shared/failure.ts";
+import { Failure, judge, retryDelaySeconds } from "../../functions/_shared/engine/failure.ts";
 
 const attempt = {
   attempt_count: 1,

@@ -1,9 +1,9 @@
 // Stand-ins for what functions get from outside, for tests that need no stack.
 
 import type { Rpc } from "../../functions/_shared/client.ts";
-import { type Env, readEnv } from "../../functions/_shared/env.ts";
-import type { StageJob } from "../../functions/_shared/lease.ts";
-import type { Log } from "../../functions/_shared/log.ts";
+import { type Env, readEnv } from "../../functions/_shared/platform/env.ts";
+import type { StageJob } from "../../functions/_shared/engine/lease.ts";
+import type { Log } from "../../functions/_shared/platform/log.ts";
 
 export const testSettings: Record<string, string> = {
   SUPABASE_URL: "https://project.supabase.co",

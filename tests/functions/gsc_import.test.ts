@@ -1,7 +1,7 @@
 // Search Console's rows through the function: files of any size, and the API day by day with all that goes wrong.
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type AnalyticsRow, StandinGoogle } from "../../local/standin_google.ts";
+import { type AnalyticsRow, StandinGoogle } from "../../local/standins/google.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { tool } from "../../local/paths.ts";
 import { until } from "./fakes.ts";
@@ -293,7 +293,7 @@ Deno.test({
       const run = async () => {
         const startedAt = performance.now();
         const child = new Deno.Command(tool("deno"), {
-          args: ["run", "-A", "--no-lock", "local/cli/main.ts", "gsc-import", file, "--json"]
+          args: ["run", "-A", "--no-lock", "cli/main.ts", "gsc-import", file, "--json"]
             .concat("--project-url", stack.apiUrl),
           cwd: new URL("../..", import.meta.url),
           env: { PAGEPERFECT_SECRET_KEY: stack.secretKey },

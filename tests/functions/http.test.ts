@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { EnvError } from "../../functions/_shared/env.ts";
-import { guard, hasSecretKey, json, noContent } from "../../functions/_shared/http.ts";
+import { EnvError } from "../../functions/_shared/platform/env.ts";
+import { guard, hasSecretKey, json, noContent } from "../../functions/_shared/platform/http.ts";
 
 const keys = ["sb_secret_default", "sb_secret_automations"];
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { Budget, limits } from "../../functions/_shared/budget.ts";
-import { callModel, rateLimits } from "../../functions/_shared/model_calls.ts";
+import { Budget, limits } from "../../functions/_shared/engine/budget.ts";
+import { callModel, rateLimits } from "../../functions/_shared/models/model_calls.ts";
 import { fakeLog, fakeRpc, testJob } from "./fakes.ts";
 
 const settings = { provider: "openai", api: "openai", model: "m" } as const;

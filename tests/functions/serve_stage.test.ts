@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { Pause } from "../../functions/_shared/budget.ts";
-import { EnvError } from "../../functions/_shared/env.ts";
-import { Failure } from "../../functions/_shared/failure.ts";
+import { Pause } from "../../functions/_shared/engine/budget.ts";
+import { EnvError } from "../../functions/_shared/platform/env.ts";
+import { Failure } from "../../functions/_shared/engine/failure.ts";
 import type { UnloadReason } from "../../functions/_shared/runtime.ts";
 import {
   type Dependencies,
@@ -9,7 +9,7 @@ import {
   type StageContext,
   stageHandler,
   type StageResult,
-} from "../../functions/_shared/serve_stage.ts";
+} from "../../functions/_shared/engine/serve_stage.ts";
 import { fakeLog, fakeRpc, testEnv, until } from "./fakes.ts";
 
 const claim = {

@@ -2,7 +2,7 @@
 // either is shown on real ones in tests/security/ssrf.test.ts.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { crawl } from "../../functions/_shared/crawl.ts";
+import { crawl } from "../../functions/_shared/crawl/crawl.ts";
 import { testEnv } from "./fakes.ts";
 import { names, redirectTargets, refused } from "./refused_urls.ts";
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { Budget } from "../../functions/_shared/budget.ts";
-import { resume } from "../../functions/_shared/staging.ts";
+import { Budget } from "../../functions/_shared/engine/budget.ts";
+import { resume } from "../../functions/_shared/engine/staging.ts";
 import { fakeLog, fakeRpc, testJob } from "./fakes.ts";
 
 /** What becomes of a saved checkpoint, the bytes 1 2 3 made from the input "here". */

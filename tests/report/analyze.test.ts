@@ -9,15 +9,15 @@ import { filesUnder, root } from "../../local/paths.ts";
 const state = await Deno.makeTempDir({ prefix: "pageperfect-cli-" });
 await Deno.chmod(state, 0o755); // Postgres may run as another user
 
-const sample = `${root}/local/sample/index.html`;
-const queries = `${root}/local/sample/queries.csv`;
+const sample = `${root}/cli/sample/index.html`;
+const queries = `${root}/cli/sample/queries.csv`;
 const trueGaps = /cycle to work scheme|insurance|train|child|calories|studded|cycling on ice/;
 
 function start(...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-A", "--quiet", "--config", `${root}/deno.json`],
-      `${root}/local/cli/main.ts`,
+      `${root}/cli/main.ts`,
       ...args,
     ],
     cwd: state,

@@ -2,9 +2,9 @@
 
 import { strict as assert } from "node:assert";
 import stringWidth from "npm:string-width@8.3.0";
-import { buildReport, type JobResult, type Report } from "../../local/cli/report.ts";
-import { escapeMarkdown, renderMarkdown } from "../../local/cli/report_markdown.ts";
-import { renderTerminal } from "../../local/cli/report_terminal.ts";
+import { buildReport, type JobResult, type Report } from "../../cli/report.ts";
+import { escapeMarkdown, renderMarkdown } from "../../cli/report_markdown.ts";
+import { renderTerminal } from "../../cli/report_terminal.ts";
 
 const here = new URL(".", import.meta.url).pathname;
 const result: JobResult = JSON.parse(await Deno.readTextFile(`${here}/result.json`));

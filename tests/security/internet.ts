@@ -2,7 +2,7 @@
 // which each address, public or not, leads to the listeners below. The crawler, its fetch and its DNS are the real ones.
 // Prints what was reached as JSON.
 
-import { crawl } from "../../functions/_shared/crawl.ts";
+import { crawl } from "../../functions/_shared/crawl/crawl.ts";
 import { testEnv } from "../functions/fakes.ts";
 import { names, redirectTargets, refused } from "../functions/refused_urls.ts";
 

@@ -3,7 +3,7 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { startStack } from "../../local/stack.ts";
-import { type Draft, writeDraft } from "../../local/standin_draft.ts";
+import { type Draft, writeDraft } from "../../local/standins/draft.ts";
 import { deno } from "../functions/fakes.ts";
 import { Lane } from "../functions/lane.ts";
 

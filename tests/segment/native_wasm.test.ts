@@ -46,7 +46,7 @@ async function native(pages: [string, string][]): Promise<unknown[]> {
 }
 
 Deno.test("native_and_wasm_segment_alike", async () => {
-  const sample = Deno.readTextFileSync(new URL("local/sample/index.html", root));
+  const sample = Deno.readTextFileSync(new URL("cli/sample/index.html", root));
   const pages = [["sample", sample], ...mixed(sample, 300), ...hostilePages()] as [
     string,
     string,

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import Anthropic from "npm:@anthropic-ai/sdk@1.12.0";
 import OpenAI from "npm:openai@7.57.0";
-import { offlineModel } from "../../local/embedding.ts";
-import { Standins } from "../../local/standins.ts";
+import { offlineModel } from "../../local/standins/embedding.ts";
+import { Standins } from "../../local/standins/server.ts";
 
 const standins = new Standins("control-key");
 const server = Deno.serve(

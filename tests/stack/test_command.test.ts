@@ -1,7 +1,7 @@
 // How ./pageperfect test counts: nothing that did not run may look like a success.
 
 import assert from "node:assert/strict";
-import { count, countTap, denoResult, rustResult, scriptResult } from "../../local/cli/test.ts";
+import { count, countTap, denoResult, rustResult, scriptResult } from "../../cli/test.ts";
 
 Deno.test("results_of_several_rust_binaries_add_up", () => {
   const text = `

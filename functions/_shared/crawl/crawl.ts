@@ -4,10 +4,10 @@
 //
 // fetch looks the name up again after the check, so a name server that changes its answer in between is not caught;
 // crawling through ScraperAPI has no such gap.
-import type { Env } from "./env.ts";
-import { Failure } from "./failure.ts";
-import * as policy from "./wasm/policy.ts";
-import { decode_html } from "./wasm/charset.ts";
+import type { Env } from "../platform/env.ts";
+import { Failure } from "../engine/failure.ts";
+import * as policy from "../wasm/policy.ts";
+import { decode_html } from "../wasm/charset.ts";
 
 export interface CrawlRequest {
   url: string;

@@ -12,8 +12,8 @@ import {
   sha256,
   tool,
   toolsDir,
-} from "./paths.ts";
-import { type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
+} from "../paths.ts";
+import { type ProcessId, ProcessTable, stopProcesses } from "../processes.ts";
 
 /** Name of the cluster's superuser; `postgres` is an ordinary role, as on hosted Supabase. */
 export const superuser = "supabase_admin";

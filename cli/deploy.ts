@@ -4,8 +4,8 @@ import type { Command } from "npm:commander@15.1.0";
 import { parse as parseToml } from "npm:smol-toml@1.9.1";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { EnvError, type Need, readEnv } from "../../functions/_shared/env.ts";
-import { exists, filesUnder, root, tool } from "../paths.ts";
+import { EnvError, type Need, readEnv } from "../functions/_shared/platform/env.ts";
+import { exists, filesUnder, root, tool } from "../local/paths.ts";
 import { ensureBuilt } from "./build.ts";
 
 /** Supabase bundles at most 5 MB on its side; what it adds to the sources must fit as well. */

@@ -1,7 +1,7 @@
 // The offline embedding model: wordllama's table of token vectors, averaged over a text's tokens.
 // Tokens are found as the reference does: Llama 2's byte pair encoding over the whole text.
 
-import { exists, toolsDir } from "./paths.ts";
+import { exists, toolsDir } from "../paths.ts";
 
 /** Name the stand-in goes by in OPENAI_EMBEDDING_MODEL and in the report. */
 export const offlineModel = "wordllama-l2-supercat-256";

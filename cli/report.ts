@@ -2,7 +2,7 @@
 // Everything in it that came from the page, the queries or a model is foreign text, and is made
 // harmless where it is rendered: control characters for a terminal, Markdown syntax in report.md.
 
-import type { RealApi } from "../stack.ts";
+import type { RealApi } from "../local/stack.ts";
 
 /** What the function `get_pageperfect_report(job_id)` answers, as far as the report reads it. */
 export interface JobResult {

@@ -1,7 +1,7 @@
 // Doorbells: calls that tell another function to look at its queue. The queue is the truth, so a doorbell may be
 // lost or doubled, and never fails what rang it.
-import { readEnv } from "./env.ts";
-import { errorText, type Log } from "./log.ts";
+import { readEnv } from "../platform/env.ts";
+import { errorText, type Log } from "../platform/log.ts";
 
 const timeoutMs = 10_000;
 

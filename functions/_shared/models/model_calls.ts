@@ -1,11 +1,11 @@
 // Calls to models. All workers share a model's rate limits through the database: each asks before it calls, and tells
 // afterwards what the answer said of the limits and what was used, which is where a job's costs come from.
-import type { Budget } from "./budget.ts";
-import type { Rpc } from "./client.ts";
-import type { ModelSettings } from "./env.ts";
-import { factsOf, Failure } from "./failure.ts";
-import { errorText, type Log } from "./log.ts";
-import * as policy from "./wasm/policy.ts";
+import type { Budget } from "../engine/budget.ts";
+import type { Rpc } from "../client.ts";
+import type { ModelSettings } from "../platform/env.ts";
+import { factsOf, Failure } from "../engine/failure.ts";
+import { errorText, type Log } from "../platform/log.ts";
+import * as policy from "../wasm/policy.ts";
 
 export interface ModelContext {
   job: { job_id: string; stage: string };

@@ -1,9 +1,9 @@
 // Embeddings by an OpenAI-compatible API or by the model that Edge Functions have built in, each text paid for once: the
 // cache is asked first and fed batch by batch, so that a retry or the next invocation pays only for what is still missing.
 // Vectors stay base64 from the API to Postgres and from there to Rust.
-import { limits } from "./budget.ts";
-import type { EmbeddingSettings, Env } from "./env.ts";
-import { Failure } from "./failure.ts";
+import { limits } from "../engine/budget.ts";
+import type { EmbeddingSettings, Env } from "../platform/env.ts";
+import { Failure } from "../engine/failure.ts";
 import { callModel, type ModelAnswer, type ModelContext } from "./model_calls.ts";
 import { isRefused, openAiClient } from "./openai.ts";
 

@@ -1,6 +1,6 @@
 // OpenAI's client for whatever speaks its API: OpenAI, Azure, Ollama, vLLM and the like.
 import type OpenAI from "npm:openai@7.57.0";
-import type { ModelSettings } from "./env.ts";
+import type { ModelSettings } from "../platform/env.ts";
 
 /**
  * The client of a server. Loaded at first use: it costs a cold start some hundred milliseconds.

@@ -1,7 +1,7 @@
 // `build` and `bench`, and what every command does first: make sure that the wasm is built.
 
 import type { Command } from "npm:commander@15.1.0";
-import { cacheDir, exists, filesUnder, root, sha256, tool } from "../paths.ts";
+import { cacheDir, exists, filesUnder, root, sha256, tool } from "../local/paths.ts";
 
 async function buildScript(args: string[], quiet: boolean): Promise<number> {
   const child = new Deno.Command("bash", {

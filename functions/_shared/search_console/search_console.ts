@@ -1,6 +1,6 @@
 // Google's Search Console API, as far as imports need it: a service account's access token and one query.
-import type { Env, ServiceAccount } from "./env.ts";
-import { Failure } from "./failure.ts";
+import type { Env, ServiceAccount } from "../platform/env.ts";
+import { Failure } from "../engine/failure.ts";
 
 /** Rows of one answer; Google gives no more. A shorter answer is a day's last. */
 export const answerRows = 25_000;

@@ -2,9 +2,9 @@
 
 import type { Command } from "npm:commander@15.1.0";
 import postgres from "npm:postgres@3.4.9";
-import { exists, filesUnder, postgresHome, root, stateDir, tool } from "../paths.ts";
-import { freePort } from "../postgres.ts";
-import { startStack } from "../stack.ts";
+import { exists, filesUnder, postgresHome, root, stateDir, tool } from "../local/paths.ts";
+import { freePort } from "../local/postgres/postgres.ts";
+import { startStack } from "../local/stack.ts";
 
 export interface Result {
   passed: number;
@@ -118,7 +118,7 @@ async function runAll(log: Log, commands: Record<string, string[]>): Promise<Res
 async function lint(log: Log): Promise<Result> {
   const deno = tool("deno");
   const typescript: string[] = [];
-  for (const dir of ["functions", "local", "tests", "bench"]) {
+  for (const dir of ["functions", "cli", "local", "tests", "bench"]) {
     typescript.push(...await filesUnder(`${root}/${dir}`, ".ts"));
   }
   const own = typescript.filter((file) => !file.includes("/_shared/wasm/"));

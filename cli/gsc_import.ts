@@ -69,7 +69,7 @@ function stop(exitCode: number, line: string): never {
 async function gscImport(file: string, options: ImportOptions) {
   await ensureBuilt(say);
   // A generated module: it need not exist when this one is loaded.
-  const module = new URL("../../functions/_shared/wasm/gsc.ts", import.meta.url).href;
+  const module = new URL("../functions/_shared/wasm/gsc.ts", import.meta.url).href;
   const { SearchConsoleRows }: Gsc = await import(module);
   let rows;
   try {
@@ -122,7 +122,7 @@ interface Target extends AsyncDisposable {
 async function openTarget(projectUrl: string | undefined): Promise<Target> {
   if (projectUrl === undefined) {
     // Not needed for a project elsewhere.
-    const { attachStack, startStack } = await import("../stack.ts");
+    const { attachStack, startStack } = await import("../local/stack.ts");
     const attached = await attachStack();
     if (!attached) say("starting the stack (./pageperfect up keeps one running)");
     return attached ?? await startStack({ instance: "default", report: say });

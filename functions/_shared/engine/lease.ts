@@ -1,9 +1,9 @@
 // A claimed message while it is worked on. The lease is (msg_id, read_ct): every change of state names it, and the
 // database refuses one that another delivery has replaced.
-import type { Rpc } from "./client.ts";
+import type { Rpc } from "../client.ts";
 import { type Attempt, Failure, judge } from "./failure.ts";
-import { errorText, type Log } from "./log.ts";
-import type { UnloadReason } from "./runtime.ts";
+import { errorText, type Log } from "../platform/log.ts";
+import type { UnloadReason } from "../runtime.ts";
 
 /** What `claim_stage` gives: a lease and the message. */
 export interface StageJob extends Attempt {

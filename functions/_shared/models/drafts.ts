@@ -1,6 +1,6 @@
 // A draft's text from an LLM, as JSON by a schema. What to ask and whether the answer will do is Rust's business.
-import type { ModelSettings } from "./env.ts";
-import { Failure } from "./failure.ts";
+import type { ModelSettings } from "../platform/env.ts";
+import { Failure } from "../engine/failure.ts";
 import { callModel, type ModelAnswer, type ModelContext } from "./model_calls.ts";
 import { isRefused, openAiClient } from "./openai.ts";
 

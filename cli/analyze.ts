@@ -3,7 +3,7 @@
 
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
 import { type Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
-import { attachStack, type RunningStack, startStack } from "../stack.ts";
+import { attachStack, type RunningStack, startStack } from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { mayColor, reportWidth, watchJob } from "./progress.ts";
 import { buildReport, type JobResult, type Report } from "./report.ts";
@@ -244,7 +244,7 @@ async function parseKeywords(bytes: Uint8Array, path: string) {
     );
   }
   // A generated module: it need not exist when this one is loaded.
-  const module = new URL("../../functions/_shared/wasm/gsc.ts", import.meta.url).href;
+  const module = new URL("../functions/_shared/wasm/gsc.ts", import.meta.url).href;
   const gsc: {
     parse_csv(bytes: Uint8Array): { keywords: Keyword[]; warnings: string[] };
   } = await import(module);

@@ -1,8 +1,8 @@
 // `chaos`: kills workers at every boundary, and by the second under load, and prints what became of the jobs.
 
 import type { Command } from "npm:commander@15.1.0";
-import { killMatrix, type Outcome } from "../../tests/chaos/kill_matrix.ts";
-import { storm, type StormResult } from "../../tests/chaos/storm.ts";
+import { killMatrix, type Outcome } from "../tests/chaos/kill_matrix.ts";
+import { storm, type StormResult } from "../tests/chaos/storm.ts";
 import { ensureBuilt } from "./build.ts";
 import { say } from "./say.ts";
 

@@ -3,13 +3,13 @@
 // The claim answers the caller within milliseconds; the stage runs on while a heartbeat keeps its lease. Nothing
 // here is needed for correctness once a worker dies: the lease ends and the message comes back.
 import { Budget, cpuMs, isMetered, limits, Pause } from "./budget.ts";
-import { type Rpc, rpc as callRpc } from "./client.ts";
+import { type Rpc, rpc as callRpc } from "../client.ts";
 import { createDoorbell, dispatcher, type Doorbell } from "./doorbell.ts";
-import { type Env, type Need, readEnv } from "./env.ts";
-import { guard, type Handler, json, noContent } from "./http.ts";
+import { type Env, type Need, readEnv } from "../platform/env.ts";
+import { guard, type Handler, json, noContent } from "../platform/http.ts";
 import { Lease, LeaseLost, type StageJob } from "./lease.ts";
-import { createLog, errorText, type Log } from "./log.ts";
-import { isEnding, registerBeforeUnload, runBackground } from "./runtime.ts";
+import { createLog, errorText, type Log } from "../platform/log.ts";
+import { isEnding, registerBeforeUnload, runBackground } from "../runtime.ts";
 
 const pipeline = "pageperfect";
 

@@ -1,9 +1,9 @@
 // What a stage keeps in the database between its invocations: vectors on their way to the commit, which are more than one
 // request or one invocation can carry and go in chunks ahead of it, and where the work itself stopped.
 import { type Budget, limits } from "./budget.ts";
-import type { Rpc } from "./client.ts";
+import type { Rpc } from "../client.ts";
 import { LeaseLost, type StageJob } from "./lease.ts";
-import { errorText, type Log } from "./log.ts";
+import { errorText, type Log } from "../platform/log.ts";
 
 /**
  * Stages the vectors of positions 0 to `count` - 1 for the commit, from where an earlier invocation stopped.

@@ -5,8 +5,8 @@
 // to fail through `fail` or POST /control/faults, and to keep a rate limit through `limit`.
 
 import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
-import { writeDraft } from "./standin_draft.ts";
-import { RateLimiter } from "./standin_limits.ts";
+import { writeDraft } from "./draft.ts";
+import { RateLimiter } from "./limits.ts";
 
 export type Api = "embeddings" | "chat" | "messages" | "session" | "scraper" | "files";
 

@@ -1,7 +1,7 @@
 // Errors on their way to the retry policy. TypeScript only gathers the facts (HTTP status, code, Retry-After);
 // what they mean is decided in Rust.
-import * as policy from "./wasm/policy.ts";
-import { errorText } from "./log.ts";
+import * as policy from "../wasm/policy.ts";
+import { errorText } from "../platform/log.ts";
 
 export interface FailureFacts {
   /** A stable word for the cause, e.g. `not_html`; the dead letter's reason when it is permanent. */

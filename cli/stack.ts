@@ -1,7 +1,7 @@
 // `up`, `down`, `reset`.
 
 import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
-import { exists, root, stateDir, tool } from "../paths.ts";
+import { exists, root, stateDir, tool } from "../local/paths.ts";
 import {
   attachStack,
   type RealApi,
@@ -9,7 +9,7 @@ import {
   type StackInfo,
   startStack,
   stopRunning,
-} from "../stack.ts";
+} from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { say } from "./say.ts";
 
@@ -87,7 +87,7 @@ async function upDetached(options: UpOptions) {
   await Deno.chmod(log, 0o600); // the keys are printed into it
   const command = [
     Deno.execPath(),
-    ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/local/cli/main.ts`, "up"],
+    ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/cli/main.ts`, "up"],
     ...[
       "--api-port",
       options.apiPort,

@@ -1,7 +1,7 @@
 // `status [JOB]`: the running stack, or one job's stages, events and dead letters.
 
 import type { Command } from "npm:commander@15.1.0";
-import { attachStack } from "../stack.ts";
+import { attachStack } from "../local/stack.ts";
 import { describe } from "./stack.ts";
 
 type Row = Record<string, unknown>;

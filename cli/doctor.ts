@@ -1,8 +1,8 @@
 // `doctor`: what this machine lacks, and how to get it.
 
 import type { Command } from "npm:commander@15.1.0";
-import { cacheDir, root, stateDir, tool } from "../paths.ts";
-import { attachStack } from "../stack.ts";
+import { cacheDir, root, stateDir, tool } from "../local/paths.ts";
+import { attachStack } from "../local/stack.ts";
 
 interface Check {
   name: string;

@@ -1,13 +1,13 @@
 // `demo`: the analysis of the sample site, with a word on what is being shown.
 
 import type { Command } from "npm:commander@15.1.0";
-import { root } from "../paths.ts";
+import { root } from "../local/paths.ts";
 import { addAnalysisOptions, analyze, type AnalyzeOptions, publish } from "./analyze.ts";
 import { note } from "./progress.ts";
 
 const introduction = `
-The page: local/sample/index.html, a bike shop's guide to commuting by bike.
-The queries: local/sample/queries.csv, 12 months of Search Console as the shop would export it.
+The page: cli/sample/index.html, a bike shop's guide to commuting by bike.
+The queries: cli/sample/queries.csv, 12 months of Search Console as the shop would export it.
 
 PagePerfect crawls the page, cuts it into segments, clusters the queries by meaning, and compares
 each cluster with each segment. A cluster that no segment comes near is a gap. Six stages, each one
@@ -23,7 +23,7 @@ export function registerDemo(program: Command) {
     .option("-o, --out <dir>", "folder for report.md and report.json", "pageperfect-report")
     .action(async (options: AnalyzeOptions) => {
       note(introduction);
-      const sample = `${root}/local/sample`;
+      const sample = `${root}/cli/sample`;
       const analysis = await analyze(`${sample}/index.html`, {
         ...options,
         keywords: `${sample}/queries.csv`,
