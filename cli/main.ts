@@ -17,6 +17,7 @@ const modules: [commands: string[], register: () => Promise<(program: Command) =
   [["bench"], async () => (await import("./build.ts")).registerBench],
   [["chaos"], async () => (await import("./chaos.ts")).registerChaos],
   [["doctor"], async () => (await import("./doctor.ts")).registerDoctor],
+  [["schema"], async () => (await import("./schema.ts")).registerSchema],
   [["deploy"], async () => (await import("./deploy.ts")).registerDeploy],
 ];
 

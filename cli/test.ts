@@ -118,7 +118,7 @@ async function runAll(log: Log, commands: Record<string, string[]>): Promise<Res
 async function lint(log: Log): Promise<Result> {
   const deno = tool("deno");
   const typescript: string[] = [];
-  for (const dir of ["functions", "cli", "local", "tests", "bench"]) {
+  for (const dir of ["functions", "cli", "local", "supabase", "tests", "bench"]) {
     typescript.push(...await filesUnder(`${root}/${dir}`, ".ts"));
   }
   const own = typescript.filter((file) => !file.includes("/_shared/wasm/"));

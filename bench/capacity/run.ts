@@ -208,7 +208,7 @@ async function measureDatabase(
           ${sql.json({ html, http_status: 200, provider: "direct" })})`;
       }
       const [{ claim }] = await sql`select claim_stage('pageperfect', ${stage}, 600) as claim`;
-      await sql`select get_stage_input(${job.job_id}, ${stage})`;
+      await sql.unsafe(`select input_${stage}($1)`, [job.job_id]);
       const count = { segment_embed: segments, keyword_clustering: keywords }[stage] ?? 0;
       if (count > 0) {
         const texts = Array.from({ length: count }, (_, i) => `${stage} ${i} of page ${number}`);

@@ -2,6 +2,7 @@
 // and copied for every new stack, so that a stack starts in about a second.
 
 import postgres from "npm:postgres@3.4.9";
+import { applyStatement, readSchema } from "../../supabase/schema.ts";
 import {
   cacheDir,
   exists,
@@ -10,7 +11,6 @@ import {
   postgresHome,
   root,
   sha256,
-  tool,
   toolsDir,
 } from "../paths.ts";
 import { type ProcessId, ProcessTable, stopProcesses } from "../processes.ts";
@@ -224,7 +224,7 @@ async function sweepUnfinished() {
 
 /** What decides how a new cluster looks; a change makes another snapshot. */
 export interface Schema {
-  /** Folder that holds supabase/migrations. */
+  /** Folder that holds supabase/migrations and supabase/schemas. */
   projectDir: string;
   /**
    * Whether new tables and functions in `public` are granted to anon, authenticated and
@@ -238,7 +238,9 @@ export async function schemaKey(schema: Schema): Promise<string> {
   const files = [
     `${root}/local/postgres/bootstrap.sql`,
     ...await filesUnder(`${root}/local/postgres/extension`),
+    `${root}/supabase/apply.sql`,
     ...await filesUnder(`${schema.projectDir}/supabase/migrations`, ".sql"),
+    ...await filesUnder(`${schema.projectDir}/supabase/schemas`, ".sql"),
   ];
   const parts = [toolsDir(), String(schema.autoExpose)];
   for (const file of files) parts.push("\0", file, "\0", await Deno.readTextFile(file));
@@ -308,13 +310,16 @@ async function bootstrap(adminUrl: string, autoExpose: boolean) {
   }
 }
 
-/** Applies `projectDir/supabase/migrations` with the real Supabase CLI; what is applied is skipped. */
+/** Applies the migrations that the database lacks and all of `projectDir/supabase/schemas`, as `deploy` does. */
 export async function migrate(url: string, projectDir: string): Promise<void> {
-  if ((await filesUnder(`${projectDir}/supabase/migrations`, ".sql")).length === 0) return;
-  await run(tool("supabase"), ["db", "push", `--remote=${url}?sslmode=disable`, "--yes"], {
-    cwd: projectDir,
-    env: { DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", NO_COLOR: "1" },
-  });
+  const files = await readSchema(projectDir);
+  if (files.length === 0) return;
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(await applyStatement(files)).simple();
+  } finally {
+    await sql.end();
+  }
 }
 
 /** Keeps the newest few: every edit of a migration makes a snapshot of about 60 MB. */

@@ -3,19 +3,6 @@
 
 create extension if not exists vector with schema extensions;
 
--- Keeps updated_at true without relying on callers.
-create or replace function public.set_updated_at()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  new.updated_at := now();
-  return new;
-end;
-$$;
-revoke execute on function public.set_updated_at() from public, anon, authenticated;
-
 create table if not exists public.pages (
   id uuid primary key default gen_random_uuid(),
   owner_id uuid,
@@ -34,10 +21,6 @@ comment on table public.pages is 'Pages PagePerfect knows, one row a URL and own
 comment on column public.pages.owner_id is
   'The user whose jobs made it, and who alone shares in what hangs on it; null: the project''s own, made with a secret key';
 comment on column public.pages.published_at is 'As the page states it, not parsed';
-
-create or replace trigger pages_set_updated_at
-before update on public.pages
-for each row execute function public.set_updated_at();
 
 create table if not exists public.crawl_jobs (
   id uuid primary key default gen_random_uuid(),
@@ -80,10 +63,6 @@ create index if not exists crawl_jobs_due_idx on public.crawl_jobs (available_at
   where status in ('pending', 'processing');
 create index if not exists crawl_jobs_page_id_idx on public.crawl_jobs (page_id);
 
-create or replace trigger crawl_jobs_set_updated_at
-before update on public.crawl_jobs
-for each row execute function public.set_updated_at();
-
 create table if not exists public.page_embeddings (
   id bigint generated always as identity primary key,
   page_id uuid not null references public.pages (id) on delete cascade,
@@ -121,10 +100,6 @@ create table if not exists public.gsc_page_query (
 comment on table public.gsc_page_query is 'Search Console rows of a page';
 comment on column public.gsc_page_query.date is
   'The day the row counts; null for a total over a whole export, which the next undated upload replaces';
-
-create or replace trigger gsc_page_query_set_updated_at
-before update on public.gsc_page_query
-for each row execute function public.set_updated_at();
 
 create table if not exists public.keyword_clusters (
   id bigint generated always as identity primary key,
@@ -212,96 +187,7 @@ comment on table public.embedding_cache is 'Paid-for embeddings, so that no retr
 comment on column public.embedding_cache.embedding is 'f32 little-endian, 4 bytes a dimension: the bytes the embedding API sends';
 create index if not exists embedding_cache_created_at_idx on public.embedding_cache using brin (created_at);
 
--- What the cache holds of p_texts: a JSON array in their order, base64 of the f32s or null.
-create or replace function public.embedding_cache_get(p_model text, p_dimensions integer, p_texts text[])
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  -- A subquery, not a join: before the table's first analyze a join reads all of a model's rows for each text.
-  select coalesce(
-    jsonb_agg(
-      (
-        select replace(encode(c.embedding, 'base64'), E'\n', '')
-        from public.embedding_cache as c
-        where c.model = p_model
-          and c.dimensions = p_dimensions
-          and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'))
-      )
-      order by t.ordinality
-    ),
-    '[]'::jsonb
-  )
-  from unnest(p_texts) with ordinality as t (text, ordinality);
-$$;
-
--- Which of p_texts the cache lacks: a JSON array of their indexes from 0. Reads no vector.
-create or replace function public.embedding_cache_missing(p_model text, p_dimensions integer, p_texts text[])
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select coalesce(jsonb_agg(t.ordinality - 1 order by t.ordinality), '[]'::jsonb)
-  from unnest(p_texts) with ordinality as t (text, ordinality)
-  -- Counted in a subquery for the same reason as above.
-  where (
-    select count(*) from public.embedding_cache as c
-    where c.model = p_model and c.dimensions = p_dimensions and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'))
-  ) = 0;
-$$;
-
--- Stores embeddings (base64 of f32s) for texts in the same order; returns how many were new.
-create or replace function public.embedding_cache_put(
-  p_model text,
-  p_dimensions integer,
-  p_texts text[],
-  p_embeddings text[]
-)
-returns integer
-language plpgsql
-security invoker
-set search_path = ''
-as $$
-declare
-  v_count integer;
-begin
-  if cardinality(p_texts) is distinct from cardinality(p_embeddings) then
-    raise exception 'embedding_cache_put: % texts but % embeddings',
-      cardinality(p_texts), cardinality(p_embeddings) using errcode = '22023';
-  end if;
-  insert into public.embedding_cache (model, dimensions, text_sha256, embedding)
-  select distinct on (sha256(convert_to(t.text, 'UTF8')))
-    p_model, p_dimensions, sha256(convert_to(t.text, 'UTF8')), decode(t.embedding, 'base64')
-  from unnest(p_texts, p_embeddings) as t (text, embedding)
-  order by 3
-  on conflict do nothing;
-  get diagnostics v_count = row_count;
-  return v_count;
-end;
-$$;
-
--- Forgets embeddings older than p_after: the largest table, and cheap to fill again. One bounded step; returns its count.
-create or replace function public.prune_embedding_cache(p_after interval default '90 days', p_limit integer default 5000)
-returns integer
-language plpgsql
-security invoker
-set search_path = ''
-as $$
-declare
-  v_count integer;
-begin
-  delete from public.embedding_cache
-  where ctid in (select c.ctid from public.embedding_cache as c where c.created_at < now() - p_after limit p_limit);
-  get diagnostics v_count = row_count;
-  return v_count;
-end;
-$$;
-
--- Site tables are private to the service until a policy says otherwise (see the access migration).
+-- Site tables are private to the service until a policy says otherwise (see supabase/schemas).
 do $$
 declare
   v_table text;
@@ -316,12 +202,3 @@ begin
   end loop;
 end;
 $$;
-
-revoke execute on function public.embedding_cache_get(text, integer, text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_get(text, integer, text[]) to service_role;
-revoke execute on function public.embedding_cache_missing(text, integer, text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_missing(text, integer, text[]) to service_role;
-revoke execute on function public.embedding_cache_put(text, integer, text[], text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_put(text, integer, text[], text[]) to service_role;
-revoke execute on function public.prune_embedding_cache(interval, integer) from public, anon, authenticated;
-grant execute on function public.prune_embedding_cache(interval, integer) to service_role;

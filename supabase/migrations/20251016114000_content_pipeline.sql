@@ -1,7 +1,17 @@
 -- The content pipeline (PlanPerfect): the same engine, its own queue, tables and stages. Its workers are written step by
 -- step on functions/_shared and deployed by their owners.
 
-do $$ begin perform pipeline.add_pipeline('content', 'content'); end $$;
+insert into pipeline.pipelines (pipeline, queue) values ('content', 'content') on conflict do nothing;
+create table if not exists public.content_jobs partition of pipeline.jobs for values in ('content');
+alter table public.content_jobs enable row level security;
+create table if not exists public.content_job_stages partition of pipeline.job_stages for values in ('content');
+alter table public.content_job_stages enable row level security;
+create table if not exists public.content_dead_letters partition of pipeline.dead_letters for values in ('content');
+alter table public.content_dead_letters enable row level security;
+create table if not exists public.content_job_events partition of pipeline.job_events for values in ('content');
+alter table public.content_job_events enable row level security;
+create table if not exists public.content_payloads partition of pipeline.payloads for values in ('content');
+alter table public.content_payloads enable row level security;
 
 insert into pipeline.stage_config (pipeline, stage, position, next_stage, queue, worker, max_concurrency, trigger_batch_size)
 values
@@ -12,24 +22,3 @@ values
   ('content', 'export', 5, 'complete', 'content', 'content-export-worker', 2, 1),
   ('content', 'complete', 6, null, 'content', 'content-complete-worker', 2, 1)
 on conflict (pipeline, stage) do nothing;
-
--- Creates a content job and queues its first stage.
-create or replace function public.create_content_job(
-  p_payload jsonb default '{}'::jsonb, p_initial_stage text default 'research', p_priority integer default 0
-)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  v_id uuid;
-begin
-  insert into pipeline.jobs (pipeline, stage, payload, priority)
-  values ('content', p_initial_stage, coalesce(p_payload, '{}'::jsonb), coalesce(p_priority, 0))
-  returning id into v_id;
-  perform pipeline.log_event('content', v_id, null, 'created', 'job created');
-  perform pipeline.queue_stage('content', v_id, p_initial_stage, p_payload, p_priority);
-  return jsonb_build_object('job_id', v_id);
-end;
-$$;

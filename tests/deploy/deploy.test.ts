@@ -97,7 +97,7 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
         assert.equal(code, 1);
         assert.match(
           stderr,
-          /tables of its own named crawl_jobs, .*pages.*; rename them, or pass --adopt/,
+          /tables of its own named content_dead_letters, .*pages.*; rename them, or pass --adopt/,
         );
         assert.equal(api.uploads.size, 0);
         assert.equal(api.secrets.size, 0);
@@ -274,10 +274,10 @@ Deno.test("checkSecrets knows every setting of the models and of Search Console"
   );
 });
 
-Deno.test("the schedules' migration applies to a database that offers none of its extensions", async () => {
+Deno.test("the schedules are left out on a database that offers none of its extensions", async () => {
   await using stack = await startStack({ ticker: false });
-  const migration = await Deno.readTextFile(
-    `${root}/supabase/migrations/20251016130000_schedules.sql`,
+  const schedules = await Deno.readTextFile(
+    `${root}/supabase/schemas/4_schedules.sql`,
   );
   const warnings: string[] = [];
   const sql = postgres(stack.adminDbUrl, {
@@ -292,7 +292,7 @@ Deno.test("the schedules' migration applies to a database that offers none of it
     await sql`drop extension supabase_vault cascade`;
     const [{ path }] = await sql`select current_setting('extension_control_path') as path`;
     await sql`select set_config('extension_control_path', '$system', false)`;
-    await sql.unsafe(migration);
+    await sql.unsafe(schedules);
     assert.equal(warnings.length, 10);
     assert.match(warnings[0], /extension pg_cron is missing: enable pg_cron/);
 

@@ -1,4 +1,4 @@
-// The functions keep to the time that the schedules' migration says they take.
+// The functions keep to the time that pipeline.time_limits says they take.
 
 import assert from "node:assert/strict";
 import { limits } from "../../functions/_shared/engine/budget.ts";
@@ -19,10 +19,10 @@ const project: Record<string, string> = {
 };
 
 Deno.test("a worker and the crawler end within function_budget, a crawl within its lease", async () => {
-  const migration = await Deno.readTextFile(
-    `${root}/supabase/migrations/20251016130000_schedules.sql`,
+  const text = await Deno.readTextFile(
+    `${root}/supabase/schemas/schedules/time_limits.sql`,
   );
-  const budget = Number(/'function_budget', (\d+)/.exec(migration)?.[1]);
+  const budget = Number(/'function_budget', (\d+)/.exec(text)?.[1]);
   const stage = (limits.stageMs + limits.claimMs) / 1000;
   assert.ok(stage <= budget, `a worker may take ${stage} s, more than ${budget} s`);
 

@@ -173,7 +173,7 @@ async function perform(
       rpc,
       budget,
       signal: lease.signal,
-      input: () => rpc("get_stage_input", { p_job_id: job.job_id, p_stage: stage.stage }),
+      input: () => rpc(`input_${stage.stage}`, { p_job_id: job.job_id }),
     }).catch((error) => {
       if (error instanceof Pause) return error;
       throw error;

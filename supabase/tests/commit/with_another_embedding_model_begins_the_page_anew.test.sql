@@ -19,6 +19,6 @@ select is((select (commit_keyword_clustering(tests.msg(c), tests.ct(c), '{"model
 -- Another job of the page, which still has the old model, is faster than this one's gap analysis.
 insert into keyword_clusters (page_id, cluster_index, is_noise, label, medoid_query, queries, size, impressions, clicks, model, dimensions, centroid)
 select page_id, -1, true, 'c', 'c', '{c}', 1, 5, 0, 'm', 2, '[1,0]' from pageperfect_jobs where id = :'job';
-select throws_ok(format('select get_stage_input(%L, ''gap_analysis'')', :'job'), '55000', null, 'models are never mixed: it waits for that job''s clusters');
+select throws_ok(format('select input_gap_analysis(%L)', :'job'), '55000', null, 'models are never mixed: it waits for that job''s clusters');
 select * from finish();
 rollback;

@@ -28,7 +28,7 @@ select results_eq(
     :'second'::jsonb ->> 'id'),
   $$values ('<p>é</p>'::text, 8, 304, 'https://example.com/final'::text, 'text/html'::text, '"v2"'::text, null::text)$$,
   'with the earlier HTML and the newer marks');
-select is(get_stage_input(:'again', 'segment_embed') - 'page_id',
+select is(input_segment_embed(:'again') - 'page_id',
   '{"url": "https://example.com/final", "html": "<p>é</p>"}', 'which the next stage reads');
 
 -- Only what a direct crawl of this very URL found.

@@ -12,8 +12,8 @@ select is((select count(*)::integer from pipeline.install_schedules() where not 
   'where the database offers the extensions only the secrets are left to give');
 select pipeline.set_schedule_secrets('https://project.example', 'sb_secret_x');
 select is((select count(*)::integer from pipeline.install_schedules() where not is_ready), 0, 'then all is in place');
-\ir ../../migrations/20251016130000_schedules.sql
-select pass('the migration applies again');
+\ir ../../schemas/4_schedules.sql
+select pass('they are made again');
 select is((select count(*)::integer from cron.job where jobname like 'pageperfect-%'), 5, 'and makes no schedule twice');
 select * from finish();
 rollback;

@@ -1,0 +1,152 @@
+// The database's schema as this checkout has it, and the one statement that brings a database to it (apply.sql).
+// `deploy`, the embedded stack and the migration of objects (see objectsMigration) all go through here.
+
+import { createHash } from "node:crypto";
+
+export interface SchemaFile {
+  /** Migrations run once and in order; objects (functions, views, policies, grants) at each deploy. */
+  kind: "migration" | "object";
+  /** `20251016110000_site_tables.sql`, `engine/claim_stage.sql` */
+  name: string;
+  text: string;
+  sha256: string;
+  /** What the file makes, as `function public.claim_stage(text, text, integer)` or `view public.v`. */
+  identities: string[];
+}
+
+/** Migrations that hold the objects of a release, for those who push without `deploy`, which does not run them. */
+const isOfObjects = (name: string) => name.endsWith("_objects.sql");
+
+async function sqlFiles(dir: string, prefix = ""): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) {
+      const name = `${prefix}${entry.name}`;
+      if (entry.isDirectory) names.push(...await sqlFiles(`${dir}/${entry.name}`, `${name}/`));
+      else if (name.endsWith(".sql")) names.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+/** What an object file makes: functions by the line that takes their rights away, views by the one that makes them. */
+export function identitiesIn(text: string): string[] {
+  return [
+    ...text.matchAll(/^revoke execute on (function \w+\.\w+\([^;]*?\)) from/gm),
+    ...text.matchAll(/^create or replace (view \w+\.\w+)/gm),
+  ].map(([, identity]) => identity.replace(/\s+/g, " "));
+}
+
+async function read(dir: string, kind: SchemaFile["kind"], name: string): Promise<SchemaFile> {
+  const text = await Deno.readTextFile(`${dir}/${name}`);
+  return {
+    kind,
+    name,
+    text,
+    sha256: createHash("sha256").update(text).digest("hex"),
+    identities: kind === "object" ? identitiesIn(text) : [],
+  };
+}
+
+/** All files of `projectDir` in the order in which they are applied. */
+export async function readSchema(projectDir: string): Promise<SchemaFile[]> {
+  const migrations = `${projectDir}/supabase/migrations`;
+  const objects = `${projectDir}/supabase/schemas`;
+  const names = await sqlFiles(objects);
+  // What stands at the root is for after everything else.
+  const ordered = [
+    ...names.filter((name) => name.includes("/")),
+    ...names.filter((name) => !name.includes("/")),
+  ];
+  return await Promise.all([
+    ...(await sqlFiles(migrations)).filter((name) => !isOfObjects(name))
+      .map((name) => read(migrations, "migration", name)),
+    ...ordered.map((name) => read(objects, "object", name)),
+  ]);
+}
+
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+/** The statement that applies `files`; a transaction by itself. */
+export async function applyStatement(files: (SchemaFile | Mark)[]): Promise<string> {
+  const template = await Deno.readTextFile(new URL("apply.sql", import.meta.url));
+  const rows = files.map(({ kind, name, sha256, identities, text }) => {
+    if (text.includes("$file$")) throw new Error(`${name} must not contain $file$`);
+    const made = identities.length === 0
+      ? "'{}'::text[]"
+      : `array[${identities.map(literal).join(", ")}]`;
+    return `(${literal(kind)}, ${literal(name)}, ${literal(sha256)}, ${made}, $file$${text}$file$)`;
+  });
+  const paths = files.filter(({ kind }) => kind === "object").map(({ name }) => literal(name));
+  return template
+    .replace("/* files */", () => rows.join(",\n"))
+    .replace("/* paths */", () => paths.join(", ") || "''");
+}
+
+/** A migration that ran already, to be noted as such. */
+type Mark = Omit<SchemaFile, "kind"> & { kind: "mark" };
+
+/**
+ * The migration of objects: what `supabase db push` runs after the tables, so that a fresh clone and the Supabase CLI
+ * alone make a whole project. It notes the migrations before it, so that a later `deploy` goes on from there.
+ */
+export async function objectsMigration(projectDir: string): Promise<string> {
+  const files = (await readSchema(projectDir)).map((file): SchemaFile | Mark =>
+    file.kind === "migration" ? { ...file, kind: "mark", text: "" } : file
+  );
+  return "-- Made by `./pageperfect schema` of supabase/schemas; not to be edited. `deploy` applies those files themselves.\n\n" +
+    await applyStatement(files);
+}
+
+/** Where that migration goes: after all others; one that was released is left, and a new one begun. */
+export async function objectsMigrationPath(projectDir: string): Promise<string> {
+  const dir = `${projectDir}/supabase/migrations`;
+  const names = await sqlFiles(dir);
+  const released = new Set((await releasedMigrations(projectDir)).map(({ name }) => name));
+  const current = names.find((name) => isOfObjects(name) && !released.has(name));
+  const last = names.filter((name) => name !== current).at(-1)!;
+  return `${dir}/${Number(last.slice(0, 14)) + 1}_objects.sql`;
+}
+
+/** The migrations that are never edited again, of supabase/released.sha256. */
+export async function releasedMigrations(
+  projectDir: string,
+): Promise<{ name: string; sha256: string }[]> {
+  const text = await Deno.readTextFile(`${projectDir}/supabase/released.sha256`);
+  return text.split("\n").filter(Boolean).map((line) => {
+    const [sha256, name] = line.split(/\s+/);
+    return { name, sha256 };
+  });
+}
+
+/** The migrations that are not held yet, that of objects included. */
+export async function unreleased(
+  projectDir: string,
+): Promise<{ name: string; sha256: string }[]> {
+  const dir = `${projectDir}/supabase/migrations`;
+  const released = new Set((await releasedMigrations(projectDir)).map(({ name }) => name));
+  const names = (await sqlFiles(dir)).filter((name) => !released.has(name));
+  return await Promise.all(names.map((name) => read(dir, "migration", name)));
+}
+
+/** What is wrong with the released migrations: edited or gone, each with what to do instead. */
+export async function checkReleased(projectDir: string): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { name, sha256 } of await releasedMigrations(projectDir)) {
+    const path = `${projectDir}/supabase/migrations/${name}`;
+    const text = await Deno.readTextFile(path).catch(() => undefined);
+    if (text === undefined) {
+      problems.push(
+        `${name} was released and is gone: projects that have it could not be pushed to any more; put it back`,
+      );
+    } else if (createHash("sha256").update(text).digest("hex") !== sha256) {
+      problems.push(
+        `${name} was released and is edited: projects that have it would never get the change. Put it back ` +
+          "(git checkout), and make the change in a new migration, or in supabase/schemas if it is a function or a view",
+      );
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,54 @@
+-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
+-- as it takes the old one away. The caller has checked the lease and written the stage's output rows.
+create or replace function pipeline.finish_stage(
+  p_lease pipeline.lease,
+  p_facts jsonb default '{}'::jsonb,
+  p_result jsonb default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_duration_ms bigint := round(extract(epoch from v_now - p_lease.started_at) * 1000);
+  -- 'progress' is the stage's own note from one invocation to the next.
+  v_payload jsonb := (coalesce(p_lease.message -> 'payload', '{}'::jsonb) - 'progress') || coalesce(p_facts, '{}'::jsonb);
+  v_next text;
+begin
+  insert into pipeline.payloads (pipeline, job_id, stage, data)
+  values (p_lease.pipeline, p_lease.job_id, p_lease.stage, v_payload)
+  on conflict (pipeline, job_id, stage) do update set data = excluded.data;
+
+  update pipeline.job_stages
+  set status = 'completed', finished_at = v_now, lease_expires_at = null, last_error = null
+  where pipeline = p_lease.pipeline and job_id = p_lease.job_id and stage = p_lease.stage;
+
+  perform pipeline.log_event(p_lease.pipeline, p_lease.job_id, p_lease.stage, 'completed',
+    format('%s completed', p_lease.stage),
+    jsonb_build_object('attempt', p_lease.attempt_count, 'duration_ms', v_duration_ms, 'msg_id', p_lease.msg_id)
+      || coalesce(p_facts, '{}'::jsonb));
+
+  perform pipeline.delete_message(p_lease.queue, p_lease.msg_id);
+
+  select c.next_stage into v_next from pipeline.stage_config as c
+  where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
+  if v_next is not null then
+    perform pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload,
+      coalesce((p_lease.message ->> 'priority')::integer, 0));
+  else
+    update pipeline.jobs
+    set status = 'completed', completed_at = v_now, last_completed_at = v_now, error = null,
+        result = coalesce(p_result, v_payload)
+    where pipeline = p_lease.pipeline and id = p_lease.job_id;
+    perform pipeline.log_event(p_lease.pipeline, p_lease.job_id, null, 'job_completed', 'job completed',
+      (select jsonb_build_object('duration_ms', round(extract(epoch from v_now - j.created_at) * 1000))
+       from pipeline.jobs as j where j.pipeline = p_lease.pipeline and j.id = p_lease.job_id));
+  end if;
+  return jsonb_build_object('status', 'committed', 'job_id', p_lease.job_id, 'next_stage', v_next);
+end;
+$$;
+
+revoke execute on function pipeline.finish_stage(pipeline.lease, jsonb, jsonb) from public, anon, authenticated;

@@ -1,0 +1,16 @@
+-- Inserts an event; job_id may be null.
+create or replace function public.insert_event(
+  p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb default '{}'::jsonb
+)
+returns bigint
+language sql
+security definer
+set search_path = ''
+as $$
+  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
+  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now())
+  returning id;
+$$;
+
+revoke execute on function public.insert_event(text, uuid, text, text, text, jsonb) from public, anon, authenticated;
+grant execute on function public.insert_event(text, uuid, text, text, text, jsonb) to service_role;

@@ -1,0 +1,14 @@
+create or replace function pipeline.log_event(
+  p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb default '{}'::jsonb
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
+  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now());
+end;
+$$;
+
+revoke execute on function pipeline.log_event(text, uuid, text, text, text, jsonb) from public, anon, authenticated;

@@ -1,0 +1,72 @@
+-- Sends the message of a stage and makes the stage row its owner. A message the stage already had loses
+-- its standing (claims drop it), but the new one keeps its place in line; attempts are kept.
+create or replace function pipeline.queue_stage(
+  p_pipeline text,
+  p_job_id uuid,
+  p_stage text,
+  p_payload jsonb default '{}'::jsonb,
+  p_priority integer default 0,
+  p_delay interval default '0'
+)
+returns bigint
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_visible_at timestamptz := v_now + p_delay;
+  v_config pipeline.stage_config;
+  v_queue text;
+  v_traceparent text;
+  v_message jsonb;
+  v_old_msg_id bigint;
+  v_old pipeline.message;
+  v_msg_id bigint;
+begin
+  select * into v_config from pipeline.stage_config as c where c.pipeline = p_pipeline and c.stage = p_stage;
+  v_queue := coalesce(v_config.queue, pipeline.queue_of(p_pipeline));
+
+  update pipeline.jobs
+  set stage = p_stage, status = 'queued', last_queued_at = v_now, first_queued_at = coalesce(first_queued_at, v_now)
+  where pipeline = p_pipeline and id = p_job_id
+  returning traceparent into v_traceparent;
+
+  v_message := jsonb_build_object(
+    'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
+    'priority', coalesce(p_priority, 0), 'enqueued_at', v_now);
+  if v_traceparent is not null then
+    v_message := v_message || jsonb_build_object('traceparent', v_traceparent);
+  end if;
+  select s.msg_id into v_old_msg_id from pipeline.job_stages as s
+  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  if v_old_msg_id is not null then
+    v_old := pipeline.find_message(v_queue, v_old_msg_id); -- not locked: messages are locked before jobs
+    if v_old.msg_id is not null then
+      v_message := v_message || jsonb_build_object('seq', coalesce((v_old.message ->> 'seq')::bigint, v_old.msg_id));
+    end if;
+  end if;
+  v_msg_id := (pipeline.send_message(v_queue, pipeline.put_to_sleep(v_message, v_visible_at, v_now), v_visible_at)).msg_id;
+
+  insert into pipeline.job_stages as s (
+    pipeline, job_id, stage, status, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
+    priority, visibility_timeout_seconds, available_at, queued_at
+  ) values (
+    p_pipeline, p_job_id, p_stage, 'queued', v_msg_id,
+    coalesce(v_config.max_attempts, 5), coalesce(v_config.retry_delay_seconds, 10),
+    coalesce(v_config.max_retry_delay_seconds, 900), coalesce(p_priority, 0),
+    coalesce(v_config.visibility_seconds, 600), v_visible_at, v_now
+  )
+  on conflict (pipeline, job_id, stage) do update
+  set status = 'queued', msg_id = excluded.msg_id, read_ct = null, lease_expires_at = null,
+      priority = excluded.priority, available_at = excluded.available_at, queued_at = excluded.queued_at,
+      finished_at = null;
+
+  perform pipeline.log_event(p_pipeline, p_job_id, p_stage, 'queued', format('%s queued', p_stage),
+    jsonb_build_object('msg_id', v_msg_id, 'priority', coalesce(p_priority, 0)));
+  return v_msg_id;
+end;
+$$;
+
+revoke execute on function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval) from public, anon, authenticated;

@@ -1,0 +1,89 @@
+-- Takes one visible message off the queue, as pgmq.read does but by priority then age, and, when p_stage is
+-- given, only that stage's, through the claim index. Drops what nobody should work on: messages of finished,
+-- cancelled or unknown jobs, messages that another one has replaced; buries those whose attempts are used up
+-- (a worker that dies without a word ends there). Null when nothing is left.
+-- A message that names no job is archived and comes back with job_id null.
+create or replace function pipeline.take_message(p_pipeline text, p_queue text, p_stage text, p_visibility_seconds integer)
+returns pipeline.lease
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_visible_at timestamptz := v_now + make_interval(secs => p_visibility_seconds);
+  v_message pipeline.message;
+  v_lease pipeline.lease;
+  v_job pipeline.jobs;
+  v_stage pipeline.job_stages;
+begin
+  perform pipeline.wake_messages(p_queue, v_now);
+  loop
+    v_message := case
+      when p_stage is null then pipeline.read_any_message(p_queue, v_now, v_visible_at)
+      else pipeline.read_message(p_queue, p_stage, v_now, v_visible_at)
+    end;
+    if v_message.msg_id is null then
+      return null;
+    end if;
+    v_lease := null;
+    v_lease.msg_id := v_message.msg_id;
+    v_lease.read_ct := v_message.read_ct;
+    v_lease.message := v_message.message;
+    v_lease.pipeline := p_pipeline;
+    v_lease.queue := p_queue;
+    v_lease.stage := v_lease.message ->> 'stage';
+
+    if coalesce(v_lease.message ->> 'job_id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' or v_lease.stage is null then
+      perform pgmq.archive(p_queue, v_lease.msg_id);
+      perform pipeline.log_event(p_pipeline, null, v_lease.stage, 'unreadable', 'message without job_id acknowledged',
+        jsonb_build_object('msg_id', v_lease.msg_id));
+      return v_lease;
+    end if;
+    v_lease.job_id := (v_lease.message ->> 'job_id')::uuid;
+
+    select * into v_job from pipeline.jobs as j
+    where j.pipeline = p_pipeline and j.id = v_lease.job_id for update;
+    if not found then
+      perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
+        'unknown_job', null, v_lease.read_ct);
+      continue;
+    end if;
+    select * into v_stage from pipeline.job_stages as s
+    where s.pipeline = p_pipeline and s.job_id = v_lease.job_id and s.stage = v_lease.stage for update;
+
+    if not found then
+      -- Sent by hand with pgmq.send: adopt it.
+      insert into pipeline.job_stages (
+        pipeline, job_id, stage, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
+        priority, visibility_timeout_seconds)
+      select p_pipeline, v_lease.job_id, v_lease.stage, v_lease.msg_id,
+        coalesce(c.max_attempts, 5), coalesce(c.retry_delay_seconds, 10), coalesce(c.max_retry_delay_seconds, 900),
+        coalesce((v_lease.message ->> 'priority')::integer, 0), p_visibility_seconds
+      from (select) as one
+      left join pipeline.stage_config as c on c.pipeline = p_pipeline and c.stage = v_lease.stage
+      returning * into v_stage;
+    elsif v_job.status in ('completed', 'cancelled', 'failed') or v_stage.status in ('completed', 'cancelled', 'failed')
+        or v_stage.msg_id is distinct from v_lease.msg_id then
+      perform pgmq.archive(p_queue, v_lease.msg_id);
+      perform pipeline.log_event(p_pipeline, v_lease.job_id, v_lease.stage, 'superseded',
+        'message without standing archived', jsonb_build_object('msg_id', v_lease.msg_id));
+      continue;
+    elsif v_stage.attempt_count >= v_stage.max_attempts then
+      perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
+        'worker_died', coalesce(v_stage.last_error, '{}'::jsonb)
+          || jsonb_build_object('message', 'every attempt ended without a report'), v_stage.attempt_count);
+      continue;
+    end if;
+
+    v_lease.status := 'held';
+    v_lease.page_id := v_job.page_id;
+    v_lease.attempt_count := v_stage.attempt_count;
+    v_lease.max_attempts := v_stage.max_attempts;
+    return v_lease;
+  end loop;
+end;
+$$;
+
+revoke execute on function pipeline.take_message(text, text, text, integer) from public, anon, authenticated;

@@ -1,0 +1,42 @@
+-- What gap_analysis needs to begin its work (shapes: docs/architecture.md).
+create or replace function public.input_gap_analysis(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
+  v_model text;
+  v_dimensions integer;
+begin
+  select k.model, k.dimensions into v_model, v_dimensions
+  from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
+  if exists (
+    select 1 from public.page_embeddings as e
+    where e.page_id = v_job.page_id and (e.model, e.dimensions) is distinct from (v_model, v_dimensions)
+  ) and v_model is not null then
+    -- A job with another model is at work on the page; its clusters come next.
+    raise exception 'page % has segments and clusters of different embedding models', v_job.page_id using errcode = '55000';
+  end if;
+  -- The vectors come in chunks, through get_vectors.
+  return jsonb_build_object(
+    'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
+    'top', coalesce((v_parameters ->> 'top')::integer, 10),
+    'model', v_model, 'dimensions', v_dimensions,
+    -- Only vectors of one model are ever compared.
+    'segments', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind) order by e.position), '[]'::jsonb)
+      from public.page_embeddings as e
+      where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions),
+    'clusters', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'is_noise', k.is_noise,
+        'impressions', k.impressions, 'avg_position', k.avg_position) order by k.id), '[]'::jsonb)
+      from public.keyword_clusters as k where k.page_id = v_job.page_id));
+end;
+$$;
+
+revoke execute on function public.input_gap_analysis(uuid) from public, anon, authenticated;
+grant execute on function public.input_gap_analysis(uuid) to service_role;

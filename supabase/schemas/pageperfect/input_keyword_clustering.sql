@@ -1,0 +1,28 @@
+-- What keyword_clustering needs to begin its work (shapes: docs/architecture.md).
+create or replace function public.input_keyword_clustering(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
+begin
+  return (select jsonb_build_object(
+    'page_id', v_job.page_id,
+    'eps', coalesce((v_parameters ->> 'eps')::double precision, 0.3),
+    'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
+    'max_cluster_size', (v_parameters ->> 'max_cluster_size')::integer,
+    'exact', coalesce((v_parameters ->> 'exact')::boolean, false),
+    'keywords', coalesce(jsonb_agg(k.keyword order by k.place) filter (where k.place <= pipeline.max_keywords()), '[]'::jsonb),
+    'left_out_count', count(*) filter (where k.place > pipeline.max_keywords()))
+  from (
+    select to_jsonb(k) - 'ordinality' as keyword, k.ordinality as place
+    from pipeline.page_keywords(v_job.page_id) with ordinality as k) as k);
+end;
+$$;
+
+revoke execute on function public.input_keyword_clustering(uuid) from public, anon, authenticated;
+grant execute on function public.input_keyword_clustering(uuid) to service_role;

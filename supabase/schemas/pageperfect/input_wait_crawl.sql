@@ -1,0 +1,23 @@
+-- What wait_crawl needs to begin its work (shapes: docs/architecture.md).
+create or replace function public.input_wait_crawl(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_crawl public.crawl_jobs;
+begin
+  select * into v_crawl from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1;
+  return jsonb_build_object(
+    'crawl', jsonb_build_object('id', v_crawl.id, 'status', v_crawl.status, 'error', v_crawl.error,
+      'html_length', v_crawl.html_length, 'processing_time_ms', v_crawl.processing_time_ms,
+      'created_at', v_crawl.created_at),
+    'waited_seconds', greatest(extract(epoch from pipeline.now() - v_crawl.queued_at), 0));
+end;
+$$;
+
+revoke execute on function public.input_wait_crawl(uuid) from public, anon, authenticated;
+grant execute on function public.input_wait_crawl(uuid) to service_role;

@@ -1,0 +1,20 @@
+-- The next message of any stage, or null.
+create or replace function public.dequeue_stage(p_queue text, p_visibility_seconds integer default 600)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.take_message(
+    pipeline.pipeline_of(p_queue), p_queue, null, greatest(coalesce(p_visibility_seconds, 600), 1));
+begin
+  if v_lease.msg_id is null then
+    return null;
+  end if;
+  return jsonb_build_object('msg_id', v_lease.msg_id, 'read_ct', v_lease.read_ct, 'message', v_lease.message);
+end;
+$$;
+
+revoke execute on function public.dequeue_stage(text, integer) from public, anon, authenticated;
+grant execute on function public.dequeue_stage(text, integer) to service_role;

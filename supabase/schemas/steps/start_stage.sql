@@ -1,0 +1,34 @@
+-- Counts an attempt of a stage whose message this worker holds.
+create or replace function public.start_stage(p_pipeline text, p_job_id uuid, p_stage text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease;
+  v_stage pipeline.job_stages;
+  v_message pipeline.message;
+begin
+  v_lease.pipeline := p_pipeline;
+  v_lease.queue := pipeline.queue_of(p_pipeline);
+  v_lease.job_id := p_job_id;
+  v_lease.stage := p_stage;
+  select s.msg_id into v_lease.msg_id from pipeline.job_stages as s
+  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  if not found then
+    raise exception 'job % has no stage % in pipeline %', p_job_id, p_stage, p_pipeline using errcode = 'P0002';
+  end if;
+  v_message := pipeline.lock_message(v_lease.queue, v_lease.msg_id);
+  v_lease.read_ct := v_message.read_ct;
+  perform 1 from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
+  v_stage := pipeline.begin_attempt(v_lease, v_message.vt);
+  return jsonb_build_object(
+    'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
+    'retry_delay_seconds', v_stage.retry_delay_seconds, 'max_retry_delay_seconds', v_stage.max_retry_delay_seconds,
+    'priority', v_stage.priority);
+end;
+$$;
+
+revoke execute on function public.start_stage(text, uuid, text) from public, anon, authenticated;
+grant execute on function public.start_stage(text, uuid, text) to service_role;
