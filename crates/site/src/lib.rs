@@ -1,0 +1,11 @@
+//! A whole site: which page owns which topic, which edits pay most, and whether they did.
+//!
+//! Pure: pages, their analyses and Search Console figures come in, a [`plan::Plan`] comes out.
+
+pub mod links;
+pub mod model;
+pub mod outcome;
+pub mod plan;
+pub mod sitemap;
+pub mod topics;
+pub mod words;

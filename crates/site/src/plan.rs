@@ -1,0 +1,1028 @@
+//! The plan of a site: who owns a topic, and from it which edits pay most.
+//!
+//! The pages' own analyses say what each of them does not answer. A plan adds what only the site knows: that another page answers
+//! it, that several pages compete for it, that Google shows the wrong one, or that no page fits.
+
+use crate::model::{ANSWERED, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key};
+use crate::outcome::{BeforeAfter, Trend, is_decayed};
+use crate::topics::{SHARED, TopicRef, group};
+use crate::words::{Lexicon, Profile, words};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// By how much surer another page's answer must be than that of the page which Google shows.
+const CLEARLY: f64 = 0.15;
+/// Share of a page's impressions in contested queries from which the page is about what the other one is about.
+const SAME_PAGE: f64 = 0.5;
+/// Average position from which Google finds that no page of the site fits.
+const FAR: f64 = 15.0;
+/// Share of a topic's telling words in a page's title and headings from which the topic belongs to the page.
+const FITS: f64 = 0.25;
+/// Positions between which an answered topic is worth an edit: not yet at the top, within reach.
+const STRIKING: std::ops::RangeInclusive<f64> = 4.5..=20.0;
+/// How many of a topic's queries a plan names.
+const NAMED: usize = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// No page answers it; a new section of the page that people are shown.
+    Write,
+    /// The page answers it partly; a longer section.
+    Extend,
+    /// Answered and within reach of the top.
+    Improve,
+    /// Two pages about the same: one of them goes, and points to the other.
+    Merge,
+    /// Two pages compete for it and each is needed: the lesser one links to its owner.
+    Link,
+    /// Google shows a page that does not answer it, and another one does: say it there in a word, and link.
+    Move,
+    /// No page of the site fits.
+    NewPage,
+}
+
+impl Kind {
+    /// What it takes, roughly: minutes, an hour or two, a day.
+    fn effort(self) -> &'static str {
+        match self {
+            Self::Link | Self::Move | Self::Improve => "low",
+            Self::Write | Self::Extend => "medium",
+            Self::Merge | Self::NewPage => "high",
+        }
+    }
+}
+
+/// One line of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Edit {
+    pub rank: usize,
+    pub kind: Kind,
+    /// Index of the page to be edited; for a new page the one that is shown today.
+    pub page: usize,
+    /// Index of the page that owns the topic, where that is another one.
+    pub target: Option<usize>,
+    pub place: Option<serde_json::Value>,
+    /// Index of the site's topic.
+    pub topic: usize,
+    pub label: String,
+    /// Those with the most impressions first.
+    pub queries: Vec<String>,
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: f64,
+    /// Of the page to be edited.
+    pub coverage: f64,
+    /// More clicks a month.
+    pub expected_clicks: f64,
+    pub effort: &'static str,
+    pub confidence: f64,
+    pub reason: String,
+    pub is_decayed: bool,
+}
+
+/// A topic of the site.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Topic {
+    pub label: String,
+    /// `open`, `partly`, `answered`, `brand`, `navigation`, `unrelated`.
+    pub kind: &'static str,
+    pub intent: Option<String>,
+    pub owner: Option<Owner>,
+    pub queries: Vec<String>,
+    pub query_count: usize,
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: f64,
+    /// Of its edits.
+    pub expected_clicks: f64,
+    /// Those with the most impressions first.
+    pub pages: Vec<TopicPage>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Owner {
+    pub page: usize,
+    pub reason: String,
+}
+
+/// How a page does for a topic.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TopicPage {
+    pub page: usize,
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: Option<f64>,
+    pub coverage: f64,
+    pub segment_id: Option<i64>,
+}
+
+/// A topic of a page that lost clicks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decay {
+    pub page: usize,
+    pub label: String,
+    pub clicks_before: f64,
+    pub clicks_after: f64,
+    pub position_before: f64,
+    pub position_after: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Those with the most impressions first.
+    pub topics: Vec<Topic>,
+    pub edits: Vec<Edit>,
+    pub decays: Vec<Decay>,
+    /// Which page should answer a query (as [`key`] has it) that a page is shown for, where it is another one.
+    #[serde(skip)]
+    pub owners: BTreeMap<(usize, String), usize>,
+}
+
+/// What a plan is made of; `profiles` are of the same pages in the same order.
+pub struct Input<'a> {
+    pub pages: &'a [Page],
+    pub profiles: &'a [Profile],
+    /// Answers that other pages have for queries which a page does not answer.
+    pub elsewhere: &'a [Elsewhere],
+    /// Topics of different pages that mean the same.
+    pub similar: &'a [(TopicRef, TopicRef)],
+    pub curve: &'a Curve,
+    /// Days that impressions and clicks were counted over.
+    pub period_days: f64,
+}
+
+/// A query where it stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct QueryRef {
+    node: TopicRef,
+    query: usize,
+}
+
+/// What is to be done about a query on a page.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Answered,
+    Open,
+    /// Another page answers it, and this one does not.
+    Elsewhere {
+        page: usize,
+    },
+    /// Several pages answer it.
+    Contested,
+    /// No page answers it, and another one shall.
+    Left,
+}
+
+/// Makes the plan. The same input gives the same plan.
+pub fn plan(input: &Input) -> Plan {
+    Planner::new(input).plan()
+}
+
+struct Planner<'a> {
+    input: &'a Input<'a>,
+    groups: Vec<Vec<TopicRef>>,
+    group_of: HashMap<TopicRef, usize>,
+    states: BTreeMap<QueryRef, State>,
+    /// Queries that two pages compete for, by the pages.
+    contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
+    lexicon: Lexicon,
+    months: f64,
+    /// Where the site's answers usually stand.
+    usual_position: f64,
+    site_change: f64,
+}
+
+impl<'a> Planner<'a> {
+    fn new(input: &'a Input<'a>) -> Self {
+        let groups = group(input.pages, input.similar);
+        let group_of = (groups.iter().enumerate())
+            .flat_map(|(index, nodes)| nodes.iter().map(move |&node| (node, index)))
+            .collect();
+        let all =
+            || (input.pages.iter()).flat_map(|page| page.topics.iter().flat_map(|t| &t.queries));
+        let clicks: f64 = all().filter(|q| q.before.is_some()).map(|q| q.clicks).sum();
+        let before: f64 = all().filter_map(|q| q.before).map(|b| b.clicks).sum();
+        let mut planner = Self {
+            input,
+            groups,
+            group_of,
+            states: BTreeMap::new(),
+            contested: BTreeMap::new(),
+            lexicon: Lexicon::new(input.profiles),
+            months: 365.25 / 12.0 / input.period_days.max(1.0),
+            usual_position: usual_position(input.pages),
+            site_change: if before > 0.0 { clicks / before } else { 1.0 },
+        };
+        planner.decide();
+        planner
+    }
+
+    fn topic(&self, node: TopicRef) -> &'a PageTopic {
+        &self.input.pages[node.page].topics[node.topic]
+    }
+
+    fn query(&self, place: QueryRef) -> &'a TopicQuery {
+        &self.topic(place.node).queries[place.query]
+    }
+
+    fn queries_of(&self, node: TopicRef) -> impl Iterator<Item = QueryRef> + use<> {
+        (0..self.topic(node).queries.len()).map(move |query| QueryRef { node, query })
+    }
+
+    /// Says of every query on every page what is to be done about it.
+    fn decide(&mut self) {
+        let pages = self.input.pages;
+        let mut uses: BTreeMap<String, Vec<QueryRef>> = BTreeMap::new();
+        for (node, topic) in (pages.iter().enumerate()).flat_map(|(page, found)| {
+            (found.topics.iter().enumerate())
+                .map(move |(topic, found)| (TopicRef { page, topic }, found))
+        }) {
+            if !topic.is_question() {
+                continue;
+            }
+            for place in self.queries_of(node) {
+                uses.entry(key(&self.query(place).query))
+                    .or_default()
+                    .push(place);
+            }
+        }
+        let mut best_elsewhere: HashMap<(usize, String), &Elsewhere> = HashMap::new();
+        for found in self.input.elsewhere {
+            let best = best_elsewhere
+                .entry((found.page, key(&found.query)))
+                .or_insert(found);
+            if (found.coverage, best.other) > (best.coverage, found.other) {
+                *best = found;
+            }
+        }
+        for (text, places) in &uses {
+            let all: f64 = places
+                .iter()
+                .map(|&place| self.query(place).impressions)
+                .sum();
+            let (contenders, others): (Vec<_>, Vec<_>) = (places.iter().copied())
+                .partition(|&place| self.query(place).impressions >= SHARED * all);
+            let answering: Vec<QueryRef> = (contenders.iter().copied())
+                .filter(|&place| self.query(place).coverage >= ANSWERED)
+                .collect();
+            let is_shared = contenders
+                .iter()
+                .any(|c| c.node.page != contenders[0].node.page);
+            for place in contenders.iter().copied().chain(others) {
+                let own = self.query(place);
+                let state = if own.coverage >= ANSWERED {
+                    let is_contested = answering.contains(&place)
+                        && answering
+                            .iter()
+                            .any(|other| other.node.page != place.node.page);
+                    if is_contested {
+                        State::Contested
+                    } else {
+                        State::Answered
+                    }
+                } else {
+                    let beside = (answering.iter())
+                        .filter(|other| other.node.page != place.node.page)
+                        .map(|&other| (other.node.page, self.query(other).coverage));
+                    let found = best_elsewhere.get(&(place.node.page, text.clone()));
+                    let best = (beside.chain(found.map(|found| (found.other, found.coverage))))
+                        .filter(|&(_, coverage)| {
+                            coverage >= ANSWERED && coverage >= own.coverage + CLEARLY
+                        })
+                        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+                    match best {
+                        Some((page, _)) => State::Elsewhere { page },
+                        None if is_shared && self.first_choice(&contenders) != place.node.page => {
+                            State::Left
+                        }
+                        None => State::Open,
+                    }
+                };
+                self.states.insert(place, state);
+            }
+            for (index, a) in answering.iter().enumerate() {
+                for b in &answering[index + 1..] {
+                    self.contend(*a, *b);
+                }
+            }
+        }
+        // The same by meaning: no query in common, and yet one topic.
+        for &(a, b) in self.input.similar {
+            let answers = |node: TopicRef| -> Vec<QueryRef> {
+                (self.queries_of(node))
+                    .filter(|place| {
+                        matches!(
+                            self.states.get(place),
+                            Some(State::Answered | State::Contested)
+                        )
+                    })
+                    .collect()
+            };
+            let (left, right) = (answers(a), answers(b));
+            let impressions = |places: &[QueryRef]| -> f64 {
+                places
+                    .iter()
+                    .map(|&place| self.query(place).impressions)
+                    .sum()
+            };
+            let (of_a, of_b) = (impressions(&left), impressions(&right));
+            if of_a.min(of_b) < SHARED * (of_a + of_b) || of_a.min(of_b) <= 0.0 {
+                continue;
+            }
+            for &place in left.iter().chain(&right) {
+                self.states.insert(place, State::Contested);
+                self.contend(
+                    place,
+                    QueryRef {
+                        node: if place.node == a { b } else { a },
+                        query: usize::MAX,
+                    },
+                );
+            }
+        }
+    }
+
+    fn contend(&mut self, a: QueryRef, b: QueryRef) {
+        let pair = (a.node.page.min(b.node.page), a.node.page.max(b.node.page));
+        if pair.0 == pair.1 {
+            return;
+        }
+        let places = self.contested.entry(pair).or_default();
+        places.extend([a, b].into_iter().filter(|place| place.query != usize::MAX));
+    }
+
+    /// The page, of those that a query stands on, which should answer it.
+    fn first_choice(&self, places: &[QueryRef]) -> usize {
+        let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
+        self.owner(pages.into_iter().collect(), places)
+            .map_or(places[0].node.page, |owner| owner.page)
+    }
+
+    /// Which of `pages` should answer `places`, which may stand on any page, and why.
+    fn owner(&self, pages: Vec<usize>, places: &[QueryRef]) -> Option<Owner> {
+        let total = sums(places.iter().map(|&place| self.query(place)));
+        let intent = places
+            .iter()
+            .find_map(|place| self.topic(place.node).intent.as_deref());
+        let rated: Vec<(f64, usize, Sums, f64)> = pages
+            .into_iter()
+            .map(|page| {
+                let own = sums(
+                    (places.iter().filter(|place| place.node.page == page))
+                        .map(|&place| self.query(place)),
+                );
+                let coverage = self.coverage_on(page, places);
+                let clicks = if total.clicks > 0.0 {
+                    own.clicks / total.clicks
+                } else {
+                    0.0
+                };
+                let seen = own.impressions / total.impressions.max(1.0);
+                let position = if own.impressions > 0.0 {
+                    3.0 / (2.0 + own.position())
+                } else {
+                    0.0
+                };
+                let suits = suits(&self.input.pages[page].page_type, intent);
+                let fit = self.fit(page, places);
+                let score = 0.35 * coverage
+                    + 0.15 * clicks
+                    + 0.1 * seen
+                    + 0.15 * position
+                    + 0.15 * suits
+                    + 0.1 * fit;
+                (score, page, own, coverage)
+            })
+            .collect();
+        let (_, page, own, coverage) = rated
+            .iter()
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        let mut reasons = vec![format!("answers it with {coverage:.2}")];
+        if own.impressions > 0.0 {
+            reasons.push(format!("position {:.1}", own.position()));
+        }
+        if total.clicks > 0.0 && own.clicks > 0.0 {
+            let share = 100.0 * own.clicks / total.clicks;
+            reasons.push(format!("{share:.0} % of the clicks"));
+        }
+        let page_type = &self.input.pages[*page].page_type;
+        if let Some(intent) = intent
+            && !page_type.is_empty()
+        {
+            reasons.push(format!("{page_type} for {intent} queries"));
+        }
+        Some(Owner {
+            page: *page,
+            reason: reasons.join(", "),
+        })
+    }
+
+    /// How well a page covers queries, by impressions; those that it is not known for count as not covered.
+    fn coverage_on(&self, page: usize, places: &[QueryRef]) -> f64 {
+        let mut known: HashMap<String, f64> = HashMap::new();
+        for &place in places.iter().filter(|place| place.node.page == page) {
+            known.insert(key(&self.query(place).query), self.query(place).coverage);
+        }
+        let texts: BTreeSet<String> = places
+            .iter()
+            .map(|&place| key(&self.query(place).query))
+            .collect();
+        for found in self
+            .input
+            .elsewhere
+            .iter()
+            .filter(|found| found.other == page)
+        {
+            let text = key(&found.query);
+            if texts.contains(&text) {
+                known.entry(text).or_insert(found.coverage);
+            }
+        }
+        let (mut weight, mut covered) = (0.0, 0.0);
+        for &place in places {
+            let query = self.query(place);
+            weight += query.impressions;
+            covered += query.impressions * known.get(&key(&query.query)).copied().unwrap_or(0.0);
+        }
+        if weight > 0.0 { covered / weight } else { 0.0 }
+    }
+
+    /// How much of what telling words the queries have stands in a page's title and headings, 0 to 1.
+    fn fit(&self, page: usize, places: &[QueryRef]) -> f64 {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return 0.0;
+        };
+        let (mut weight, mut found) = (0.0, 0.0);
+        for &place in places {
+            let query = self.query(place);
+            weight += query.impressions;
+            found += query.impressions * self.lexicon.share(&query.query, &profile.subject);
+        }
+        if weight > 0.0 { found / weight } else { 0.0 }
+    }
+
+    /// Extra clicks a month when these queries came to stand at `target` of their position.
+    fn gain(&self, places: &[QueryRef], target: impl Fn(f64) -> f64) -> f64 {
+        let curve = self.input.curve;
+        let clicks: f64 = (places.iter())
+            .map(|&place| self.query(place))
+            .map(|query| curve.gain(query.impressions, query.position, target(query.position)))
+            .sum();
+        clicks * self.months
+    }
+
+    /// Where an answer of this site can hope to stand: where its answers usually do.
+    fn reach(&self) -> impl Fn(f64) -> f64 + use<> {
+        let usual = self.usual_position;
+        move |position: f64| position.min(usual)
+    }
+
+    fn plan(self) -> Plan {
+        let decays = self.decays();
+        let mut edits = Vec::new();
+        self.competing(&mut edits);
+        self.elsewhere(&mut edits);
+        self.open(&mut edits);
+        self.improved(&decays, &mut edits);
+        edits.retain(|edit| edit.expected_clicks > 0.0);
+        edits.sort_by(|a, b| {
+            (b.expected_clicks.total_cmp(&a.expected_clicks))
+                .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
+        });
+        for (index, edit) in edits.iter_mut().enumerate() {
+            edit.rank = index + 1;
+        }
+        self.finish(edits, decays)
+    }
+
+    fn edit(&self, kind: Kind, page: usize, places: &[QueryRef]) -> Edit {
+        let sums = sums(places.iter().map(|&place| self.query(place)));
+        let named = self.named(places);
+        Edit {
+            rank: 0,
+            kind,
+            page,
+            target: None,
+            place: None,
+            topic: places.first().map_or(0, |place| self.group_of[&place.node]),
+            label: named.first().cloned().unwrap_or_default(),
+            queries: named,
+            impressions: sums.impressions,
+            clicks: sums.clicks,
+            avg_position: sums.position(),
+            coverage: self.coverage_on(page, places),
+            expected_clicks: 0.0,
+            effort: kind.effort(),
+            confidence: 0.5,
+            reason: String::new(),
+            is_decayed: false,
+        }
+    }
+
+    /// Different queries by their impressions on all of `places`.
+    fn named(&self, places: &[QueryRef]) -> Vec<String> {
+        let mut by_key: BTreeMap<String, (f64, &str)> = BTreeMap::new();
+        for &place in places {
+            let query = self.query(place);
+            by_key
+                .entry(key(&query.query))
+                .or_insert((0.0, &query.query))
+                .0 += query.impressions;
+        }
+        let mut named: Vec<_> = by_key.into_values().collect();
+        named.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        named
+            .into_iter()
+            .take(NAMED)
+            .map(|(_, text)| text.to_owned())
+            .collect()
+    }
+
+    /// Several pages answer the same: one of two that are about the same goes, else the lesser links to the owner.
+    fn competing(&self, edits: &mut Vec<Edit>) {
+        for (&(a, b), places) in &self.contested {
+            let places: Vec<QueryRef> = places.iter().copied().collect();
+            let Some(owner) = self.owner(vec![a, b], &places) else {
+                continue;
+            };
+            let lesser = if owner.page == a { b } else { a };
+            let shown = |page: usize| -> f64 {
+                let topics = self.input.pages[page].topics.iter();
+                (topics
+                    .filter(|topic| topic.is_question())
+                    .flat_map(|t| &t.queries))
+                .map(|query| query.impressions)
+                .sum()
+            };
+            let contested_on = |page: usize| {
+                sums(
+                    (places.iter().filter(|place| place.node.page == page))
+                        .map(|&place| self.query(place)),
+                )
+                .impressions
+            };
+            let share = |page: usize| contested_on(page) / shown(page).max(1.0);
+            let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
+            let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
+            let kind = if is_same { Kind::Merge } else { Kind::Link };
+            let mut edit = self.edit(kind, lesser, &places);
+            edit.target = Some(owner.page);
+            // Together they come to stand where the better one does, or better.
+            let mut best: HashMap<String, f64> = HashMap::new();
+            for &place in &places {
+                let query = self.query(place);
+                let position = best.entry(key(&query.query)).or_insert(query.position);
+                *position = position.min(query.position);
+            }
+            let usual = self.usual_position;
+            edit.expected_clicks = self.months
+                * (places.iter())
+                    .map(|&place| {
+                        let query = self.query(place);
+                        let best = best[&key(&query.query)];
+                        // One query is one search: only the page that stays is counted at its better place.
+                        let weight = if place.node.page == owner.page {
+                            1.0
+                        } else {
+                            0.0
+                        };
+                        let target = (0.75 * best).max(usual.min(best));
+                        weight
+                            * self
+                                .input
+                                .curve
+                                .gain(query.impressions, query.position, target)
+                    })
+                    .sum::<f64>();
+            edit.confidence = share(lesser).clamp(0.3, 0.95);
+            edit.reason = format!(
+                "{} queries are answered by two pages; {} should own them: {}",
+                best.len(),
+                self.input.pages[owner.page].url,
+                owner.reason
+            );
+            edits.push(edit);
+        }
+    }
+
+    /// Google shows a page that does not answer, and another one does.
+    fn elsewhere(&self, edits: &mut Vec<Edit>) {
+        let mut groups: BTreeMap<(usize, usize), Vec<QueryRef>> = BTreeMap::new();
+        for (&place, &state) in &self.states {
+            if let State::Elsewhere { page } = state {
+                groups
+                    .entry((place.node.page, page))
+                    .or_default()
+                    .push(place);
+            }
+        }
+        for ((page, target), places) in groups {
+            let mut edit = self.edit(Kind::Move, page, &places);
+            edit.target = Some(target);
+            edit.expected_clicks = self.gain(&places, self.reach());
+            let coverage = self.coverage_on(target, &places);
+            edit.confidence = (coverage - edit.coverage).clamp(0.1, 0.95);
+            edit.reason = format!(
+                "shown at position {:.1} for what {} answers ({coverage:.2} against {:.2})",
+                edit.avg_position, self.input.pages[target].url, edit.coverage
+            );
+            edits.push(edit);
+        }
+    }
+
+    /// No page answers.
+    fn open(&self, edits: &mut Vec<Edit>) {
+        for (group, nodes) in self.groups.iter().enumerate() {
+            let open = |node: TopicRef| -> Vec<QueryRef> {
+                (self.queries_of(node))
+                    .filter(|place| self.states.get(place) == Some(&State::Open))
+                    .collect()
+            };
+            let places: Vec<QueryRef> = nodes.iter().flat_map(|&node| open(node)).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let best_fit = (0..self.input.pages.len())
+                .map(|page| self.fit(page, &places))
+                .fold(0.0, f64::max);
+            let position = sums(places.iter().map(|&place| self.query(place))).position();
+            if best_fit < FITS && position >= FAR {
+                let page = self.most_shown(&places);
+                let mut edit = self.edit(Kind::NewPage, page, &places);
+                edit.expected_clicks = self.gain(&places, self.reach());
+                edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
+                edit.reason = format!(
+                    "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
+                    100.0 * best_fit
+                );
+                edits.push(edit);
+                continue;
+            }
+            // One page writes it, wherever else it is looked for.
+            let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
+            let Some(owner) = self.owner(pages.iter().copied().collect(), &places) else {
+                continue;
+            };
+            for &node in nodes.iter().filter(|node| node.page == owner.page) {
+                let own = open(node);
+                if own.is_empty() {
+                    continue;
+                }
+                let found = self.page_edit(node, &["write", "extend"]);
+                let is_partly = found.map_or_else(
+                    || self.topic(node).kind == "partly",
+                    |edit| edit.kind == "extend",
+                );
+                let kind = if is_partly { Kind::Extend } else { Kind::Write };
+                let mut edit = self.edit(kind, owner.page, &own);
+                edit.topic = group;
+                edit.label = self.topic(node).label.clone();
+                edit.expected_clicks = self.gain(&own, self.reach());
+                if let Some(found) = found {
+                    edit.place.clone_from(&found.place);
+                    edit.confidence = found.confidence;
+                    edit.reason.clone_from(&found.reason);
+                }
+                if pages.len() > 1 {
+                    let others = pages.iter().filter(|&&page| page != owner.page);
+                    let urls: Vec<_> = others
+                        .map(|&page| &self.input.pages[page].url[..])
+                        .collect();
+                    let note = format!("also looked for on {}", urls.join(", "));
+                    edit.reason = [edit.reason, note]
+                        .join("; ")
+                        .trim_start_matches("; ")
+                        .to_owned();
+                }
+                edits.push(edit);
+            }
+        }
+    }
+
+    /// Answered and within reach; or answered once with more success than today.
+    fn improved(&self, decays: &[(TopicRef, Decay)], edits: &mut Vec<Edit>) {
+        for (group, nodes) in self.groups.iter().enumerate() {
+            for &node in nodes {
+                let places: Vec<QueryRef> = (self.queries_of(node))
+                    .filter(|place| self.states.get(place) == Some(&State::Answered))
+                    .collect();
+                let all = sums(self.topic(node).queries.iter()).impressions;
+                let own = sums(places.iter().map(|&place| self.query(place)));
+                let decay = decays.iter().find(|(of, _)| *of == node);
+                let is_reached = STRIKING.contains(&own.position());
+                if own.impressions < 0.5 * all || !(is_reached || decay.is_some()) {
+                    continue;
+                }
+                let mut edit = self.edit(Kind::Improve, node.page, &places);
+                edit.topic = group;
+                edit.label = self.topic(node).label.clone();
+                edit.expected_clicks = self.gain(&places, self.reach());
+                if let Some(found) = self.page_edit(node, &["improve"]) {
+                    edit.place.clone_from(&found.place);
+                    edit.confidence = found.confidence;
+                    edit.reason.clone_from(&found.reason);
+                } else {
+                    edit.reason = format!(
+                        "answered ({:.2}) and shown at position {:.1}",
+                        edit.coverage, edit.avg_position
+                    );
+                }
+                if let Some((_, decay)) = decay {
+                    edit.is_decayed = true;
+                    edit.reason = format!(
+                        "{}; it brought {:.0} clicks in the period before and {:.0} now",
+                        edit.reason, decay.clicks_before, decay.clicks_after
+                    );
+                }
+                edits.push(edit);
+            }
+        }
+    }
+
+    fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&'a PageEdit> {
+        let index = self.topic(node).topic_index;
+        (self.input.pages[node.page].edits.iter())
+            .find(|edit| edit.topic_index == index && kinds.contains(&&edit.kind[..]))
+    }
+
+    fn most_shown(&self, places: &[QueryRef]) -> usize {
+        let mut shown: BTreeMap<usize, f64> = BTreeMap::new();
+        for &place in places {
+            *shown.entry(place.node.page).or_default() += self.query(place).impressions;
+        }
+        (shown.into_iter())
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+            .map_or(0, |(page, _)| page)
+    }
+
+    fn decays(&self) -> Vec<(TopicRef, Decay)> {
+        let mut decays = Vec::new();
+        for &node in self.groups.iter().flatten() {
+            let topic = self.topic(node);
+            let now = sums(topic.queries.iter());
+            let mut before = Sums::default();
+            for past in topic.queries.iter().filter_map(|query| query.before) {
+                before.add(past.impressions, past.clicks, past.position);
+            }
+            let trend = Trend {
+                clicks: BeforeAfter {
+                    before: before.clicks,
+                    after: now.clicks,
+                },
+                impressions: BeforeAfter {
+                    before: before.impressions,
+                    after: now.impressions,
+                },
+                position_before: before.position(),
+                position_after: now.position(),
+            };
+            if is_decayed(&trend, self.site_change) {
+                decays.push((
+                    node,
+                    Decay {
+                        page: node.page,
+                        label: topic.label.clone(),
+                        clicks_before: before.clicks,
+                        clicks_after: now.clicks,
+                        position_before: before.position(),
+                        position_after: now.position(),
+                    },
+                ));
+            }
+        }
+        decays.sort_by(|(_, a), (_, b)| {
+            let lost = |decay: &Decay| decay.clicks_before - decay.clicks_after;
+            lost(b)
+                .total_cmp(&lost(a))
+                .then((a.page, &a.label).cmp(&(b.page, &b.label)))
+        });
+        decays
+    }
+
+    /// Describes the topics and puts those with the most impressions first.
+    fn finish(&self, mut edits: Vec<Edit>, decays: Vec<(TopicRef, Decay)>) -> Plan {
+        let mut expected = vec![0.0; self.groups.len()];
+        for edit in &edits {
+            expected[edit.topic] += edit.expected_clicks;
+        }
+        let topics: Vec<Topic> = (self.groups.iter().zip(expected))
+            .map(|(nodes, expected_clicks)| self.describe(nodes, expected_clicks))
+            .collect();
+        let mut order: Vec<usize> = (0..topics.len()).collect();
+        order.sort_by(|&a, &b| {
+            (topics[b].impressions.total_cmp(&topics[a].impressions)).then(a.cmp(&b))
+        });
+        let mut place_of = vec![0; order.len()];
+        for (place, &index) in order.iter().enumerate() {
+            place_of[index] = place;
+        }
+        for edit in &mut edits {
+            edit.topic = place_of[edit.topic];
+        }
+        Plan {
+            topics: order.iter().map(|&index| topics[index].clone()).collect(),
+            edits,
+            decays: decays.into_iter().map(|(_, decay)| decay).collect(),
+            owners: self.owners(),
+        }
+    }
+
+    fn owners(&self) -> BTreeMap<(usize, String), usize> {
+        let mut owners = BTreeMap::new();
+        for (&place, &state) in &self.states {
+            if let State::Elsewhere { page } = state {
+                owners.insert((place.node.page, key(&self.query(place).query)), page);
+            }
+        }
+        for (&(a, b), places) in &self.contested {
+            let places: Vec<QueryRef> = places.iter().copied().collect();
+            if let Some(owner) = self.owner(vec![a, b], &places) {
+                for place in places {
+                    owners.insert((place.node.page, key(&self.query(place).query)), owner.page);
+                }
+            }
+        }
+        owners
+    }
+
+    fn describe(&self, nodes: &[TopicRef], expected_clicks: f64) -> Topic {
+        let places: Vec<QueryRef> = nodes
+            .iter()
+            .flat_map(|&node| self.queries_of(node))
+            .collect();
+        let total = sums(places.iter().map(|&place| self.query(place)));
+        let largest = nodes.iter().copied().max_by(|&a, &b| {
+            let shown = |node| sums(self.topic(node).queries.iter()).impressions;
+            shown(a).total_cmp(&shown(b)).then(b.cmp(&a))
+        });
+        let first = self.topic(largest.unwrap_or(nodes[0]));
+        let texts: BTreeSet<String> = places
+            .iter()
+            .map(|&place| key(&self.query(place).query))
+            .collect();
+        let mut pages: BTreeSet<usize> = nodes.iter().map(|node| node.page).collect();
+        for found in self.input.elsewhere {
+            if found.coverage >= ANSWERED && texts.contains(&key(&found.query)) {
+                pages.insert(found.other);
+            }
+        }
+        let mut shown: Vec<TopicPage> = (pages.iter())
+            .map(|&page| {
+                let own: Vec<QueryRef> = places
+                    .iter()
+                    .copied()
+                    .filter(|place| place.node.page == page)
+                    .collect();
+                let sums = sums(own.iter().map(|&place| self.query(place)));
+                let best = (own.iter().map(|&place| self.query(place)))
+                    .max_by(|a, b| a.coverage.total_cmp(&b.coverage));
+                let segment_id = best.and_then(|query| query.segment_id).or_else(|| {
+                    (self.input.elsewhere.iter())
+                        .filter(|f| f.other == page && texts.contains(&key(&f.query)))
+                        .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
+                        .and_then(|found| found.segment_id)
+                });
+                TopicPage {
+                    page,
+                    impressions: sums.impressions,
+                    clicks: sums.clicks,
+                    avg_position: (sums.impressions > 0.0).then(|| sums.position()),
+                    coverage: self.coverage_on(page, &places),
+                    segment_id,
+                }
+            })
+            .collect();
+        shown.sort_by(|a, b| {
+            b.impressions
+                .total_cmp(&a.impressions)
+                .then(a.page.cmp(&b.page))
+        });
+        let kind = match &first.kind[..] {
+            "brand" => "brand",
+            "navigation" => "navigation",
+            "unrelated" => "unrelated",
+            _ => {
+                let open: f64 = (places.iter())
+                    .filter(|place| {
+                        matches!(self.states.get(place), Some(State::Open | State::Left))
+                    })
+                    .map(|&place| self.query(place).impressions)
+                    .sum();
+                match open / total.impressions.max(1.0) {
+                    share if share < 0.2 => "answered",
+                    share if share < 0.8 => "partly",
+                    _ => "open",
+                }
+            }
+        };
+        let owner = if first.is_question() {
+            self.owner(pages.into_iter().collect(), &places)
+        } else {
+            None
+        };
+        Topic {
+            label: first.label.clone(),
+            kind,
+            intent: first.intent.clone(),
+            owner,
+            queries: self.named(&places),
+            query_count: texts.len(),
+            impressions: total.impressions,
+            clicks: total.clicks,
+            avg_position: total.position(),
+            expected_clicks,
+            pages: shown,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    impressions: f64,
+    clicks: f64,
+    weighted: f64,
+}
+
+impl Sums {
+    fn add(&mut self, impressions: f64, clicks: f64, position: f64) {
+        self.impressions += impressions;
+        self.clicks += clicks;
+        self.weighted += impressions * position;
+    }
+
+    fn position(&self) -> f64 {
+        if self.impressions > 0.0 {
+            self.weighted / self.impressions
+        } else {
+            0.0
+        }
+    }
+}
+
+fn sums<'q>(queries: impl Iterator<Item = &'q TopicQuery>) -> Sums {
+    let mut sums = Sums::default();
+    for query in queries {
+        sums.add(query.impressions, query.clicks, query.position);
+    }
+    sums
+}
+
+/// Median position of what the site answers, by impressions; 3 when it answers nothing. Never better than 2: a plan promises
+/// no first place.
+fn usual_position(pages: &[Page]) -> f64 {
+    let mut answered: Vec<(f64, f64)> = (pages.iter().flat_map(|page| &page.topics))
+        .filter(|topic| topic.is_question())
+        .flat_map(|topic| &topic.queries)
+        .filter(|query| query.coverage >= ANSWERED && query.position >= 1.0)
+        .map(|query| (query.position, query.impressions))
+        .collect();
+    answered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = answered.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut sum = 0.0;
+    for (position, weight) in answered {
+        sum += weight;
+        if sum >= half {
+            return position.clamp(2.0, 10.0);
+        }
+    }
+    3.0
+}
+
+/// Pages that do the same work, as far as their type tells: to explain, to sell, to list, or to serve who comes for the site itself.
+pub(crate) fn class(page_type: &str) -> &'static str {
+    let page_type = page_type.to_lowercase();
+    let has = |names: &[&str]| names.iter().any(|name| page_type.contains(name));
+    if has(&["product"]) {
+        "product"
+    } else if has(&["category", "collection", "list", "home", "index"]) {
+        "list"
+    } else if has(&["contact", "about", "service", "legal", "search"]) {
+        "service"
+    } else {
+        "text"
+    }
+}
+
+/// How well a page's type suits what a searcher wants, 0 to 1.
+fn suits(page_type: &str, intent: Option<&str>) -> f64 {
+    match (intent, class(page_type)) {
+        (_, _) if page_type.is_empty() => 0.5,
+        (Some("informational") | None, "text") => 1.0,
+        (Some("informational") | None, "service") => 0.5,
+        (Some("commercial"), "text" | "list") => 1.0,
+        (Some("commercial" | "transactional"), "product") => 0.9,
+        (Some("transactional"), "list") => 0.9,
+        (Some("transactional"), "service") => 0.6,
+        (Some("navigational"), "service" | "list") => 1.0,
+        _ => 0.2,
+    }
+}
+
+/// A label for a file or an anchor: words with hyphens.
+pub fn slug(label: &str) -> String {
+    words(label)
+        .map(|word| word.text.to_lowercase())
+        .collect::<Vec<_>>()
+        .join("-")
+}

@@ -1,0 +1,94 @@
+//! Topics of the site: page topics that several pages get impressions for are one.
+
+use crate::model::{Page, key};
+use std::collections::{BTreeMap, HashMap};
+
+/// A topic of a page: index of the page, index of its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicRef {
+    pub page: usize,
+    pub topic: usize,
+}
+
+/// Share of a topic's impressions from which queries that two pages have in common make their topics one.
+pub const SHARED: f64 = 0.1;
+
+/// Groups page topics: those of different pages that have [`SHARED`] of their impressions in common queries, and those that
+/// `similar` says mean the same. Two groups become one when that holds for their topics on average over all pairs of them,
+/// so that a chain of neighbours does not become one topic. In order of their first topic.
+pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef)]) -> Vec<Vec<TopicRef>> {
+    let mut nodes = Vec::new();
+    let mut impressions: HashMap<TopicRef, f64> = HashMap::new();
+    // By query: where it stands, and how often it was seen there.
+    let mut uses: BTreeMap<String, Vec<(TopicRef, f64)>> = BTreeMap::new();
+    for (page, topic) in (pages.iter().enumerate())
+        .flat_map(|(index, page)| (0..page.topics.len()).map(move |topic| (index, topic)))
+    {
+        let node = TopicRef { page, topic };
+        nodes.push(node);
+        for query in &pages[page].topics[topic].queries {
+            *impressions.entry(node).or_default() += query.impressions;
+            let uses = uses.entry(key(&query.query)).or_default();
+            match uses.iter_mut().find(|(other, _)| *other == node) {
+                Some((_, sum)) => *sum += query.impressions,
+                None => uses.push((node, query.impressions)),
+            }
+        }
+    }
+    let mut common: BTreeMap<(TopicRef, TopicRef), [f64; 2]> = BTreeMap::new();
+    for uses in uses.values() {
+        for (place, &(a, of_a)) in uses.iter().enumerate() {
+            for &(b, of_b) in &uses[place + 1..] {
+                if a.page != b.page {
+                    let sums = common.entry((a, b)).or_default();
+                    sums[0] += of_a;
+                    sums[1] += of_b;
+                }
+            }
+        }
+    }
+    let is_question = |node: TopicRef| pages[node.page].topics[node.topic].is_question();
+    let mut scores: BTreeMap<(TopicRef, TopicRef), f64> = common
+        .into_iter()
+        .map(|((a, b), [of_a, of_b])| {
+            let share = (of_a / impressions[&a]).max(of_b / impressions[&b]);
+            ((a, b), share)
+        })
+        .collect();
+    for &(a, b) in similar {
+        scores.insert((a.min(b), a.max(b)), 1.0);
+    }
+    scores.retain(|&(a, b), score| *score >= SHARED && is_question(a) == is_question(b));
+
+    let mut group_of: HashMap<TopicRef, usize> = nodes
+        .iter()
+        .enumerate()
+        .map(|(index, &node)| (node, index))
+        .collect();
+    let mut groups: Vec<Vec<TopicRef>> = nodes.iter().map(|&node| vec![node]).collect();
+    let mut pairs: Vec<_> = scores.iter().map(|(&pair, &score)| (pair, score)).collect();
+    pairs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    for ((a, b), _) in pairs {
+        let (left, right) = (group_of[&a], group_of[&b]);
+        if left == right {
+            continue;
+        }
+        let score = |a: TopicRef, b: TopicRef| scores.get(&(a.min(b), a.max(b))).copied();
+        let sum: f64 = (groups[left].iter())
+            .flat_map(|&a| groups[right].iter().filter_map(move |&b| score(a, b)))
+            .sum();
+        if sum >= SHARED * (groups[left].len() * groups[right].len()) as f64 {
+            let (keep, gone) = (left.min(right), left.max(right));
+            for node in std::mem::take(&mut groups[gone]) {
+                group_of.insert(node, keep);
+                groups[keep].push(node);
+            }
+        }
+    }
+    groups.retain(|group| !group.is_empty());
+    for group in &mut groups {
+        group.sort();
+    }
+    groups.sort();
+    groups
+}

@@ -1,0 +1,335 @@
+//! The plan of the sample site when its pages are analysed as its editor would: what is left are the decisions of this crate. The
+//! whole way, with what the stages find, is tested in tests/site.
+
+use pageperfect_site::links::{LinkFinder, PageText, Segment};
+use pageperfect_site::model::{
+    Before, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key,
+};
+use pageperfect_site::plan::{Edit, Input, Kind, Plan, plan};
+use pageperfect_site::words::Profile;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+struct Sample {
+    labels: Value,
+    pages: Vec<Page>,
+    texts: Vec<PageText>,
+    profiles: Vec<Profile>,
+    elsewhere: Vec<Elsewhere>,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../cli/sample-site")
+}
+
+/// Between two marks, wherever they stand.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    (text.split(start).skip(1))
+        .filter_map(|rest| rest.split_once(end).map(|(inside, _)| inside))
+        .collect()
+}
+
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    for part in html.split('<') {
+        text += part.rsplit_once('>').map_or(part, |(_, text)| text);
+    }
+    text
+}
+
+fn sample() -> Sample {
+    let labels: Value =
+        serde_json::from_slice(&std::fs::read(folder().join("labels.json")).unwrap()).unwrap();
+    let base = labels["base"].as_str().unwrap();
+    let paths: Vec<&String> = labels["pages"].as_object().unwrap().keys().collect();
+    let index = |path: &str| paths.iter().position(|known| *known == path).unwrap();
+
+    // Rows of the last two fortnights, and of the two before.
+    let mut rows: BTreeMap<(String, String), [[f64; 3]; 2]> = BTreeMap::new();
+    let csv = std::fs::read_to_string(folder().join("export.csv")).unwrap();
+    for line in csv.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [page, query, date, clicks, impressions, position] = fields[..] else {
+            panic!("{line}");
+        };
+        let numbers = [clicks, impressions, position].map(|x| x.parse::<f64>().unwrap());
+        let period = usize::from(date < "2026-09-20");
+        let row = &mut rows
+            .entry((page[base.len()..].to_owned(), query.to_owned()))
+            .or_default()[period];
+        row[0] += numbers[0];
+        row[1] += numbers[1];
+        row[2] += numbers[1] * numbers[2];
+    }
+
+    let edits = labels["edits"].as_array().unwrap();
+    let planted = |path: &str, query: &str| {
+        edits.iter().find(|edit| {
+            edit["pages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|page| page == path)
+                && edit["queries"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|text| text == query)
+        })
+    };
+    let mut pages: Vec<Page> = Vec::new();
+    let mut elsewhere = Vec::new();
+    let (mut texts, mut profiles) = (Vec::new(), Vec::new());
+    for path in &paths {
+        let html = std::fs::read_to_string(folder().join(&path[1..]).join("index.html")).unwrap();
+        let (_, main) = html.split_once("<main>").unwrap();
+        let title = plain(between(main, "<h1>", "</h1>")[0]);
+        let mut page = Page {
+            id: (*path).clone(),
+            url: format!("{base}{path}"),
+            title: title.clone(),
+            page_type: match labels["pages"][*path].as_str().unwrap() {
+                "guide" | "post" => "article",
+                other => other,
+            }
+            .to_owned(),
+            ..Page::default()
+        };
+        let mut topics: BTreeMap<String, PageTopic> = BTreeMap::new();
+        for ((_, query), [now, past]) in rows
+            .range(((*path).clone(), String::new())..=((*path).clone(), "\u{10ffff}".to_owned()))
+        {
+            let class = labels["queries"][*path][&query[..]].as_str().unwrap();
+            let edit = planted(path, query);
+            let name = edit.map_or(query.clone(), |edit| edit["id"].to_string());
+            let coverage = match class {
+                "answered" => 0.85,
+                "partly" => 0.5,
+                _ => 0.2,
+            };
+            let count = topics.len() as i64;
+            let topic = topics.entry(name).or_insert_with(|| PageTopic {
+                topic_index: count,
+                label: query.clone(),
+                kind: match class {
+                    "answered" | "brand" | "navigation" | "unrelated" | "partly" => class,
+                    _ => "gap",
+                }
+                .to_owned(),
+                intent: Some("informational".to_owned()),
+                queries: Vec::new(),
+            });
+            if class == "elsewhere" {
+                elsewhere.push(Elsewhere {
+                    page: index(path),
+                    query: query.clone(),
+                    other: index(edit.unwrap()["target"].as_str().unwrap()),
+                    coverage: 0.85,
+                    segment_id: None,
+                });
+            }
+            topic.queries.push(TopicQuery {
+                query: query.clone(),
+                clicks: now[0],
+                impressions: now[1],
+                position: now[2] / now[1],
+                coverage,
+                segment_id: None,
+                before: (past[1] > 0.0).then(|| Before {
+                    clicks: past[0],
+                    impressions: past[1],
+                    position: past[2] / past[1],
+                }),
+            });
+        }
+        for topic in topics.values() {
+            let kind = match &topic.kind[..] {
+                "gap" => "write",
+                "partly" => "extend",
+                _ => continue,
+            };
+            page.edits.push(PageEdit {
+                kind: kind.to_owned(),
+                topic_index: topic.topic_index,
+                confidence: 0.7,
+                ..PageEdit::default()
+            });
+        }
+        page.topics = topics.into_values().collect();
+        let segments: Vec<Segment> = between(main, "<p>", "</p>")
+            .iter()
+            .enumerate()
+            .map(|(id, html)| Segment {
+                id: id as i64,
+                kind: "paragraph".to_owned(),
+                heading_path: Vec::new(),
+                text: plain(html),
+            })
+            .collect();
+        let article = main.split_once("</main>").unwrap().0;
+        let headings: Vec<String> = between(article, "<h2>", "</h2>")
+            .iter()
+            .map(|html| plain(html))
+            .collect();
+        let mut profile = Profile::new(&title, headings.iter().map(|heading| &heading[..]));
+        for segment in &segments {
+            profile.push(&segment.text);
+        }
+        profiles.push(profile);
+        texts.push(PageText {
+            segments,
+            links: between(article, "href=\"", "\"")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        });
+        pages.push(page);
+    }
+    Sample {
+        labels,
+        pages,
+        texts,
+        profiles,
+        elsewhere,
+    }
+}
+
+fn planned(sample: &Sample) -> Plan {
+    let curve = Curve(vec![
+        0.3, 0.15, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.02, 0.018, 0.012,
+    ]);
+    plan(&Input {
+        pages: &sample.pages,
+        profiles: &sample.profiles,
+        elsewhere: &sample.elsewhere,
+        similar: &[],
+        curve: &curve,
+        period_days: 28.0,
+    })
+}
+
+/// Whether a label is this text, or has it among its texts.
+fn has(label: &Value, text: &str) -> bool {
+    match label {
+        Value::String(one) => one == text,
+        Value::Array(several) => several.iter().any(|one| one == text),
+        _ => false,
+    }
+}
+
+/// The planted edit that one of the plan stands for: the same kind, page, target, and mostly its queries.
+fn planted<'a>(sample: &'a Sample, edit: &Edit) -> Option<&'a str> {
+    let path = |page: usize| &sample.pages[page].id;
+    sample.labels["edits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|label| {
+            let has = |value: &Value, text: &str| match value {
+                Value::String(one) => one == text,
+                Value::Array(several) => several.iter().any(|one| one == text),
+                _ => false,
+            };
+            let kind = serde_json::to_value(edit.kind).unwrap();
+            let common = edit
+                .queries
+                .iter()
+                .filter(|query| has(&label["queries"], query))
+                .count();
+            let is_right = label["kind"] == kind
+                && has(&label["pages"], path(edit.page))
+                && edit
+                    .target
+                    .is_none_or(|target| has(&label["target"], path(target)))
+                && 2 * common >= edit.queries.len();
+            is_right.then(|| label["id"].as_str().unwrap())
+        })
+}
+
+#[test]
+fn every_planted_edit_is_found_and_no_other() {
+    let sample = sample();
+    let plan = planned(&sample);
+    let mut found: Vec<&str> = Vec::new();
+    for edit in &plan.edits {
+        let Some(id) = planted(&sample, edit) else {
+            panic!("not planted: {edit:#?}");
+        };
+        found.push(id);
+    }
+    let labels = sample.labels["edits"].as_array().unwrap();
+    for label in labels {
+        let id = label["id"].as_str().unwrap();
+        assert!(found.contains(&id), "{id} is not found");
+    }
+    assert_eq!(found.len(), labels.len());
+    let ranked: Vec<f64> = plan.edits.iter().map(|edit| edit.expected_clicks).collect();
+    assert!(ranked.is_sorted_by(|a, b| a >= b));
+}
+
+#[test]
+fn what_the_site_answers_is_never_to_be_written() {
+    let sample = sample();
+    let answered: Vec<String> = (sample.pages.iter().flat_map(|page| &page.topics))
+        .flat_map(|topic| &topic.queries)
+        .filter(|query| query.coverage >= 0.7)
+        .map(|query| key(&query.query))
+        .chain(sample.elsewhere.iter().map(|found| key(&found.query)))
+        .collect();
+    for edit in planned(&sample).edits {
+        if matches!(edit.kind, Kind::Write | Kind::Extend | Kind::NewPage) {
+            for query in &edit.queries {
+                assert!(!answered.contains(&key(query)), "{query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn decayed_topics_are_found() {
+    let sample = sample();
+    let plan = planned(&sample);
+    let fallen: Vec<&str> = plan
+        .decays
+        .iter()
+        .map(|decay| &sample.pages[decay.page].id[..])
+        .collect();
+    assert_eq!(fallen, ["/blog/iced-coffee/", "/guides/milk-steaming/"]);
+    for edit in plan.edits {
+        let is_planted = planted(&sample, &edit).is_some_and(|id| id.starts_with('D'));
+        assert_eq!(edit.is_decayed, is_planted, "{edit:#?}");
+    }
+}
+
+#[test]
+fn links_name_pages_by_what_they_are_searched_for() {
+    let sample = sample();
+    let finder = LinkFinder::new(&sample.pages, &sample.profiles, &planned(&sample));
+    let mut suggested = Vec::new();
+    for (index, text) in sample.texts.iter().enumerate() {
+        for link in finder.find(index, text) {
+            assert!(link.sentence.contains(&link.anchor));
+            let [page, target] = [link.page, link.target].map(|page| &sample.pages[page].id);
+            suggested.push((page.clone(), target.clone()));
+        }
+    }
+    let pairs = |field: &str| sample.labels[field].as_array().unwrap().clone();
+    let is_suggested = |label: &Value| {
+        (suggested.iter())
+            .any(|(page, target)| has(&label["page"], page) && has(&label["target"], target))
+    };
+    for pair in pairs("links") {
+        assert!(is_suggested(&pair), "{pair} is not suggested");
+    }
+    for pair in pairs("existing_links") {
+        assert!(!is_suggested(&pair), "{pair} is there already");
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_plan() {
+    let sample = sample();
+    let text = |plan: &Plan| serde_json::to_string(plan).unwrap();
+    assert_eq!(text(&planned(&sample)), text(&planned(&sample)));
+}
