@@ -12,6 +12,7 @@ const modules: [commands: string[], register: () => Promise<(program: Command) =
   [["gsc-import"], async () => (await import("./gsc_import.ts")).registerGscImport],
   [["up", "down", "reset"], async () => (await import("./stack.ts")).registerStack],
   [["status"], async () => (await import("./status.ts")).registerStatus],
+  [["dashboard"], async () => (await import("./dashboard.ts")).registerDashboard],
   [["build"], async () => (await import("./build.ts")).registerBuild],
   [["test"], async () => (await import("./test.ts")).registerTest],
   [["bench"], async () => (await import("./build.ts")).registerBench],
@@ -31,7 +32,8 @@ const program = new Command("pageperfect")
     `
 Start with:
   ./pageperfect demo                                        the pipeline on a sample page
-  ./pageperfect analyze https://… --keywords queries.csv    the same on a page of yours`,
+  ./pageperfect analyze https://… --keywords queries.csv    the same on a page of yours
+  ./pageperfect dashboard                                   both, in your browser`,
   )
   .showHelpAfterError("(--help shows what there is)")
   .exitOverride();

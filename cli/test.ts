@@ -16,7 +16,7 @@ export interface Result {
 interface Suite {
   name: string;
   /** What --only calls it. */
-  kind: "rust" | "wasm" | "sql" | "deno" | "lint";
+  kind: "rust" | "wasm" | "sql" | "deno" | "web" | "lint";
   run: (log: Log) => Promise<Result>;
 }
 
@@ -121,6 +121,7 @@ async function lint(log: Log): Promise<Result> {
   for (const dir of ["functions", "cli", "local", "supabase", "tests", "bench"]) {
     typescript.push(...await filesUnder(`${root}/${dir}`, ".ts"));
   }
+  const web = ["--config", `${root}/web/deno.json`];
   const own = typescript.filter((file) => !file.includes("/_shared/wasm/"));
   const deployed = own.filter((file) => file.startsWith(`${root}/functions/`));
   return await runAll(log, {
@@ -128,6 +129,12 @@ async function lint(log: Log): Promise<Result> {
     "deno lint": [deno, "lint", "--quiet"],
     "deno check": [deno, "check", "--quiet", ...own],
     "deno 2.1 check": [tool("deno-2.1"), "check", "--quiet", "--no-lock", ...deployed],
+    "deno fmt, web": [deno, "fmt", "--check", "--quiet", ...web, `${root}/web/src`],
+    "deno lint, web": [deno, "lint", "--quiet", ...web, `${root}/web/src`],
+    "deno check, web": [
+      ...[deno, "check", "--quiet", ...web, "--frozen", `${root}/web/src/main.tsx`],
+      `${root}/web/src/worker.ts`,
+    ],
     "cargo fmt": ["cargo", "fmt", "--all", "--check"],
     "cargo fmt, fuzz": ["cargo", "fmt", "--manifest-path", `${root}/fuzz/Cargo.toml`, "--check"],
     "cargo clippy": [
@@ -228,6 +235,14 @@ async function denoTests(log: Log, functionsDeno: "newest" | "2.1"): Promise<Res
   ) {
     files.push(...await filesUnder(`${root}/${dir}`, ".test.ts"));
   }
+  return await denoSuite(
+    log,
+    files.filter((file) => !file.startsWith(`${root}/tests/web/`)),
+    functionsDeno,
+  );
+}
+
+async function denoSuite(log: Log, files: string[], functionsDeno: "newest" | "2.1") {
   if (files.length === 0) return { passed: 0, failed: 1, notes: ["there is no *.test.ts"] };
   const args = ["test", "-A", "--quiet", "--no-check", "--parallel", ...files];
   const tables = log.path.replace(/log$/, "tables.txt");
@@ -275,6 +290,12 @@ const suites: Suite[] = [
   { name: "SQL", kind: "sql", run: (log) => sql(log, false) },
   { name: "SQL, with the grants of older projects", kind: "sql", run: (log) => sql(log, true) },
   { name: "Deno", kind: "deno", run: (log) => denoTests(log, "newest") },
+  {
+    name: "web app in Chromium",
+    kind: "web",
+    run: async (log) =>
+      await denoSuite(log, await filesUnder(`${root}/tests/web`, ".test.ts"), "newest"),
+  },
   { name: "Deno, functions on 2.1", kind: "deno", run: (log) => denoTests(log, "2.1") },
 ];
 
@@ -312,7 +333,9 @@ async function runSuite(suite: Suite, logsDir: string): Promise<Result> {
 export function registerTest(program: Command) {
   const kinds = [...new Set(suites.map(({ kind }) => kind))];
   program.command("test")
-    .description("run every test: Rust, wasm in Chrome, SQL, Deno on the embedded stack, lints")
+    .description(
+      "run every test: Rust, wasm in Chrome, SQL, Deno on the embedded stack, the web app, lints",
+    )
     .option("--only <kinds>", `only some, comma-separated: ${kinds.join(", ")}`)
     .action(async (options: { only?: string }) => {
       const wanted = options.only?.split(",") ?? kinds;
@@ -329,7 +352,8 @@ export function registerTest(program: Command) {
       for (const suite of suites) {
         // The functions import the built wasm.
         const needed = wanted.includes(suite.kind) ||
-          suite.name === "build" && wanted.some((kind) => kind === "deno" || kind === "lint");
+          suite.name === "build" &&
+            wanted.some((kind) => kind === "deno" || kind === "web" || kind === "lint");
         if (!needed) continue;
         const { passed, failed } = await runSuite(suite, logsDir);
         total.passed += passed;

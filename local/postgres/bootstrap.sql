@@ -82,7 +82,7 @@ create table if not exists auth.users (
   raw_user_meta_data jsonb not null default '{}',
   created_at timestamptz not null default now()
 );
-grant select, references on auth.users to postgres;
+grant all on auth.users to postgres; -- as hosted
 
 -- The gateway caches what functions and tables look like; as on hosted, any DDL empties the cache.
 create or replace function extensions.pgrst_ddl_watch() returns event_trigger

@@ -1,8 +1,14 @@
 \ir ../_shared/setup.sql
-select plan(6);
+select plan(7);
 select is_empty($$select p.oid::regprocedure from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname in ('public', 'pipeline') and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))
-    and not exists (select 1 from pg_depend as d where d.objid = p.oid and d.deptype = 'e')$$, 'no function for anon or authenticated');
+    and not (n.nspname = 'public' and not has_function_privilege('anon', p.oid, 'execute') and not p.prosecdef
+      and exists (select from pg_proc as c where c.pronamespace = 'access'::regnamespace and c.proname = p.proname))
+    and not exists (select 1 from pg_depend as d where d.objid = p.oid and d.deptype = 'e')$$,
+  'no function for anon, and for authenticated only those that hand on to one in access, which checks the caller');
+select is_empty($$select p.oid::regprocedure from pg_proc as p where p.pronamespace = 'access'::regnamespace
+  and (has_function_privilege('anon', p.oid, 'execute') or not coalesce(p.proconfig, '{}') @> array['search_path=""'])$$,
+  'and none in access for anon');
 select is_empty($$select c.oid::regclass from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   where n.nspname in ('public', 'pipeline') and c.relkind in ('r', 'p', 'v', 'm') and has_table_privilege('anon', c.oid, 'select, insert, update, delete')$$, 'no table for anon');
 select is_empty($$select c.oid::regclass from pg_class as c join pg_namespace as n on n.oid = c.relnamespace

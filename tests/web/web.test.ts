@@ -1,0 +1,631 @@
+// The web app in a real browser on the embedded stack, one journey a test.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { bundleWeb } from "../../cli/web_bundle.ts";
+import { root } from "../../local/paths.ts";
+import {
+  findChromium,
+  patience,
+  sample,
+  screenshot,
+  startWorld,
+  Visitor,
+  type World,
+} from "./browser.ts";
+
+await findChromium();
+const world = await startWorld();
+
+/** A job of the sample page that has come to its end. */
+async function analyzedSample(userId?: string): Promise<string> {
+  const gsc = await import("../../functions/_shared/wasm/gsc.ts");
+  const { keywords } = gsc.parse_csv(await Deno.readFile(`${sample}/queries.csv`));
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (userId) headers.authorization = `Bearer ${world.stack.userToken(userId)}`;
+  headers.apikey = userId ? world.stack.publishableKey : world.stack.secretKey;
+  const response = await fetch(`${world.stack.apiUrl}/functions/v1/pageperfect-workflow`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({
+      url: await world.stack.serveFile(`${sample}/index.html`),
+      keywords,
+    }),
+  });
+  const { job_id } = await response.json();
+  await until(`job ${job_id} ends`, async () => {
+    const [job] = await world.stack.sql`
+      select status, error from public.pageperfect_jobs where id = ${job_id}`;
+    assert.notEqual(job.status, "failed", JSON.stringify(job.error));
+    return job.status === "completed";
+  });
+  return job_id;
+}
+
+async function until(what: string, isTrue: () => Promise<boolean>) {
+  const deadline = Date.now() + patience;
+  while (!await isTrue()) {
+    if (Date.now() > deadline) throw new Error(`it did not come to it: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const clipboard = (visitor: Visitor) =>
+  visitor.page.evaluate("navigator.clipboard.readText()") as Promise<string>;
+
+const jobId = await analyzedSample();
+
+/** The browser and the stack are the file's, not a test's. */
+const journey = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+
+Deno.test.afterAll(async () => await world[Symbol.asyncDispose]());
+
+journey(
+  "first visit: the sample's report, a draft edited and accepted, copied",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    await page.getByRole("link", { name: /Commuting by bike/ }).click();
+    await page.getByText(/This page answers \d+%/).waitFor();
+    await page.locator(".edit h2 a").first().click();
+    const editor = page.getByRole("textbox", { name: /section \(Markdown\)/ });
+    await editor.fill(
+      "## Cycle to work scheme\n\nThe scheme saves you tax. Written by a person.",
+    );
+    await page.locator(".added").getByText("Written by a person.").waitFor();
+    await page.getByLabel("Reason").fill("fits the page");
+    await page.getByRole("button", { name: "Accept", exact: true }).click();
+    await page.getByText("Accepted", { exact: true }).first().waitFor();
+    const [decision] = await world.stack
+      .sql`select * from access.edit_decisions where job_id = ${jobId}`;
+    assert.equal(decision.decision, "accepted");
+    assert.equal(decision.reason, "fits the page");
+    assert.match(decision.body_markdown, /Written by a person/);
+
+    await page.getByRole("button", { name: "Copy Markdown" }).click();
+    await page.getByText("The section as Markdown copied").waitFor();
+    assert.match(await clipboard(visitor), /^## Cycle to work scheme/);
+    await page.getByRole("button", { name: "Copy HTML" }).click();
+    await page.getByText("The section as HTML copied").waitFor();
+    assert.match(await clipboard(visitor), /<h2>Cycle to work scheme<\/h2><p>The scheme saves/);
+
+    // The decision is there for the next visitor, and undone by one click.
+    await page.reload();
+    await page.getByRole("button", { name: "Reopen" }).click();
+    await until(
+      "the decision is taken back",
+      async () =>
+        (await world.stack.sql`select from access.edit_decisions where job_id = ${jobId}`)
+          .length === 0,
+    );
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey(
+  "a page of one's own: a CSV dropped on the window, the report at the end",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    const csv =
+      "Top queries,Clicks,Impressions,CTR,Position\nhow to brew tea,10,900,1%,8\ntea caffeine,2,1200,0.2%,14\n";
+    const data = await page.evaluateHandle(`(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([${JSON.stringify(csv)}], "Queries.csv", { type: "text/csv" }));
+      return transfer;
+    })()`);
+    await page.dispatchEvent("body", "drop", { dataTransfer: data });
+    await page.getByText("Queries.csv: 2 queries").waitFor();
+    const file = `${Deno.makeTempDirSync()}/tea.html`;
+    Deno.writeTextFileSync(
+      file,
+      `<!doctype html><html lang="en"><title>Tea for beginners</title><main><h1>Tea for beginners</h1>
+      <h2>Brewing</h2><p>To brew tea, pour hot water over the leaves and wait for three minutes. Green tea wants cooler water than black tea does.</p>
+      <h2>Keeping</h2><p>Keep tea in a closed tin, away from light and from the smell of spices.</p></main></html>`,
+    );
+    await page.getByLabel("Address of the page").fill(await world.stack.serveFile(file));
+    await page.getByRole("button", { name: "Analyse", exact: true }).click();
+    await page.getByText(/This page answers/).waitFor();
+    await page.getByRole("heading", { name: "Tea for beginners" }).first().waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey("what is wrong with the input is said where it was given", async () => {
+  await using visitor = await Visitor.open(world);
+  const { page } = visitor;
+  await visitor.go("new");
+  await page.getByLabel("Its queries (CSV)").setInputFiles({
+    name: "a.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from("a,b\n1,2\n"),
+  });
+  await page.getByText(/a\.csv: /).waitFor();
+  await page.getByLabel("Address of the page").fill("http://169.254.169.254/latest/meta-data");
+  await page.getByRole("button", { name: "Analyse", exact: true }).click();
+  await page.getByRole("alert").filter({ hasText: /address/i }).first().waitFor();
+  assert.deepEqual(visitor.problems, []);
+});
+
+journey(
+  "the page: a topic lights up its passages, a passage names its topics; Back goes back",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    await visitor.go(`report/${jobId}/text`);
+    await page.locator(".topic-list button").nth(1).click();
+    await page.locator(".passage.lit").first().waitFor();
+    assert.match(page.url(), /topic=/);
+    await page.locator(".passage-count").first().click();
+    await page.getByRole("heading", { name: "Topics this passage answers" }).waitFor();
+    await page.getByRole("link", { name: "Heat map" }).click();
+    const cell = page.getByRole("gridcell").first();
+    await cell.focus();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.evaluate("document.activeElement.dataset.at"), "0 1");
+    await page.goBack();
+    await page.getByRole("heading", { name: "Topics this passage answers" }).waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey("500 dead letters of one reason are replayed, and only those", async () => {
+  await failJobs(world, 500, "quota_exceeded");
+  await failJobs(world, 3, "not_html");
+  await pause(true); // what is replayed waits
+  await using visitor = await Visitor.open(world);
+  const { page } = visitor;
+  await visitor.go("dead-letters");
+  await page.getByRole("link", { name: "quota exceeded" }).click();
+  await page.getByRole("button", { name: "Replay all 500 that match" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("quota exceeded").waitFor();
+  // Saying no changes nothing.
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await openLetters(world, "quota_exceeded"), 500);
+  await page.getByRole("button", { name: "Replay all 500 that match" }).click();
+  await dialog.getByRole("button", { name: "Replay 500 dead letters" }).click();
+  await page.getByText("500 dead letters replayed").waitFor();
+  assert.equal(await openLetters(world, "quota_exceeded"), 0);
+  assert.equal(await openLetters(world, "not_html"), 3);
+  assert.deepEqual(visitor.problems, []);
+});
+
+journey(
+  "jobs: filters stand in the address and survive Back; all that match are cancelled",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    await visitor.go("jobs");
+    await page.getByLabel("Status").selectOption("queued");
+    await page.getByLabel("Address").fill("letters.example/quota");
+    await until(
+      "the address has the filter",
+      () => Promise.resolve(page.url().includes("url=letters")),
+    );
+    await page.locator("tbody tr").first().getByRole("link").click();
+    await page.getByRole("heading", { name: "Events" }).waitFor();
+    await page.goBack();
+    assert.match(page.url(), /status=queued/);
+    assert.equal(await page.getByLabel("Address").inputValue(), "letters.example/quota");
+    const [{ count }] = await world.stack.sql`select count(*)::int from public.pageperfect_jobs
+      where status in ('queued', 'processing') and url like '%letters.example/quota_exceeded/%'`;
+    await page.getByRole("button", { name: "Cancel all that match" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel(`Type ${count} to go on`).fill(String(count));
+    await dialog.getByRole("button", { name: `Cancel ${count} jobs` }).click();
+    await page.getByText(`${count} jobs cancelled`).waitFor();
+    const [left] = await world.stack.sql`select count(*)::int from public.pageperfect_jobs
+      where status in ('queued', 'processing') and url like '%letters.example/quota_exceeded/%'`;
+    assert.equal(left.count, 0);
+    await pause(false);
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey("the operator pauses and resumes", async () => {
+  await using visitor = await Visitor.open(world);
+  const { page } = visitor;
+  await visitor.go("operations");
+  await page.getByRole("button", { name: "Pause all" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Pause all" }).click();
+  await page.getByRole("button", { name: "Resume all" }).waitFor();
+  const enabled = async () =>
+    (await world.stack
+      .sql`select count(*)::int from pipeline.stage_config where pipeline = 'pageperfect' and enabled`)[
+        0
+      ].count;
+  assert.equal(await enabled(), 0);
+  await page.getByRole("button", { name: "Resume all" }).click();
+  await page.getByRole("button", { name: "Pause all" }).waitFor();
+  assert.equal(await enabled(), 6);
+  assert.deepEqual(visitor.problems, []);
+});
+
+journey("hostile text stays text: titles, queries, drafts", async () => {
+  const evil =
+    `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+  const [{ id: page_id }] = await world.stack.sql`
+      insert into public.pages (url, title) values ('https://evil.example/', ${evil}) returning id`;
+  const result = JSON.parse(await Deno.readTextFile(`${root}/tests/report/result.v2.json`));
+  result.page.title = evil;
+  result.page.id = page_id;
+  for (const topic of result.topics) topic.label = topic.queries[0].query = `${evil} ${topic.id}`;
+  for (const segment of result.segments) segment.text = `${evil} ${segment.id}`;
+  for (const edit of result.edits) edit.label = edit.place.after_heading = evil;
+  for (const draft of result.drafts) {
+    draft.heading = evil;
+    draft.body_markdown =
+      `${evil}\n\n[click](javascript:alert(1)) ![x](https://evil.example/pixel.png) <b onclick="x()">b</b>`;
+  }
+  const [{ id }] = await world.stack.sql`
+      insert into public.pageperfect_jobs (url, page_id, status, stage, completed_at, result)
+      values ('https://evil.example/', ${page_id}, 'completed', 'rewrite_draft', now(), ${
+    world.stack.sql.json(result)
+  }) returning id`;
+  await using visitor = await Visitor.open(world);
+  const asked: string[] = [];
+  visitor.page.on("request", (request) => asked.push(request.url()));
+  for (
+    const path of [
+      "",
+      `report/${id}`,
+      `report/${id}/text`,
+      `report/${id}/heatmap`,
+      `report/${id}/topics`,
+      `report/${id}/how`,
+      `report/${id}/edit/${result.edits[0].id}`,
+    ]
+  ) {
+    await visitor.go(path);
+    await visitor.page.getByText("onerror").first().waitFor();
+    assert.notEqual(await visitor.page.title(), "owned");
+    assert.equal(
+      await visitor.page.locator("main img, main script, main b, main a[href^='javascript']")
+        .count(),
+      0,
+      path,
+    );
+  }
+  assert.deepEqual(
+    asked.filter((url) => !url.startsWith(visitor.base)),
+    [],
+    "nothing is fetched from elsewhere",
+  );
+  assert.deepEqual(visitor.problems, []);
+  await world.stack.sql`delete from public.pageperfect_jobs where id = ${id}`;
+  await world.stack.sql`delete from public.pages where id = ${page_id}`;
+});
+
+journey(
+  "a lost connection is said, what was loaded stays, and it comes back by itself",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    await visitor.go("operations");
+    await page.getByRole("columnheader", { name: "Ready" }).first().waitFor();
+    await page.route("**/api/**", (route) => route.abort());
+    await page.getByText("The connection is lost").waitFor();
+    await page.getByRole("columnheader", { name: "Ready" }).first().waitFor();
+    await page.unroute("**/api/**");
+    await page.getByText("The connection is lost").waitFor({ state: "detached" });
+  },
+);
+
+journey(
+  "the loopback server: a link works once; other hosts, origins and functions are refused",
+  async () => {
+    const base = `http://127.0.0.1:${world.server.port}`;
+    const link = world.server.link();
+    const first = await fetch(link, { redirect: "manual" });
+    await first.body?.cancel();
+    assert.equal(first.status, 303);
+    const cookie = first.headers.get("set-cookie")!;
+    assert.match(cookie, /HttpOnly; SameSite=Strict/);
+    const again = await fetch(link, { redirect: "manual" });
+    assert.equal(again.status, 403);
+    assert.match(await again.text(), /Press Enter/);
+    const session = cookie.split(";")[0];
+    const post = async (path: string, headers: Record<string, string>, body = "{}") => {
+      const response = await fetch(base + path, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body,
+      });
+      return { status: response.status, text: await response.text(), headers: response.headers };
+    };
+    assert.equal((await post("/api/rest/v1/rpc/whoami", {})).status, 401, "without the session");
+    assert.equal(
+      (await post("/api/rest/v1/rpc/whoami", { cookie: session })).status,
+      200,
+      "with it",
+    );
+    assert.equal(
+      (await post("/api/rest/v1/rpc/whoami", { cookie: session, origin: "https://evil.example" }))
+        .status,
+      403,
+    );
+    assert.equal(
+      (await post("/api/rest/v1/rpc/whoami", { cookie: session, "sec-fetch-site": "cross-site" }))
+        .status,
+      403,
+    );
+    assert.equal(
+      (await post("/api/rest/v1/rpc/prune", { cookie: session })).status,
+      404,
+      "not a function of the app",
+    );
+    assert.equal(
+      (await post("/api/rest/v1/rpc/whoami", { cookie: session, "content-type": "text/plain" }))
+        .status,
+      415,
+      "what a form can send",
+    );
+    const { status } = await new Promise<{ status: string }>((resolve) => {
+      // fetch does not let a Host be set.
+      Deno.connect({ hostname: "127.0.0.1", port: world.server.port }).then(
+        async (connection) => {
+          await connection.write(
+            new TextEncoder().encode(
+              `GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`,
+            ),
+          );
+          const buffer = new Uint8Array(64);
+          const length = await connection.read(buffer);
+          connection.close();
+          resolve({
+            status: new TextDecoder().decode(buffer.subarray(0, length ?? 0)).split(" ")[1],
+          });
+        },
+      );
+    });
+    assert.equal(status, "421");
+    const page = await fetch(base);
+    const policy = page.headers.get("content-security-policy")!;
+    const html = await page.text();
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /'unsafe-/);
+    assert.ok(!html.includes(world.stack.secretKey), "the page does not hold the key");
+    for await (const { name } of Deno.readDir(world.bundle)) {
+      assert.ok(
+        !(await Deno.readTextFile(`${world.bundle}/${name}`)).includes(world.stack.secretKey),
+      );
+    }
+  },
+);
+
+journey(
+  "hosted: a reader signs in, reads everything, and changes nothing whatever they try",
+  async () => {
+    await using site = await hostedCopy(world);
+    const [reader, stranger] = await members(world);
+    await using visitor = await signIn(world, site.base, reader);
+    const { page } = visitor;
+    await page.getByRole("link", { name: /Commuting by bike/ }).click();
+    await page.locator(".edit h2 a").first().click();
+    await page.getByText("Operators of this project decide").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Accept", exact: true }).count(), 0);
+    await visitor.go("dead-letters");
+    await page.getByText("not html").first().waitFor();
+    assert.equal(await page.getByRole("button", { name: /Replay/ }).count(), 0);
+    // Past the page: the same functions by hand.
+    const call = (name: string, args: object, token: string) =>
+      fetch(`${world.stack.apiUrl}/rest/v1/rpc/${name}`, {
+        method: "POST",
+        headers: {
+          apikey: world.stack.publishableKey,
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify(args),
+      }).then(async (response) => ({ status: response.status, body: await response.json() }));
+    const before = await openLetters(world, "not_html");
+    for (
+      const [name, args] of Object.entries({
+        replay_matching: { p_filters: {}, p_expected: before },
+        cancel_matching: { p_filters: {}, p_expected: 0 },
+        set_stages_enabled: { p_pipeline: "pageperfect", p_stages: null, p_enabled: false },
+        decide_edit: { p_job_id: jobId, p_edit_id: 1, p_decision: "accepted" },
+        set_member: { p_email: "reader@example.com", p_role: "operator" },
+      })
+    ) {
+      const { status, body } = await call(name, args, reader.token);
+      assert.equal(status, 403, `${name}: ${JSON.stringify(body)}`);
+    }
+    assert.equal(await openLetters(world, "not_html"), before);
+
+    // Who is no member sees none of it.
+    await using other = await signIn(world, site.base, stranger);
+    await other.page.getByText("Analyse your first page").waitFor();
+    await other.go("operations");
+    await other.page.getByText("only members of this project may see this").waitFor();
+    await other.go(`report/${jobId}`);
+    await other.page.getByText("there is no job").waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey("hosted: an operator replays and decides with their own account", async () => {
+  await using site = await hostedCopy(world);
+  const [, , operator] = await members(world);
+  await using visitor = await signIn(world, site.base, operator);
+  const { page } = visitor;
+  await visitor.go("dead-letters?reason=not_html");
+  await page.getByRole("button", { name: /Replay all 3/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Replay 3 dead letters" }).click();
+  await page.getByText("3 dead letters replayed").waitFor();
+  assert.equal(await openLetters(world, "not_html"), 0);
+  await visitor.go("members");
+  await page.getByText("reader@example.com").waitFor();
+  assert.deepEqual(visitor.problems, []);
+});
+
+journey(
+  "every view: axe finds nothing, nothing sticks out, in light, dark and on a phone",
+  async () => {
+    const [edit] = await world.stack
+      .sql`select id from public.rewrite_recommendations where job_id = ${jobId} order by rank limit 1`;
+    const views: Record<string, string> = {
+      pages: "",
+      report: `report/${jobId}`,
+      text: `report/${jobId}/text`,
+      heatmap: `report/${jobId}/heatmap`,
+      topics: `report/${jobId}/topics`,
+      how: `report/${jobId}/how`,
+      workspace: `report/${jobId}/edit/${edit.id}`,
+      new: "new",
+      operations: "operations",
+      jobs: "jobs",
+      job: `jobs/${jobId}`,
+      "dead-letters": "dead-letters",
+      costs: "costs",
+      members: "members",
+      "not-found": "nowhere",
+    };
+    for (
+      const [look, options] of Object.entries({
+        light: {},
+        dark: { dark: true },
+        phone: { width: 390, height: 844 },
+      })
+    ) {
+      await using visitor = await Visitor.open(world, options);
+      for (const [name, path] of Object.entries(views)) {
+        await visitor.go(path);
+        await visitor.page.locator(".skeleton").waitFor({ state: "detached" });
+        await visitor.checkAccessibility(`${name}, ${look}`);
+        const overflow = await visitor.page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
+        assert.equal(overflow, 0, `${name} sticks out on a ${look} screen`);
+        await screenshot(visitor, `${name}-${look}`);
+      }
+      assert.deepEqual(visitor.problems, []);
+    }
+  },
+);
+
+/** Jobs that failed for good at their first stage, all for one reason; nobody sees them before they have. */
+async function failJobs(world: World, count: number, reason: string) {
+  await world.stack.sql.begin(async (sql) => {
+    for (let n = 0; n < count; n++) {
+      const url = `https://letters.example/${reason}/${n}`;
+      await sql`select public.create_pageperfect_job(${sql.json({ url })})`;
+    }
+    const error = sql.json({ message: "You exceeded your current quota", code: reason });
+    for (let n = 0; n < count; n++) {
+      const [{ claim }] =
+        await sql`select public.claim_stage('pageperfect', 'submit_crawl', 60) as claim`;
+      await sql`select public.fail_stage('pageperfect', ${claim.msg_id}, ${claim.read_ct}, ${error}, 'dead_letter', 0, ${reason})`;
+    }
+  });
+}
+
+const pause = (isPaused: boolean) =>
+  world.stack
+    .sql`update pipeline.stage_config set enabled = ${!isPaused} where pipeline = 'pageperfect'`;
+
+async function openLetters(world: World, reason: string): Promise<number> {
+  const [{ count }] = await world.stack.sql`
+    select count(*)::int from public.pageperfect_dead_letters where failure_reason = ${reason} and replayed_at is null`;
+  return count;
+}
+
+interface Account {
+  id: string;
+  email: string;
+  token: string;
+}
+
+/** A reader, a stranger and an operator. */
+async function members(world: World): Promise<Account[]> {
+  const accounts = await Promise.all(["reader", "stranger", "operator"].map(async (name) => {
+    const email = `${name}@example.com`;
+    const [{ id }] = await world.stack.sql`
+      insert into auth.users (email) values (${email}) on conflict (email) do update set email = excluded.email returning id`;
+    return { id, email, token: world.stack.userToken(id, { email }) };
+  }));
+  await world.stack.sql`
+    insert into access.members (user_id, role) values (${accounts[0].id}, 'reader'), (${
+    accounts[2].id
+  }, 'operator')
+    on conflict do nothing`;
+  return accounts;
+}
+
+/** The bundle on a static host of another origin, as GitHub Pages would have it. */
+async function hostedCopy(world: World) {
+  const dir = Deno.makeTempDirSync();
+  const { origin } = new URL(world.stack.apiUrl);
+  await bundleWeb(dir, origin);
+  await Deno.writeTextFile(
+    `${dir}/config.json`,
+    JSON.stringify({
+      mode: "hosted",
+      api: origin,
+      publishableKey: world.stack.publishableKey,
+      name: "hosted",
+    }),
+  );
+  const types: Record<string, string> = {
+    html: "text/html",
+    js: "text/javascript",
+    css: "text/css",
+    svg: "image/svg+xml",
+    json: "application/json",
+  };
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const name = new URL(request.url).pathname.slice(1) || "index.html";
+      const body = await Deno.readFile(`${dir}/${name}`).catch(() => undefined);
+      return body
+        ? new Response(body, { headers: { "content-type": types[name.split(".").pop()!] } })
+        : new Response("", { status: 404 });
+    },
+  );
+  return {
+    base: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** Signs in by the form. Supabase Auth itself is answered here, in its wire format; the token is one that the gateway checks. */
+async function signIn(world: World, base: string, account: Account): Promise<Visitor> {
+  const visitor = await Visitor.open(world, { base, link: base });
+  const { page } = visitor;
+  await page.route("**/auth/v1/token*", async (route) => {
+    const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "*" };
+    if (route.request().method() === "OPTIONS") {
+      return await route.fulfill({ status: 204, headers });
+    }
+    const given = route.request().postDataJSON();
+    assert.equal(given.email, account.email);
+    await route.fulfill({
+      status: 200,
+      headers,
+      json: {
+        access_token: account.token,
+        token_type: "bearer",
+        expires_in: 3600,
+        expires_at: Math.floor(Date.now() / 1000) + 3600,
+        refresh_token: "refresh",
+        user: {
+          id: account.id,
+          aud: "authenticated",
+          role: "authenticated",
+          email: account.email,
+          app_metadata: {},
+          user_metadata: {},
+          created_at: new Date().toISOString(),
+        },
+      },
+    });
+  });
+  await page.getByLabel("E-mail").fill(account.email);
+  await page.getByLabel("Password").fill("correct horse battery staple");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  return visitor;
+}

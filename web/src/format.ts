@@ -1,0 +1,93 @@
+// Numbers, dates and texts as people read them, in the browser's language.
+
+const locale = navigator.language || "en";
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+const shareFine = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+const dollars = new Intl.NumberFormat(locale, {
+  style: "currency",
+  currency: "USD",
+  maximumFractionDigits: 4,
+});
+const when = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+
+const none = "–";
+type Maybe = number | null | undefined;
+
+export const count = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : whole.format(value));
+export const compact = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : short.format(value));
+export const percent = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : share.format(value));
+export const percentFine = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : shareFine.format(value));
+export const usd = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : dollars.format(value));
+export const position = (
+  value: Maybe,
+) => (value === null || value === undefined ? none : value.toFixed(1));
+export const date = (
+  value: string | null | undefined,
+) => (value ? when.format(new Date(value)) : none);
+export const dateExact = (
+  value: string | null | undefined,
+) => (value ? exact.format(new Date(value)) : none);
+
+export const plural = (value: number, one: string, many = `${one}s`) =>
+  `${count(value)} ${value === 1 ? one : many}`;
+
+/** 90 → 1 min 30 s */
+export function duration(seconds: Maybe): string {
+  if (seconds === null || seconds === undefined) return none;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 86400) {
+    return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  }
+  return `${Math.floor(seconds / 86400)} d ${Math.round((seconds % 86400) / 3600)} h`;
+}
+
+export function relative(value: string | null | undefined): string {
+  if (!value) return none;
+  const seconds = (new Date(value).getTime() - Date.now()) / 1000;
+  const steps: [Intl.RelativeTimeFormatUnit, number][] = [["second", 60], ["minute", 3600], [
+    "hour",
+    86400,
+  ], ["day", 86400 * 30]];
+  let divisor = 1;
+  for (const [unit, limit] of steps) {
+    if (Math.abs(seconds) < limit) return ago.format(Math.round(seconds / divisor), unit);
+    divisor = limit;
+  }
+  return date(value);
+}
+
+/** An address without what every address has. */
+export const shortUrl = (url: string | null | undefined) =>
+  (url ?? "").replace(/^https?:\/\/(www\.)?/, "").replace(/\/$/, "");
+
+/** A key such as `wait_crawl` as words. */
+export const words = (key: string | null | undefined) => (key ?? none).replaceAll("_", " ");
+
+/** A value as one cell of a CSV file; a leading =, +, - or @ would be run by a spreadsheet. */
+export function csvCell(value: unknown): string {
+  let text = value === null || value === undefined ? "" : String(value);
+  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function csv(header: string[], rows: unknown[][]): string {
+  // The mark at the start tells Excel that it is UTF-8.
+  return "\ufeff" + [header, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") +
+    "\r\n";
+}
