@@ -90,9 +90,9 @@ export function Members() {
                   </Badge>
                 </td>
                 <td>{date(member.created_at)}</td>
-                <td class="actions">
+                <td>
                   {isOperator.value && member.email && (
-                    <>
+                    <div class="actions">
                       <Button
                         kind="quiet"
                         onClick={() =>
@@ -115,7 +115,7 @@ export function Members() {
                       >
                         Remove
                       </Button>
-                    </>
+                    </div>
                   )}
                 </td>
               </tr>
