@@ -50,7 +50,8 @@ begin
     insert into pipeline.objects (identity, path, sha256)
     select 'function ' || p.oid::regprocedure, '', ''
     from pg_proc as p
-    where p.pronamespace = 'pipeline'::regnamespace
+    -- Those on queues' messages are made anew by pipeline.add_pipeline, not by a file.
+    where p.pronamespace = 'pipeline'::regnamespace and p.prorettype <> to_regtype('pipeline.message')
       or p.oid in (
         select to_regprocedure(s.signature) from unnest(array[
           'public.set_updated_at()', 'public.get_stage_input(uuid, text)', 'public.claim_stage(text, text, integer)',

@@ -203,8 +203,8 @@ async function measureDatabase(
     const [{ job }] = await sql`select create_pageperfect_job(${sql.json(request)}) as job`;
     for (const stage of outputs.keys()) {
       if (stage === "wait_crawl") {
-        const [{ crawls }] = await sql`select claim_crawl_jobs(1, 120) as crawls`;
-        await sql`select complete_crawl(${crawls[0].id}, ${crawls[0].attempt_count},
+        const [{ crawl }] = await sql`select claim_stage('fetch', 'crawl', 120) as crawl`;
+        await sql`select commit_crawl(${crawl.msg_id}, ${crawl.read_ct},
           ${sql.json({ html, http_status: 200, provider: "direct" })})`;
       }
       const [{ claim }] = await sql`select claim_stage('pageperfect', ${stage}, 600) as claim`;

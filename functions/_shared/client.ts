@@ -24,20 +24,28 @@ export const supabaseAdmin: SupabaseClient = new Proxy({} as SupabaseClient, {
 
 export type Rpc = <T>(name: string, args?: Record<string, unknown>) => Promise<T>;
 
+/** Lost races (serialization, deadlock): the transaction did nothing, and the next one comes through. */
+const lostRaces = ["40001", "40P01"];
+const raceTries = 6;
+
 /**
- * Calls a database function.
+ * Calls a database function, again when it lost a race.
  *
  * @throws Failure with the SQLSTATE as code, or code `database_unreachable`
  */
 export const rpc: Rpc = async <T>(name: string, args: Record<string, unknown> = {}) => {
-  const { data, error, status } = await supabaseAdmin.rpc(name, args);
-  if (error) {
+  for (let tries = 1;; tries++) {
+    const { data, error, status } = await supabaseAdmin.rpc(name, args);
+    if (!error) return data as T;
+    if (lostRaces.includes(error.code) && tries < raceTries) {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** tries));
+      continue;
+    }
     throw new Failure(`${name}: ${error.message}`, {
       code: error.code || "database_unreachable",
       httpStatus: status || undefined,
     });
   }
-  return data as T;
 };
 
 /** Writes an event of a job; `stage` may be left out for one about the whole job. */

@@ -2,9 +2,11 @@
 // → ack, on any pipeline. PagePerfect's own workers use serve_stage.ts, where all of this is one transaction.
 //
 // A message stays on its queue until it is acknowledged; whoever dies in between leaves it to the next worker when
-// its visibility timeout ends.
+// its visibility timeout ends. Each step names the delivery it works under (`read_ct`, remembered from `dequeueNextJob`
+// unless it is given), so that a worker whose message went to another one changes nothing any more.
 import { rpc } from "./client.ts";
-import { retryDelaySeconds } from "./engine/failure.ts";
+import { deliveries } from "./engine/deliveries.ts";
+import { plain, retryDelaySeconds } from "./engine/failure.ts";
 import { readAttempt } from "./stages.ts";
 
 export type StagePayload = Record<string, unknown>;
@@ -19,16 +21,20 @@ export interface QueueMessage<Payload = StagePayload> {
 /**
  * Queues a stage of a job; a stage that is queued already keeps its place and its attempts.
  *
- * @returns the message's id
+ * @param options.readCt the delivery this worker works under; default: that of the job's last `dequeueNextJob`
+ * @returns the message's id; null when the job is finished, or another worker has taken its message over
  */
 export function enqueueJob(
   queue: string,
   jobId: string,
   stage: string,
   payload: StagePayload = {},
-  options: { priority?: number; delaySeconds?: number } = {},
-): Promise<number> {
+  options: { priority?: number; delaySeconds?: number; msgId?: number; readCt?: number } = {},
+): Promise<number | null> {
+  const delivery = deliveries.ofJob(queue, jobId);
   return rpc("enqueue_stage", {
+    p_msg_id: options.msgId ?? delivery?.msg_id ?? null,
+    p_read_ct: options.readCt ?? delivery?.read_ct ?? null,
     p_queue: queue,
     p_job_id: jobId,
     p_stage: stage,
@@ -38,22 +44,45 @@ export function enqueueJob(
   });
 }
 
-/** The next visible message by priority, then age; hidden from others for `visibilitySeconds`. */
-export function dequeueNextJob<Payload = StagePayload>(
+/** The next visible message by priority, then age, of any stage or of `stage`; hidden from others for `visibilitySeconds`. */
+export async function dequeueNextJob<Payload = StagePayload>(
   queue: string,
   visibilitySeconds = 600,
+  stage?: string,
 ): Promise<QueueMessage<Payload> | null> {
-  return rpc("dequeue_stage", { p_queue: queue, p_visibility_seconds: visibilitySeconds });
+  const next = await rpc<QueueMessage<Payload> | null>("dequeue_stage", {
+    p_queue: queue,
+    p_visibility_seconds: visibilitySeconds,
+    p_stage: stage ?? null,
+  });
+  if (next) deliveries.remember(queue, next);
+  return next;
 }
 
-/** Takes a message off its queue; false when it was gone already. */
-export function ackMessage(queue: string, msgId: number): Promise<boolean> {
-  return rpc("ack_message", { p_queue: queue, p_msg_id: msgId });
+/** Takes a message off its queue; false when it was gone already, or is another worker's. */
+export async function ackMessage(queue: string, msgId: number, readCt?: number): Promise<boolean> {
+  const isAcknowledged = await rpc<boolean>("ack_message", {
+    p_queue: queue,
+    p_msg_id: msgId,
+    p_read_ct: readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
+  });
+  deliveries.forget(queue, msgId);
+  return isAcknowledged;
 }
 
-/** Keeps a message hidden for `seconds` from now; false when it is gone. */
-export function extendVisibility(queue: string, msgId: number, seconds: number): Promise<boolean> {
-  return rpc("extend_message_visibility", { p_queue: queue, p_msg_id: msgId, p_seconds: seconds });
+/** Keeps a message hidden for `seconds` from now; false when it is gone, or another worker's. */
+export function extendVisibility(
+  queue: string,
+  msgId: number,
+  seconds: number,
+  readCt?: number,
+): Promise<boolean> {
+  return rpc("extend_message_visibility", {
+    p_queue: queue,
+    p_msg_id: msgId,
+    p_seconds: seconds,
+    p_read_ct: readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
+  });
 }
 
 /**
@@ -71,8 +100,12 @@ export async function delayedRequeueJob(
   jobId: string,
   stage: string,
   payload: StagePayload,
-  options: { baseDelaySeconds?: number; priorityOverride?: number; visibilitySeconds?: number } =
-    {},
+  options: {
+    baseDelaySeconds?: number;
+    priorityOverride?: number;
+    visibilitySeconds?: number;
+    readCt?: number;
+  } = {},
 ): Promise<number | null> {
   // A pipeline's queue bears its name.
   const attempt = await readAttempt(queue, jobId, stage);
@@ -89,6 +122,7 @@ export async function delayedRequeueJob(
     p_payload: payload,
     p_delay_seconds: Math.ceil(delay),
     p_priority: options.priorityOverride ?? null,
+    p_read_ct: options.readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
   });
 }
 
@@ -106,6 +140,7 @@ export function moveToDeadLetter(
   reason: string,
   details: unknown = null,
   attemptCount = 0,
+  readCt?: number,
 ): Promise<number> {
   return rpc("dead_letter_message", {
     p_queue: queue,
@@ -114,7 +149,8 @@ export function moveToDeadLetter(
     p_stage: stage,
     p_message: message,
     p_reason: reason,
-    p_details: details,
+    p_details: plain(details),
     p_attempt_count: attemptCount,
+    p_read_ct: readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
   });
 }

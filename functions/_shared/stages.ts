@@ -1,18 +1,33 @@
 // A stage's record one step at a time, for workers written on queue.ts, on any pipeline.
 import { rpc, supabaseAdmin } from "./client.ts";
+import { deliveries } from "./engine/deliveries.ts";
 import { type Attempt, Failure, judge } from "./engine/failure.ts";
 
 export interface StartedStage extends Attempt {
   priority: number;
 }
 
-/** Counts an attempt of a stage whose message this worker holds. */
+/** The delivery a step works under: as given, else as it was dequeued. */
+const deliveryOf = (pipeline: string, jobId: string, readCt?: number) =>
+  readCt ?? deliveries.ofJob(pipeline, jobId)?.read_ct ?? null;
+
+/**
+ * Counts an attempt of a stage whose message this worker holds.
+ *
+ * @throws Failure 55000 when the job is finished, or another worker has taken the message over
+ */
 export function startStageForPipeline(
   pipeline: string,
   jobId: string,
   stage: string,
+  readCt?: number,
 ): Promise<StartedStage> {
-  return rpc("start_stage", { p_pipeline: pipeline, p_job_id: jobId, p_stage: stage });
+  return rpc("start_stage", {
+    p_pipeline: pipeline,
+    p_job_id: jobId,
+    p_stage: stage,
+    p_read_ct: deliveryOf(pipeline, jobId, readCt),
+  });
 }
 
 /** Marks a running stage as completed; false when it was not running. */
@@ -20,8 +35,14 @@ export function completeStageForPipeline(
   pipeline: string,
   jobId: string,
   stage: string,
+  readCt?: number,
 ): Promise<boolean> {
-  return rpc("complete_stage", { p_pipeline: pipeline, p_job_id: jobId, p_stage: stage });
+  return rpc("complete_stage", {
+    p_pipeline: pipeline,
+    p_job_id: jobId,
+    p_stage: stage,
+    p_read_ct: deliveryOf(pipeline, jobId, readCt),
+  });
 }
 
 /** Records why the running attempt failed; requeue or dead-letter the message next. */
@@ -30,6 +51,7 @@ export async function failStageForPipeline(
   jobId: string,
   stage: string,
   error: unknown,
+  readCt?: number,
 ): Promise<void> {
   const attempt = await readAttempt(pipeline, jobId, stage);
   await rpc("record_stage_failure", {
@@ -37,6 +59,7 @@ export async function failStageForPipeline(
     p_job_id: jobId,
     p_stage: stage,
     p_error: judge(error, attempt).error,
+    p_read_ct: deliveryOf(pipeline, jobId, readCt),
   });
 }
 

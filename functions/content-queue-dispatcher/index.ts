@@ -1,7 +1,7 @@
 // POST: takes back what dead workers held and rings the workers that have something to do, on every pipeline.
 // GET: the pipelines' figures, as JSON or, with ?format=prometheus or Accept: text/plain, for Prometheus.
 import { rpc } from "../_shared/client.ts";
-import { crawler, createDoorbell } from "../_shared/engine/doorbell.ts";
+import { createDoorbell } from "../_shared/engine/doorbell.ts";
 import { corsHeaders, guard, json, readJson } from "../_shared/platform/http.ts";
 import { createLog, errorText } from "../_shared/platform/log.ts";
 import { type ModelMetrics, type PipelineMetrics, toPrometheus } from "./prometheus.ts";
@@ -20,14 +20,11 @@ async function dispatch(request: Request): Promise<Response> {
   const { pipeline } = await readJson<{ pipeline?: string }>(request, {});
   const traceparent = request.headers.get("traceparent") ?? undefined;
   const ring = createDoorbell(log);
-  let reaped: unknown, plan: PlannedWorker[], pendingCrawlCount: number;
+  let reaped: unknown, plan: PlannedWorker[];
   try {
     // Reaping first: what it frees belongs into the plan.
     reaped = await rpc("reap_expired_leases");
-    [plan, pendingCrawlCount] = await Promise.all([
-      rpc<PlannedWorker[]>("dispatch_plan", { p_pipeline: pipeline ?? null }),
-      rpc<number>("pending_crawl_count"),
-    ]);
+    plan = await rpc<PlannedWorker[]>("dispatch_plan", { p_pipeline: pipeline ?? null });
   } catch (error) {
     log.error("dispatch_failed", { message: errorText(error) });
     return json(500, { error: "dispatch_failed" });
@@ -41,13 +38,6 @@ async function dispatch(request: Request): Promise<Response> {
       http_status: await ring(worker, { pipeline, stage }, traceparent),
     }))
   );
-  if (pendingCrawlCount > 0) {
-    calls.push((async () => ({
-      worker: crawler,
-      stage: "crawl",
-      http_status: await ring(crawler, {}, traceparent),
-    }))());
-  }
   return json(200, { reaped, invoked: await Promise.all(calls) });
 }
 

@@ -1,34 +1,22 @@
 // Search Console's figures into gsc_page_query: a CSV file that is posted, or the properties of gsc_properties through
 // the API, a day at a time. Rows are upserted by page, query and date, so whatever is sent twice counts once.
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
-import { createDoorbell } from "../_shared/engine/doorbell.ts";
+import { Pause } from "../_shared/engine/budget.ts";
 import { readEnv } from "../_shared/platform/env.ts";
-import { Failure, judge } from "../_shared/engine/failure.ts";
-import { guard, json, noContent, readJson } from "../_shared/platform/http.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { invokeStage, type Stage } from "../_shared/engine/serve_stage.ts";
+import { guard, json, readJson } from "../_shared/platform/http.ts";
 import { createLog, errorText } from "../_shared/platform/log.ts";
-import { registerBeforeUnload, runBackground } from "../_shared/runtime.ts";
-import {
-  answerRows,
-  createSearchConsole,
-  type SearchConsole,
-} from "../_shared/search_console/search_console.ts";
+import { answerRows, createSearchConsole } from "../_shared/search_console/search_console.ts";
 import { SearchConsoleRows } from "../_shared/wasm/gsc.ts";
-
-const name = "pageperfect-gsc-import";
 
 /** Some 30,000 rows. An isolate has 2 s of CPU time, and a larger file can come in parts. */
 const maxFileBytes = 4_000_000;
 /** Rows of one statement: a fraction of the eight seconds that the API gives one. */
 const chunkRows = 2_500;
-/** Longer than one answer takes to fetch and to store; each checkpoint renews it. */
-const leaseSeconds = 150;
 /** What an invocation takes on before it leaves the rest to the next. */
 const budget = { ms: 40_000, rows: 50_000 };
-/** Google's short-term quota is counted over ten minutes. */
-const retryDelays = { retry_delay_seconds: 60, max_retry_delay_seconds: 3600 };
-
-const log = createLog({ function: name });
-const ring = createDoorbell(log);
+const log = createLog({ function: "pageperfect-gsc-import" });
 
 Deno.serve(guard((request) => {
   const contentType = request.headers.get("content-type") ?? "";
@@ -114,8 +102,10 @@ async function readBytes(request: Request): Promise<Uint8Array | undefined> {
 
 /** `{property, start_date, end_date}` asks for these days; `{}` is the schedule's ring: whatever is due. */
 async function importProperties(request: Request): Promise<Response> {
-  const env = readEnv(["search_console"]);
-  const body = await readJson<Record<string, unknown> | null>(request, null) ?? {};
+  readEnv(["search_console"]);
+  const given = await readJson<Record<string, unknown> | null>(request, null) ?? {};
+  // The dispatcher names the stage that it rings for.
+  const body = "stage" in given ? {} : given;
   let started: Record<string, unknown> | undefined;
   if (Object.keys(body).length > 0) {
     const { property, start_date, end_date } = body;
@@ -143,75 +133,28 @@ async function importProperties(request: Request): Promise<Response> {
       return refuse(400, "invalid_request", message);
     }
   }
-  const dueCount = await rpc<number>("pending_gsc_import_count");
-  if (dueCount === 0) return started ? json(202, started) : noContent();
-  runBackground(drain(createSearchConsole(env.searchConsole)));
-  return json(202, { message: "importing", due_count: dueCount, ...started });
+  if (!started) await rpc("mend_pipelines");
+  const answer = await invokeStage(imports);
+  return started ? json(202, { message: "importing", ...started }) : answer;
 }
 
-interface Claim {
-  property: string;
-  /** With the property, the lease's token. */
-  lease_count: number;
-  date: string;
-  start_row: number;
-  attempt_count: number;
-  max_attempts: number;
-}
-
-/** Imports what is due until nothing is or the budget is spent; then rings for the rest. */
-async function drain(searchConsole: SearchConsole): Promise<void> {
-  const startedAt = performance.now();
-  let rowCount = 0;
-  const isSpent = () => rowCount >= budget.rows || performance.now() - startedAt >= budget.ms;
-  while (!isSpent()) {
-    const claim = await rpc<Claim | null>("claim_gsc_import", { p_lease_seconds: leaseSeconds });
-    if (claim === null) return;
-    await importDays(claim, searchConsole, isSpent, (count) => rowCount += count);
-  }
-  if (await rpc<number>("pending_gsc_import_count") > 0) await ring(name);
-}
-
-async function importDays(
-  claim: Claim,
-  searchConsole: SearchConsole,
-  isSpent: () => boolean,
-  count: (rows: number) => void,
-): Promise<void> {
-  const { property } = claim;
-  const lease = { p_property: property, p_lease_count: claim.lease_count };
-  const importLog = log.with({ property });
-  let { date, start_row: startRow, attempt_count } = claim;
-
-  const fail = async (error: unknown) => {
-    const verdict = judge(error, { ...claim, ...retryDelays, attempt_count });
-    const { status } = await rpc<{ status: string }>("fail_gsc_import", {
-      ...lease,
-      p_error: verdict.error,
-      p_action: verdict.action,
-      p_delay_seconds: verdict.delaySeconds,
-    });
-    const { details: _, ...facts } = verdict.error;
-    importLog.warn(`import_${status}`, { ...facts, date, delay_seconds: verdict.delaySeconds });
-  };
-  const release = () => rpc("release_gsc_import", lease);
-  // A worker that is told to go hands its import back, so that nobody waits for the lease to run out. When the work
-  // itself drove it over a limit the attempt counts, or such an import would come back for ever.
-  const forgetUnload = registerBeforeUnload(async (reason) => {
-    const isInnocent = reason === "early_drop" || reason === "termination";
-    await (isInnocent
-      ? release()
-      : fail(new Failure(`the worker reached its ${reason} limit`, { code: "WORKER_LIMIT" })));
-  });
-
-  try {
-    for (;;) {
-      if (isSpent()) {
-        await release();
-        return;
-      }
+/** The days of one property: the stage `gsc_import` of the pipeline `fetch`. Each answer that is stored is a checkpoint. */
+const imports: Stage = {
+  pipeline: "fetch",
+  stage: "gsc_import",
+  needs: ["search_console"],
+  async run(job, { env, log, rpc, signal, input }) {
+    const startedAt = performance.now();
+    const searchConsole = createSearchConsole(env.searchConsole);
+    const { property, ...from } = await input<
+      { property: string; date: string; start_row: number }
+    >();
+    let { date, start_row } = from;
+    const importLog = log.with({ property });
+    for (let importedCount = 0;;) {
+      signal.throwIfAborted();
       const rows = SearchConsoleRows.from_answer(
-        await searchConsole.query(property, date, startRow),
+        await searchConsole.query(property, date, start_row),
       );
       const rowCount = rows.source_count;
       try {
@@ -220,33 +163,26 @@ async function importDays(
       } finally {
         rows.free();
       }
-      count(rowCount);
       const next = await rpc<{ status: string; date: string; start_row: number }>(
         "checkpoint_gsc_import",
         {
-          ...lease,
+          p_msg_id: job.msg_id,
+          p_read_ct: job.read_ct,
           p_row_count: rowCount,
           p_is_day_done: rowCount < answerRows,
-          p_lease_seconds: leaseSeconds,
+          p_seconds: env.visibilitySeconds,
         },
       );
-      importLog.info("rows_imported", { date, start_row: startRow, row_count: rowCount });
-      attempt_count = 1;
+      importLog.info("rows_imported", { date, start_row, row_count: rowCount });
       if (next.status !== "continue") {
         importLog.info(`import_${next.status}`);
-        return;
+        return { committed: true };
       }
-      ({ date, start_row: startRow } = next);
+      ({ date, start_row } = next);
+      importedCount += rowCount;
+      if (importedCount >= budget.rows || performance.now() - startedAt >= budget.ms) {
+        throw new Pause(`goes on with ${date}`);
+      }
     }
-  } catch (error) {
-    await fail(error).catch((failing) =>
-      // The lease will end by itself, and the import go on from its checkpoint.
-      importLog.error("failure_not_recorded", {
-        message: errorText(error),
-        because: errorText(failing),
-      })
-    );
-  } finally {
-    forgetUnload();
-  }
-}
+  },
+};

@@ -13,6 +13,7 @@ interface Input {
 
 serveStage({
   stage: "submit_crawl",
+  wakes: { pipeline: "fetch", stage: "crawl" },
   async run(_job, { env, input }) {
     const { url, premium, ultra_premium, render } = await input<Input>();
     const check = policy.check_url(url, env.allowedHosts, [new URL(env.supabaseUrl).host]);

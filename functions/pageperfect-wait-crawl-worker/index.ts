@@ -9,13 +9,19 @@ interface Input {
     status: "pending" | "processing" | "completed" | "failed" | null;
     error: { message: string; code?: string; http_status?: number; retryable?: boolean } | null;
   };
-  waited_seconds: number;
+  /** Of a crawl that runs; null while it waits for its turn. */
+  running_seconds: number | null;
 }
+
+/** How long to sleep while the crawl has not begun. */
+const pendingSeconds = 900;
 
 serveStage({
   stage: "wait_crawl",
+  // A crawl that failed is submitted again.
+  wakes: { pipeline: "fetch", stage: "crawl" },
   async run({ payload }, { input }) {
-    const { crawl, waited_seconds } = await input<Input>();
+    const { crawl, running_seconds } = await input<Input>();
     if (crawl.status === null) {
       throw new Failure("the job has no crawl to wait for", { code: "invalid_input" });
     }
@@ -29,8 +35,18 @@ serveStage({
         details: { crawl_job_id: crawl.id },
       });
     }
-    if (waited_seconds >= policy.poll_deadline_seconds()) {
-      throw new Failure(`the crawl did not finish within ${Math.round(waited_seconds)} s`, {
+    if (running_seconds === null) {
+      // Its turn may be hours away, and its end wakes this stage.
+      return {
+        defer: {
+          delaySeconds: pendingSeconds,
+          message: "the crawl waits for its turn",
+          payload: {},
+        },
+      };
+    }
+    if (running_seconds >= policy.poll_deadline_seconds()) {
+      throw new Failure(`the crawl did not finish within ${Math.round(running_seconds)} s`, {
         code: "crawl_timeout",
         details: { crawl_job_id: crawl.id },
       });

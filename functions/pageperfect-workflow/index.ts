@@ -49,6 +49,15 @@ function refusal(error: unknown): Response | undefined {
     answer.headers.set("retry-after", String(openJobsRetrySeconds));
     return answer;
   }
+  if (code === "23505") {
+    return json(409, {
+      error: "idempotency_conflict",
+      errors: [{ field: "idempotency_key", message }],
+    });
+  }
+  if (code === "54000") {
+    return json(413, { error: "too_large", errors: [{ field: "keywords", message }] });
+  }
   // Class 22 is data that the database cannot take, such as a NUL in a text.
   if (!code.startsWith("22")) return undefined;
   return json(400, { error: "invalid_request", errors: [{ field: "body", message }] });

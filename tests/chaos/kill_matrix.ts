@@ -103,7 +103,6 @@ export async function openLane(): Promise<Lane> {
     env: {
       CHAOS_DIR: dir,
       PAGEPERFECT_QUEUE_VISIBILITY: String(leaseSeconds),
-      PAGEPERFECT_CRAWL_LEASE: String(leaseSeconds),
     },
   });
   await stack

@@ -1,15 +1,15 @@
 // The state machine of a pipeline in as few words as possible. It knows nothing of SQL, messages or
 // locks: what it says about the outcome of each operation is what the engine must do.
 
-import { maxAttempts, maxConcurrency, type Stage, stages } from "./trial.ts";
+import { maxAttempts, maxConcurrency, maxSilences, type Stage, stages } from "./trial.ts";
 
 export interface OpenStage {
   stage: Stage;
   attemptCount: number;
   /** Seconds on the model's clock from which the stage may be claimed. */
   visibleAt: number;
-  /** Place in line among equal priorities. */
-  place: number;
+  /** Workers that went silent in a row. */
+  silentCount: number;
   /** Held by a worker since its claim; the lease may have expired without anybody noticing. */
   leaseUntil: number | null;
   /** Number of the claim that holds it. */
@@ -20,6 +20,8 @@ export interface OpenStage {
 export interface Job {
   id: string;
   priority: number;
+  /** The owner's jobs of at least its priority that were before it, see pipeline.place_job. */
+  share: number;
   status: "open" | "completed" | "failed" | "cancelled";
   open: OpenStage | null;
   /** What the last open stage was when the job ended early. */
@@ -42,10 +44,9 @@ export class Model {
   jobs: Job[] = [];
   claims: Claim[] = [];
   letters: Letter[] = [];
-  #place = 0;
-
   create(id: string, priority: number) {
-    const job: Job = { id, priority, status: "open", open: null, failedStage: null };
+    const job: Job = { id, priority, share: 0, status: "open", open: null, failedStage: null };
+    job.share = this.#nextShare(priority);
     this.jobs.push(job);
     this.#queue(job, stages[0]);
   }
@@ -53,17 +54,15 @@ export class Model {
   /** The job that a claim of `stage` must get, or null. */
   claim(stage: Stage, seconds: number): Claim | null {
     const open = this.#open().filter(({ open }) => open.stage === stage);
-    const running = open.filter(({ open }) => (open.leaseUntil ?? -1) > this.now);
+    const running = open.filter(({ open }) => (open.leaseUntil ?? -Infinity) > this.now);
     if (running.length >= maxConcurrency) return null;
     const waiting = open
       .filter(({ open }) => open.visibleAt <= this.now)
-      .sort((a, b) => b.job.priority - a.job.priority || a.open.place - b.open.place);
+      .sort(({ job: a }, { job: b }) =>
+        a.share - b.share || b.priority - a.priority || this.jobs.indexOf(a) - this.jobs.indexOf(b)
+      );
     for (const { job, open } of waiting) {
-      // Its workers died without a word.
-      if (open.attemptCount >= maxAttempts) {
-        this.#bury(job);
-        continue;
-      }
+      if (open.leaseUntil !== null && this.#silence(job, open)) continue;
       const claim = { job, number: this.claims.length };
       this.claims.push(claim);
       open.attemptCount++;
@@ -104,6 +103,7 @@ export class Model {
       return "dead_lettered";
     }
     open.leaseUntil = null;
+    open.silentCount = 0;
     open.visibleAt = this.now + seconds;
     return "retry_scheduled";
   }
@@ -113,6 +113,7 @@ export class Model {
     if (!open) return "lease_lost";
     open.attemptCount--;
     open.leaseUntil = null;
+    open.silentCount = 0;
     open.visibleAt = this.now + (open.wakeRequested ? 0 : seconds);
     return "deferred";
   }
@@ -135,10 +136,7 @@ export class Model {
     for (const { job, open } of this.#open()) {
       if (open.leaseUntil === null || open.leaseUntil > this.now) continue;
       counts.reaped++;
-      if (open.attemptCount >= maxAttempts) {
-        counts.deadLettered++;
-        this.#bury(job);
-      } else open.leaseUntil = null;
+      if (this.#silence(job, open)) counts.deadLettered++;
     }
     return counts;
   }
@@ -147,9 +145,31 @@ export class Model {
     if (letter.replayed) return "already_replayed";
     if (letter.job.status !== "failed") return "not_replayable";
     letter.replayed = true;
+    letter.job.share = this.#nextShare(letter.job.priority);
     letter.job.status = "open";
     this.#queue(letter.job, letter.stage);
     return "replayed";
+  }
+
+  /** Takes the message of a waiting job away, which the reaper then sends again. */
+  lose(job: Job) {
+    job.open!.visibleAt = this.now;
+  }
+
+  #nextShare(priority: number): number {
+    const open = this.#open().map(({ job }) => job);
+    const before = open.filter((job) => job.priority >= priority).map(({ share }) => share + 1);
+    const least = Math.min(...open.map(({ share }) => share));
+    return Math.max(0, ...before, open.length > 0 ? least : 0);
+  }
+
+  /** Whether the stage whose worker went silent ends with it. */
+  #silence(job: Job, open: OpenStage): boolean {
+    open.silentCount++;
+    open.leaseUntil = null;
+    const isOver = open.silentCount >= maxSilences || open.attemptCount >= maxAttempts;
+    if (isOver) this.#bury(job);
+    return isOver;
   }
 
   #open(): { job: Job; open: OpenStage }[] {
@@ -161,7 +181,7 @@ export class Model {
       stage,
       attemptCount: 0,
       visibleAt: this.now,
-      place: this.#place++,
+      silentCount: 0,
       leaseUntil: null,
       claim: null,
       wakeRequested: false,

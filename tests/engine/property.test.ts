@@ -210,8 +210,46 @@ const reap = fc.constant(step("reap", async (model, engine) => {
   const sql = await engine.as(1, model.now);
   const [{ got }] = await sql`select reap_expired_leases() as got`;
   const { reaped, deadLettered } = model.reap();
-  deepEqual(got, { reaped_count: reaped, dead_lettered_count: deadLettered, resent_count: 0 });
+  const { reaped_count, dead_lettered_count, resent_count, mended_count } = got;
+  deepEqual({ reaped_count, dead_lettered_count, resent_count, mended_count: mended_count ?? 0 }, {
+    reaped_count: reaped,
+    dead_lettered_count: deadLettered,
+    resent_count: 0,
+    mended_count: 0,
+  });
 }));
+
+const losses: Record<string, string> = {
+  "deleted": "delete from pgmq.q_trial where msg_id = $1",
+  "archived": "select pgmq.archive('trial', $1::bigint)",
+  "made another's":
+    `update pgmq.q_trial set message = message || '{"job_id": "x"}' where msg_id = $1`,
+};
+
+const lose = fc.tuple(which, fc.constantFrom(...Object.keys(losses))).map(([which, how]) =>
+  step(`the message of job ${which} is ${how}, and the reaper comes`, async (model, engine) => {
+    const job = pick(model.jobs, which);
+    if (!job.open || job.open.leaseUntil !== null) return;
+    const sql = await engine.as(0, model.now);
+    const [{ msg_id }] = await sql`
+      select msg_id from public.trial_job_stages where job_id = ${job.id} and status = 'queued'`;
+    await sql.unsafe(losses[how], [msg_id]);
+    await sql`select mend_pipelines()`;
+    // A message that names no job is one that nobody would take.
+    await sql`delete from pgmq.q_trial where message ->> 'job_id' = 'x'`;
+    model.lose(job);
+  }, hasJobs)
+);
+
+const dropQueue = fc.constant(
+  step("the queue is dropped, and the reaper comes", async (model, engine) => {
+    const sql = await engine.as(0, model.now);
+    await sql`select pgmq.drop_queue('trial')`;
+    await sql`select mend_pipelines()`; // the queue is back
+    await sql`select mend_pipelines()`; // and what was on it
+    for (const job of model.jobs) if (job.open) model.lose(job);
+  }, (model) => model.jobs.every(({ open }) => open?.leaseUntil == null)),
+);
 
 const replay = which.map((which) =>
   step(`replay(letter ${which})`, async (model, engine) => {
@@ -223,8 +261,8 @@ const replay = which.map((which) =>
   }, (model) => model.letters.length > 0)
 );
 
-const advance = fc.constantFrom(1, 5, 10, 30, 90).map((by) =>
-  step(`${by} s later`, (model) => {
+const advance = fc.constantFrom(1, 5, 10, 30, 90, -3600).map((by) =>
+  step(by > 0 ? `${by} s later` : "the clock goes back by an hour", (model) => {
     model.now += by;
     return Promise.resolve();
   })
@@ -232,6 +270,7 @@ const advance = fc.constantFrom(1, 5, 10, 30, 90).map((by) =>
 
 /** Whatever happened, what is left can be worked off: no job is stuck. */
 async function drain(model: Model, engine: Engine) {
+  model.now = Math.max(model.now, ...model.jobs.map(({ open }) => open?.visibleAt ?? 0));
   for (let round = 0; model.jobs.some((job) => job.open); round++) {
     if (round > 20) throw new Error("jobs are left that nothing moves");
     model.now += 100;
@@ -263,14 +302,18 @@ Deno.test("every interleaving of workers, reaper, operators and clock follows th
   console.log(`PAGEPERFECT_SEED=${seed}`);
   try {
     const steps = [create, claim, claim, claim, commit, commit, extend, fail, defer, wake, cancel];
+    const trouble = [lose, dropQueue];
     const started = Date.now();
     let runs = 0, stepCount = 0;
     await fc.assert(
       fc.asyncProperty(
-        fc.commands([...steps, reap, replay, advance, advance] as fc.Arbitrary<Step>[], {
-          maxCommands: 40,
-          size: "max",
-        }),
+        fc.commands(
+          [...steps, ...trouble, reap, replay, advance, advance] as fc.Arbitrary<Step>[],
+          {
+            maxCommands: 40,
+            size: "max",
+          },
+        ),
         async (commands) => {
           await stack.sql`
             with jobs as (delete from public.trial_jobs),

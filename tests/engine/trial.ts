@@ -1,4 +1,4 @@
-// A small pipeline of its own for the tests of the engine: two stages, two attempts, two at once.
+// A small pipeline of its own for the tests of the engine: two stages, three attempts, two at once.
 
 import postgres from "npm:postgres@3.4.9";
 
@@ -7,7 +7,9 @@ export type Sql = postgres.Sql;
 export const pipeline = "trial";
 export const stages = ["draft", "check"] as const;
 export type Stage = typeof stages[number];
-export const maxAttempts = 2;
+export const maxAttempts = 3;
+/** Workers that may go silent in a row; pipeline.note_silence. */
+export const maxSilences = 2;
 export const maxConcurrency = 2;
 
 /** One connection. Without its look-up of array types: nobody hears when that one is cut off. */

@@ -68,7 +68,12 @@ Deno.test("openai_is_asked_for_json_by_a_strict_schema", async () => {
     completion_tokens: 22,
   });
   deepEqual(of("begin_model_call"), [
-    { p_provider: "openai", p_model: "gpt-5.4-mini", p_tokens: 8.25 },
+    {
+      p_provider: "openai",
+      p_model: "gpt-5.4-mini",
+      p_tokens: 8.25,
+      p_job_id: of("end_model_call")[0].p_job_id,
+    },
   ]);
   deepEqual(of("end_model_call")[0].p_usage, { input_tokens: 11, output_tokens: 22 });
 });

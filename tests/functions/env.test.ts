@@ -41,7 +41,7 @@ Deno.test("a_function_is_asked_only_for_what_it_needs", () => {
 
 Deno.test("defaults_are_the_documented_ones", () => {
   const env = testEnv({ OPENAI_EMBEDDING_DIMENSIONS: "" });
-  equal(env.visibilitySeconds, 600);
+  equal(env.visibilitySeconds, 60);
   deepEqual([env.embedding.model, env.embedding.dimensions], ["text-embedding-3-small", 1536]);
   equal(env.scraper.baseUrl, "https://api.scraperapi.com");
   deepEqual(env.allowedHosts, []);

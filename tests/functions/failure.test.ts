@@ -67,6 +67,7 @@ Deno.test("used_up_attempts_end_in_the_dead_letters", () => {
   deepEqual(verdict.error, {
     message: "boom",
     code: "unexpected_error",
+    meaning: undefined,
     http_status: undefined,
     retryable: true,
     details: undefined,

@@ -63,7 +63,25 @@ class Importer {
     return await this.property(property);
   }
 
+  /** The stage of a property's import, with the seconds until it may be claimed. */
+  async stage(property: string) {
+    const [row] = await this.sql`
+      select s.*, extract(epoch from s.available_at - now())::float as delay
+      from gsc_properties as g
+      join fetch_job_stages as s on s.job_id = g.job_id where g.property = ${property}`;
+    return row;
+  }
+
+  /** Moves the import's message to a later time, or to now. */
+  async due(property: string, at: Date) {
+    const { msg_id } = await this.stage(property);
+    await this.sql`
+      update pgmq.q_fetch set vt = ${at}, message = pipeline.put_to_sleep(message, ${at}, now())
+      where msg_id = ${msg_id}`;
+  }
+
   async clear() {
+    await this.sql`delete from fetch_jobs`;
     await this.sql`truncate pages, gsc_properties cascade`;
   }
 }
@@ -195,16 +213,17 @@ Deno.test({
       for (const [status, nextRow] of [[503, 0], [429, 25_000], [403, 25_000]]) {
         await until(async () => {
           const row = await lane.property(property);
-          return row.last_error?.http_status === status && row.lease_expires_at === null;
+          return row.last_error?.http_status === status &&
+            (await lane.stage(property)).status === "queued";
         }, `HTTP ${status} is recorded`);
         const row = await lane.property(property);
         equal(row.next_row, nextRow);
         equal(row.last_error.retryable, true);
-        const delay = (row.available_at - Date.now()) / 1000;
+        const { delay } = await lane.stage(property);
         ok(delay > (status === 429 ? 0.5 : -1) && delay < 300, `${status}: ${delay} s`);
-        await lane.sql`update gsc_properties set available_at = now() + interval '1 hour'`;
+        await lane.due(property, new Date(Date.now() + 3_600_000));
         equal((await lane.ring()).status, 204, "nothing is due while it waits");
-        await lane.sql`update gsc_properties set available_at = now()`;
+        await lane.due(property, new Date());
         equal((await lane.ring()).status, 202);
       }
       const row = await lane.ended(property);
@@ -221,7 +240,8 @@ Deno.test({
       await until(async () => (await lane.property(property)).next_row === 25_000, "a checkpoint");
       equal(await stack.killFunction(name), true);
       equal((await lane.ring()).status, 204, "the dead one's lease still runs");
-      await lane.sql`update gsc_properties set lease_expires_at = now()`;
+      await lane.sql`update fetch_job_stages set lease_expires_at = now()`;
+      await lane.due(property, new Date());
       const row = await lane.ended(property, true);
       equal(Number(row.row_count), 60_000);
       equal((await lane.sums()).rows, 60_000);
@@ -235,7 +255,7 @@ Deno.test({
       await until(() => google.delayedCount === 1, "it asks Google");
       await stack.killFunction(name, "SIGTERM");
       await until(
-        async () => (await lane.property(property)).lease_expires_at === null,
+        async () => (await lane.stage(property)).status === "queued",
         "a release",
       );
       const row = await lane.ended(property, true);

@@ -28,7 +28,7 @@ const claim = {
 const lease = { p_msg_id: 7, p_read_ct: 1 };
 
 interface Options {
-  /** What claim_stage gives, one after the other; null from then on. */
+  /** What a claim gives, one after the other; null from then on. */
   claims?: unknown[];
   run?: (context: StageContext) => Promise<StageResult>;
   answers?: Record<string, (args: Record<string, unknown>) => unknown>;
@@ -40,8 +40,13 @@ interface Options {
 
 function setUp(options: Options = {}) {
   const claims = [...options.claims ?? [claim]];
-  const { rpc, of } = fakeRpc({
-    claim_stage: () => claims.shift() ?? null,
+  const next = () => claims.shift() ?? null;
+  const { rpc, of }: ReturnType<typeof fakeRpc> = fakeRpc({
+    claim_stages: () => [next()].filter((one) => one !== null),
+    commit_and_claim: async ({ p_stage, p_pipeline: _, p_visibility_seconds: __, ...commit }) => ({
+      ...await rpc<Record<string, unknown>>(`commit_${p_stage}`, commit),
+      claim: next(),
+    }),
     input_gap_analysis: () => ({ top: 10 }),
     extend_lease: () => true,
     commit_gap_analysis: () => ({ status: "committed", next_stage: "rewrite_draft" }),
@@ -121,6 +126,7 @@ Deno.test("accepted_work_is_answered_before_it_is_done_and_committed_once", asyn
     message: "gap_analysis started",
     job_id: claim.job_id,
     msg_id: 7,
+    claimed_count: 1,
   });
   equal(of("commit_gap_analysis").length, 0);
 
@@ -136,10 +142,11 @@ Deno.test("accepted_work_is_answered_before_it_is_done_and_committed_once", asyn
     { pipeline: "pageperfect", stage: "rewrite_draft" },
     claim.traceparent,
   ]]);
-  deepEqual(of("claim_stage")[0], {
+  deepEqual(of("claim_stages")[0], {
     p_pipeline: "pageperfect",
     p_stage: "gap_analysis",
     p_visibility_seconds: 600,
+    p_count: 1,
   });
   for (const line of log.lines) {
     deepEqual([line.job_id, line.msg_id, line.attempt, line.traceparent], [
@@ -163,7 +170,7 @@ Deno.test("a_message_without_a_job_is_acknowledged_and_the_next_one_worked_on", 
 Deno.test("an_unreachable_queue_is_500_queue_pop_failed", async () => {
   const { post } = setUp({
     answers: {
-      claim_stage: () => Promise.reject(new TypeError("connection refused")),
+      claim_stages: () => Promise.reject(new TypeError("connection refused")),
     },
   });
   const response = await post();
@@ -195,7 +202,8 @@ Deno.test("within_its_budget_a_worker_goes_on_until_the_queue_is_empty", async (
   await post();
   await settle();
   deepEqual(of("commit_gap_analysis").map(({ p_msg_id }) => p_msg_id), [7, 8]);
-  equal(of("claim_stage").length, 3);
+  equal(of("claim_stages").length, 1);
+  equal(of("commit_and_claim").length, 2, "each commit claims the next one");
 });
 
 Deno.test("beyond_its_budget_it_leaves_the_rest_to_the_next_invocation", async () => {
@@ -203,7 +211,7 @@ Deno.test("beyond_its_budget_it_leaves_the_rest_to_the_next_invocation", async (
     const { post, of, rings, settle } = setUp({ claims: [claim, { ...claim, msg_id: 8 }], limits });
     await post();
     await settle();
-    equal(of("claim_stage").length, 1);
+    equal(of("claim_stages").length + of("commit_and_claim").length, 1);
     deepEqual(rings.map(([, body]) => body), [
       { pipeline: "pageperfect", stage: "rewrite_draft" },
       { pipeline: "pageperfect", stage: "gap_analysis" },
@@ -228,6 +236,7 @@ Deno.test("a_failure_is_reported_with_rusts_decision", async () => {
       message: "slow down",
       code: undefined,
       http_status: 429,
+      meaning: undefined,
       retryable: true,
       details: undefined,
     },
@@ -366,7 +375,7 @@ Deno.test("a_worker_told_to_go_claims_nothing_more", async () => {
   await unload("termination");
   await settle();
   equal((await post()).status, 503);
-  equal(of("claim_stage").length, 1);
+  equal(of("claim_stages").length, 1);
 });
 
 Deno.test("a_commit_that_hangs_ends_with_the_time_budget", async () => {
@@ -428,7 +437,7 @@ Deno.test("a_stage_that_pauses_is_deferred_without_delay_and_rung_for_in_a_fresh
       progress: { staged: { digest: "d", count: 250 }, before: { attempt: 1, left: 750 } },
     },
   }]);
-  equal(of("claim_stage").length, 1, "its CPU time is spent: the rest is for another invocation");
+  equal(of("claim_stages").length, 1, "its CPU time is spent: the rest is for another invocation");
   deepEqual(rings.map(([, body]) => body), [{ pipeline: "pageperfect", stage: "gap_analysis" }]);
 });
 
@@ -446,7 +455,7 @@ Deno.test("a_stage_that_waits_for_a_model_sleeps_and_its_worker_takes_no_other",
     p_message: "openai/m is at its rate limit",
     p_payload: { progress: { before: undefined } },
   }]);
-  deepEqual([test.of("claim_stage").length, test.rings], [1, []]);
+  deepEqual([test.of("claim_stages").length, test.rings], [1, []]);
 });
 
 Deno.test("a_stage_that_pauses_without_progress_fails", async () => {

@@ -128,8 +128,8 @@ Deno.test("anon reaches nothing, a user only reads their jobs' and pages' rows, 
     "function pipeline.now(): execute",
     "sequence pipeline.dead_letter_id_seq: usage",
     "sequence pipeline.job_event_id_seq: usage",
+    "table pipeline.owner_policies: select update",
     "table pipeline.stage_config: select update(…)",
-    "table pipeline.user_policy: select update(…)",
   ]);
   assert.deepEqual(of("service_role").filter((line) => /^\w+ (pgmq|cron)\./.test(line)), []);
 });

@@ -37,4 +37,3 @@ export function createDoorbell(log: Log, fetcher: typeof fetch = fetch): Doorbel
 }
 
 export const dispatcher = "content-queue-dispatcher";
-export const crawler = "crawl-cron";

@@ -23,10 +23,12 @@ export class Failure extends Error {
   }
 }
 
-/** What `fail_stage` and `fail_crawl` store about an error. */
+/** What `fail_stage` stores about an error. */
 export interface ErrorRecord {
   message: string;
   code?: string;
+  /** What the code means, for eyes that the message is not for. */
+  meaning?: string;
   http_status?: number;
   retryable: boolean;
   details?: Record<string, unknown>;
@@ -56,8 +58,39 @@ interface ApiErrorShape {
   headers?: unknown;
 }
 
+/** The error itself, where a caller hands it over as `{ error }`. */
+const unwrap = (error: unknown) =>
+  !(error instanceof Error) && (error as { error?: unknown } | null)?.error instanceof Error
+    ? (error as { error: Error }).error
+    : error;
+
+/** A value as JSON keeps it, errors with what they say: JSON.stringify makes `{}` of them. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Error) {
+    const { name } = value;
+    const { code, httpStatus } = factsOf(value);
+    return {
+      name,
+      message: errorText(value),
+      ...code && { code },
+      ...httpStatus && { http_status: httpStatus },
+    };
+  }
+  if (Array.isArray(value)) return value.map(plain);
+  if (
+    value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype
+  ) {
+    // `{ error }` says no more than the error.
+    const entries = Object.entries(value);
+    if (entries.length === 1 && entries[0][1] instanceof Error) return plain(entries[0][1]);
+    return Object.fromEntries(entries.map(([key, item]) => [key, plain(item)]));
+  }
+  return value;
+}
+
 /** What an error says of its cause, whoever threw it. */
 export function factsOf(error: unknown): FailureFacts {
+  error = unwrap(error);
   if (error instanceof Failure) return error.facts;
   if (error instanceof DOMException && error.name === "TimeoutError") return { code: "timeout" };
   const { status, code, type, headers } = (error ?? {}) as ApiErrorShape;
@@ -76,6 +109,11 @@ export function factsOf(error: unknown): FailureFacts {
   return { code: isConnection ? "connection_failed" : "unexpected_error" };
 }
 
+let knownMeanings: Map<string, string> | undefined;
+/** The vocabulary of error codes. */
+const meanings = () =>
+  knownMeanings ??= new Map(policy.error_codes().map(({ code, meaning }) => [code, meaning]));
+
 /** What is to become of a failed attempt, as Rust decides it. */
 export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdict {
   const facts = factsOf(error);
@@ -90,8 +128,9 @@ export function judge(error: unknown, attempt: Attempt, now = Date.now()): Verdi
   );
   return {
     error: {
-      message: errorText(error),
+      message: errorText(unwrap(error)),
       code: facts.code,
+      meaning: facts.code && meanings().get(facts.code),
       http_status: facts.httpStatus,
       retryable: kind === "transient",
       details: facts.details,

@@ -60,16 +60,32 @@ export class Lease {
     return await Promise.race([work, stopped]);
   }
 
-  /** Commits the stage's output; gives the stage that is queued now, if any. */
-  async commit(output: Record<string, unknown>): Promise<string | null> {
-    const { status, next_stage } = await this.options.rpc<
-      { status: string; next_stage: string | null }
-    >(`commit_${this.job.stage}`, {
+  /**
+   * Commits the stage's output and, with `claimNext`, claims the stage's next message in the same call.
+   *
+   * @returns the stage that is queued now, if any; what was claimed, null when there was nothing
+   */
+  async commit<Claim>(
+    output: Record<string, unknown>,
+    claimNext: boolean,
+  ): Promise<{ nextStage: string | null; claim?: Claim | null }> {
+    const { pipeline, visibilitySeconds } = this.options;
+    const [name, more]: [string, Record<string, unknown>] = claimNext
+      ? ["commit_and_claim", {
+        p_pipeline: pipeline,
+        p_stage: this.job.stage,
+        p_visibility_seconds: visibilitySeconds,
+      }]
+      : [`commit_${this.job.stage}`, {}];
+    const { status, next_stage, claim } = await this.options.rpc<
+      { status: string; next_stage: string | null; claim?: Claim | null }
+    >(name, {
       ...this.#key,
       p_output: { ...output, duration_ms: this.#durationMs },
+      ...more,
     });
     this.options.log.info(`stage_${status}`, { next_stage, duration_ms: this.#durationMs });
-    return status === "committed" ? next_stage : null;
+    return { nextStage: status === "committed" ? next_stage : null, claim };
   }
 
   /** Puts the message to sleep; the attempt is not spent. */

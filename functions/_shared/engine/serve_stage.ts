@@ -11,8 +11,6 @@ import { Lease, LeaseLost, type StageJob } from "./lease.ts";
 import { createLog, errorText, type Log } from "../platform/log.ts";
 import { isEnding, registerBeforeUnload, runBackground } from "../runtime.ts";
 
-const pipeline = "pageperfect";
-
 export interface StageContext {
   env: Env;
   log: Log;
@@ -28,10 +26,18 @@ export interface StageContext {
 /** What a stage made: an output to commit, or the wish to be asked again later, which spends no attempt. */
 export type StageResult =
   | { output: Record<string, unknown> }
+  /** It has committed by itself. */
+  | { committed: true }
   | { defer: { delaySeconds: number; message: string; payload: Record<string, unknown> } };
 
 export interface Stage {
+  /** Default: pageperfect. */
+  pipeline?: string;
   stage: string;
+  /** Jobs that one invocation works on at once; default 1. */
+  parallel?: number;
+  /** Whom to ring besides when a job of this stage has ended. */
+  wakes?: { pipeline: string; stage: string };
   /** Settings this stage cannot work without; they are checked before anything is claimed. */
   needs?: Need[];
   run(job: StageJob, context: StageContext): Promise<StageResult>;
@@ -56,8 +62,13 @@ export function serveStage(stage: Stage): void {
 
 /** The request handler of a stage; everything outside comes by `overrides` in tests. */
 export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}): Handler {
+  const dependencies = dependenciesOf(stage, overrides);
+  return guard(() => invoke(stage, dependencies));
+}
+
+function dependenciesOf(stage: Stage, overrides: Partial<Dependencies>): Dependencies {
   const log = overrides.log ?? createLog({ stage: stage.stage });
-  const dependencies: Dependencies = {
+  return {
     rpc: callRpc,
     ring: createDoorbell(log),
     readEnv,
@@ -69,38 +80,57 @@ export function stageHandler(stage: Stage, overrides: Partial<Dependencies> = {}
     ...overrides,
     log,
   };
+}
 
-  return guard(async () => {
-    if (dependencies.isEnding()) return json(503, { error: "worker_ending" });
-    const start = { at: performance.now(), cpuMs: dependencies.cpuMs() };
-    const env = dependencies.readEnv(stage.needs);
-    let claim: Claim | null;
-    try {
-      claim = await claimNext(stage, env, dependencies);
-    } catch (error) {
-      log.error("queue_pop_failed", { message: errorText(error) });
-      return json(500, { error: "queue_pop_failed" });
-    }
-    if (claim === null) return noContent();
+/** Claims and answers; the work goes on in the background. */
+async function invoke(stage: Stage, dependencies: Dependencies): Promise<Response> {
+  const { log } = dependencies;
+  if (dependencies.isEnding()) return json(503, { error: "worker_ending" });
+  const start = { at: performance.now(), cpuMs: dependencies.cpuMs() };
+  const env = dependencies.readEnv(stage.needs);
+  let claims: Claim[];
+  try {
+    claims = await claimNext(stage, env, dependencies);
+  } catch (error) {
+    log.error("queue_pop_failed", { message: errorText(error) });
+    return json(500, { error: "queue_pop_failed" });
+  }
+  if (claims.length === 0) return noContent();
+  for (const claim of claims) {
     dependencies.runBackground(drain(stage, env, dependencies, claim, start));
-    return claim.job_id === null
-      ? json(202, { message: "message without job_id acknowledged", msg_id: claim.msg_id })
-      : json(202, {
-        message: `${stage.stage} started`,
-        job_id: claim.job_id,
-        msg_id: claim.msg_id,
-      });
-  });
+  }
+  const { job_id, msg_id } = claims[0];
+  return job_id === null
+    ? json(202, { message: "message without job_id acknowledged", msg_id })
+    : json(202, {
+      message: `${stage.stage} started`,
+      job_id,
+      msg_id,
+      claimed_count: claims.length,
+    });
+}
+
+/** One invocation of a stage from another handler, which has checked its caller. */
+export function invokeStage(stage: Stage): Promise<Response> {
+  return invoke(stage, dependenciesOf(stage, {}));
 }
 
 /** A claimed job, or the note that a message without a job was acknowledged. */
 type Claim = StageJob | { msg_id: number; job_id: null };
 
-function claimNext(stage: Stage, env: Env, { rpc }: Dependencies): Promise<Claim | null> {
-  return rpc("claim_stage", {
-    p_pipeline: pipeline,
+const pipelineOf = (stage: Stage) => stage.pipeline ?? "pageperfect";
+
+function claimNext(
+  stage: Stage,
+  env: Env,
+  { rpc }: Dependencies,
+  count = stage.parallel ?? 1,
+): Promise<Claim[]> {
+  return rpc("claim_stages", {
+    p_pipeline: pipelineOf(stage),
     p_stage: stage.stage,
     p_visibility_seconds: env.visibilitySeconds,
+    p_count: count,
   });
 }
 
@@ -115,41 +145,58 @@ async function drain(
   const { log, limits } = dependencies;
   const usedMs = () => dependencies.cpuMs() - start.cpuMs;
   // Not waited for: the next stage starts while this worker looks for more of its own.
-  const ring = (stage: string, traceparent?: string | null) =>
-    dependencies.runBackground(
-      dependencies.ring(dispatcher, { pipeline, stage }, traceparent ?? undefined),
-    );
-  let claim: Claim | null = first;
-  for (let count = 1; claim !== null; count++) {
-    if (claim.job_id !== null) {
-      const { nextStage, isPaused } = await perform(stage, env, dependencies, claim, usedMs);
-      if (nextStage) ring(nextStage, claim.traceparent);
-      // A paused job needs an invocation of its own; one that waits for a model leaves nothing to do for the others either.
-      if (isPaused) return;
-    }
-    if (dependencies.isEnding()) return;
-    const isSpent = count >= limits.claimCount || performance.now() - start.at >= limits.claimMs ||
+  const ring = (body: { pipeline: string; stage: string }, traceparent?: string | null) =>
+    dependencies.runBackground(dependencies.ring(dispatcher, body, traceparent ?? undefined));
+  const pipeline = pipelineOf(stage);
+  let claim: Claim | undefined = first;
+  for (let count = 1; claim !== undefined; count++) {
+    const isLast = () =>
+      count >= limits.claimCount || performance.now() - start.at >= limits.claimMs ||
       // Time alone does not say how many jobs fit: most of it is waiting.
       (isMetered && usedMs() >= limits.cpuMs / 2);
-    if (isSpent) {
-      ring(stage.stage);
+    const mayGoOn = () => !dependencies.isEnding() && !isLast();
+    let outcome: Outcome = {};
+    if (claim.job_id !== null) {
+      outcome = await perform(stage, env, dependencies, claim, usedMs, mayGoOn);
+      if (outcome.nextStage) ring({ pipeline, stage: outcome.nextStage }, claim.traceparent);
+      if (stage.wakes) ring(stage.wakes, claim.traceparent);
+      // A paused job needs an invocation of its own; one that waits for a model leaves nothing to do for the others either.
+      if (outcome.isPaused) return;
+    }
+    if (outcome.claim !== undefined) {
+      // The commit claimed the next one, or found none.
+      claim = outcome.claim ?? undefined;
+      continue;
+    }
+    if (dependencies.isEnding()) return;
+    if (isLast()) {
+      ring({ pipeline, stage: stage.stage });
       return;
     }
-    claim = await claimNext(stage, env, dependencies).catch((error) => {
+    [claim] = await claimNext(stage, env, dependencies, 1).catch((error) => {
       log.warn("queue_pop_failed", { message: errorText(error) });
-      return null;
+      return [];
     });
   }
 }
 
-/** Runs one job under its lease; tells the stage to ring now, if any, and whether the job paused. */
+interface Outcome {
+  /** The stage to ring now. */
+  nextStage?: string | null;
+  isPaused?: boolean;
+  /** What the commit claimed as well; null: there was nothing more. */
+  claim?: Claim | null;
+}
+
+/** Runs one job under its lease. `mayGoOn`: whether its commit shall claim the next one. */
 async function perform(
   stage: Stage,
   env: Env,
   { rpc, limits, registerBeforeUnload, ...dependencies }: Dependencies,
   job: StageJob,
   usedMs: () => number,
-): Promise<{ nextStage: string | null; isPaused?: boolean }> {
+  mayGoOn: () => boolean,
+): Promise<Outcome> {
   const log = dependencies.log.with({
     job_id: job.job_id,
     msg_id: job.msg_id,
@@ -157,7 +204,7 @@ async function perform(
     traceparent: job.traceparent ?? undefined,
   });
   const lease = new Lease(job, {
-    pipeline,
+    pipeline: pipelineOf(stage),
     rpc,
     log,
     visibilitySeconds: env.visibilitySeconds,
@@ -166,7 +213,7 @@ async function perform(
   const forgetUnload = registerBeforeUnload((reason) => lease.handBack(reason));
 
   const budget = new Budget(job, usedMs, limits.cpuMs);
-  const work = async () => {
+  const work = async (): Promise<Outcome> => {
     const result = await stage.run(job, {
       env,
       log,
@@ -183,10 +230,11 @@ async function perform(
       await lease.defer(result.delaySeconds, result.message, budget.payload(result));
       return { nextStage: result.delaySeconds > 0 ? null : stage.stage, isPaused: true };
     }
-    if ("output" in result) return { nextStage: await lease.commit(result.output) };
+    if ("committed" in result) return {};
+    if ("output" in result) return await lease.commit<Claim>(result.output, mayGoOn());
     const { delaySeconds, message, payload } = result.defer;
     await lease.defer(delaySeconds, message, payload);
-    return { nextStage: null };
+    return {};
   };
   try {
     log.info("stage_started");
@@ -194,7 +242,7 @@ async function perform(
   } catch (error) {
     if (error instanceof LeaseLost) {
       log.warn("stage_lease_lost");
-      return { nextStage: null };
+      return {};
     }
     await lease.fail(error).catch((failing) =>
       // The lease will end by itself, and the message come back.
@@ -203,7 +251,7 @@ async function perform(
         because: errorText(failing),
       })
     );
-    return { nextStage: null };
+    return {};
   } finally {
     lease.release();
     forgetUnload();

@@ -1,6 +1,6 @@
 // Calls to models. All workers share a model's rate limits through the database: each asks before it calls, and tells
 // afterwards what the answer said of the limits and what was used, which is where a job's costs come from.
-import type { Budget } from "../engine/budget.ts";
+import { type Budget, Pause } from "../engine/budget.ts";
 import type { Rpc } from "../client.ts";
 import type { ModelSettings } from "../platform/env.ts";
 import { factsOf, Failure } from "../engine/failure.ts";
@@ -33,6 +33,9 @@ export interface RateLimit {
 /** How long a refusal holds without a Retry-After, and at least: who is refused does not ask again at once. */
 const refusedSeconds = { unsaid: 10, least: 1 };
 
+/** What is longer is the rest of a day whose dollars are used up (begin_model_call). */
+const longestRateLimitSeconds = 3600;
+
 /**
  * Makes one call when the model's rate limits allow it. A refusal (429) spends no attempt: it holds for all workers, and
  * this one waits or pauses.
@@ -54,7 +57,10 @@ export async function callModel<T>(
     rpc("end_model_call", { p_job_id: job.job_id, p_stage: job.stage, ...which, ...outcome });
   for (;;) {
     signal.throwIfAborted();
-    const seconds = await rpc<number>("begin_model_call", which);
+    const seconds = await rpc<number>("begin_model_call", { ...which, p_job_id: job.job_id });
+    if (seconds > longestRateLimitSeconds) {
+      throw new Pause("the day's budget for models is spent", undefined, Math.ceil(seconds));
+    }
     if (seconds > 0) {
       await budget.wait(seconds, timeoutMs, name, signal);
       continue;

@@ -28,10 +28,8 @@ export interface Env {
   serviceKey: string;
   /** Keys that open workers, dispatcher and cron; empty: they stay closed. */
   secretKeys: string[];
-  /** Visibility timeout of a claimed message, seconds. */
+  /** Lease of a claimed message, seconds; a living worker renews it. */
   visibilitySeconds: number;
-  /** Lease of a claimed crawl, seconds; longer than the slowest crawl may take. */
-  crawlLeaseSeconds: number;
   embedding: EmbeddingSettings;
   draft: ModelSettings;
   /** ScraperAPI; without a key pages are fetched directly. */
@@ -184,9 +182,7 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     supabaseUrl: required("SUPABASE_URL", "https://<project>.supabase.co").replace(/\/+$/, ""),
     serviceKey: secretKeys[0] ?? "",
     secretKeys,
-    visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 600, 5),
-    // A little more than the slowest crawl takes, see crawl.ts.
-    crawlLeaseSeconds: count("PAGEPERFECT_CRAWL_LEASE", text("SCRAPER_API_KEY") ? 90 : 45, 5),
+    visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 60, 5),
     embedding: embeddingApi === "supabase" ? { ...gteSmall } : openaiEmbedding,
     draft: draftApi === "anthropic" ? anthropicDraft : openaiDraft,
     scraper: {

@@ -1,4 +1,4 @@
--- How many crawls of one host may run at once. Yours to replace; an upgrade puts the default back.
+-- How many crawls of one host go on at once. Yours to replace; an upgrade puts the default back.
 create or replace function pipeline.crawls_per_host()
 returns integer
 language sql

@@ -9,15 +9,22 @@ as $$
 declare
   v_count integer;
 begin
-  delete from public.crawl_jobs where id in (
-    select c.id from public.crawl_jobs as c
-    where c.status in ('completed', 'failed') and c.finished_at < pipeline.now() - p_after
-      and not exists (
-        select from pipeline.jobs as j
-        where j.pipeline = 'pageperfect' and j.id = c.job_id and j.status in ('queued', 'processing', 'failed'))
-    limit p_limit
-  );
-  get diagnostics v_count = row_count;
+  with old as (
+    delete from public.crawl_jobs where id in (
+      select c.id from public.crawl_jobs as c
+      where c.status in ('completed', 'failed') and c.finished_at < pipeline.now() - p_after
+        and not exists (
+          select from pipeline.jobs as j
+          where j.pipeline = 'pageperfect' and j.id = c.job_id and j.status in ('queued', 'processing', 'failed'))
+      order by c.finished_at
+      limit p_limit
+      for update skip locked)
+    returning id
+  ),
+  jobs as (
+    delete from pipeline.jobs as j using old where j.pipeline = 'fetch' and j.id = old.id
+  )
+  select count(*) into v_count from old;
   return v_count;
 end;
 $$;

@@ -1,5 +1,5 @@
--- Makes a pipeline: its five public partitions and its queue with the index that claims read through.
--- Safe to repeat.
+-- Makes a pipeline, or what is missing of it: its five public partitions and its queue with the index that claims read
+-- through. Safe to repeat. Refuses a queue that is somebody else's.
 create or replace function pipeline.add_pipeline(p_pipeline text, p_queue text)
 returns void
 language plpgsql
@@ -9,7 +9,13 @@ declare
   v_kind text;
   v_table text;
 begin
-  insert into pipeline.pipelines (pipeline, queue) values (p_pipeline, p_queue) on conflict do nothing;
+  if not exists (select from pipeline.pipelines as p where p.pipeline = p_pipeline) then
+    if to_regclass(format('pgmq.%I', 'q_' || p_queue)) is not null then
+      raise exception 'there is a queue % already, which is not this pipeline''s', p_queue
+        using errcode = '42710', hint = 'choose another name, or drop it: select pgmq.drop_queue(…)';
+    end if;
+    insert into pipeline.pipelines (pipeline, queue) values (p_pipeline, p_queue);
+  end if;
 
   foreach v_kind in array array['jobs', 'job_stages', 'dead_letters', 'job_events', 'payloads'] loop
     v_table := p_pipeline || '_' || v_kind;
@@ -29,29 +35,42 @@ begin
   execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
 
   -- Rows that change at every transition: room for new versions on the page, early vacuum.
-  execute format('alter table public.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', p_pipeline || '_jobs');
-  execute format('alter table public.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', p_pipeline || '_job_stages');
-
-  execute format('create or replace trigger set_updated_at before update on public.%I for each row execute function pipeline.set_updated_at()', p_pipeline || '_jobs');
-  execute format('create or replace trigger set_updated_at before update on public.%I for each row execute function pipeline.set_updated_at()', p_pipeline || '_payloads');
+  foreach v_kind in array array['jobs', 'job_stages'] loop
+    execute format('alter table public.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)',
+      p_pipeline || '_' || v_kind);
+  end loop;
+  execute format('create or replace trigger guard_job before update on public.%I for each row execute function pipeline.guard_job()', p_pipeline || '_jobs');
+  execute format('create or replace trigger close_job after update on public.%I for each row when (old.is_open and not new.is_open) execute function pipeline.close_job()', p_pipeline || '_jobs');
   execute format('create or replace trigger set_queue_name before insert on public.%I for each row execute function pipeline.set_queue_name()', p_pipeline || '_dead_letters');
+  execute format('create or replace trigger set_updated_at before update on public.%I for each row execute function pipeline.set_updated_at()', p_pipeline || '_payloads');
+  execute format('drop trigger if exists set_updated_at on public.%I', p_pipeline || '_jobs');
 
   if to_regclass(format('pgmq.%I', 'q_' || p_queue)) is null then
+    -- Whatever else is left of a queue by this name would stand in the way of a new one.
+    perform pgmq.drop_queue(p_queue) where exists (select from pgmq.meta as m where m.queue_name = p_queue);
     perform pgmq.create(p_queue);
   end if;
-  -- One stage's messages by priority, then age, without the sleeping ones; and the same over all stages, for workers
-  -- that take whatever comes (written with a minus, so that no claim is ever planned with it). No index names vt: so claims and heartbeats, which change nothing else, stay on their
-  -- page (HOT) and write to no index. pgmq's own index on vt would spoil that, and nothing here reads by it.
+  -- Ids go on where an earlier queue's stopped: an old lease never fits a new message.
   execute format(
-    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce((message ->> ''priority'')::integer, 0)) desc, (coalesce((message ->> ''seq'')::bigint, msg_id))) where not message ? ''asleep''',
-    'q_' || p_queue || '_claim_idx', 'q_' || p_queue);
+    'select setval(pg_get_serial_sequence(''pgmq.%1$I'', ''msg_id''), greatest(
+       (select max(s.msg_id) from pipeline.job_stages as s where s.pipeline = %2$L), (select max(q.msg_id) from pgmq.%1$I as q), 0) + 1)',
+    'q_' || p_queue, p_pipeline);
+  -- One stage's messages in their order, without those that sleep. No index names vt: so claims and heartbeats, which
+  -- change nothing else, stay on their page (HOT) and write to no index. pgmq's own index on vt would spoil that, and
+  -- nothing here reads by it. Values are compared as jsonb, since a cast would refuse what anybody sent by hand.
   execute format(
-    'create index if not exists %I on pgmq.%I ((-coalesce((message ->> ''priority'')::integer, 0)), (coalesce((message ->> ''seq'')::bigint, msg_id))) where not message ? ''asleep''',
-    'q_' || p_queue || '_order_idx', 'q_' || p_queue);
+    'create index if not exists %I on pgmq.%I ((message ->> ''stage''), (coalesce(message -> ''rank'', ''0''::jsonb)), msg_id) where not message ? ''asleep''',
+    'q_' || p_queue || '_rank_idx', 'q_' || p_queue);
   execute format(
-    'create index if not exists %I on pgmq.%I (((message ->> ''asleep'')::bigint)) where message ? ''asleep''',
-    'q_' || p_queue || '_asleep_idx', 'q_' || p_queue);
+    'create index if not exists %I on pgmq.%I ((message -> ''asleep'')) where message ? ''asleep''',
+    'q_' || p_queue || '_wake_idx', 'q_' || p_queue);
+  execute format(
+    'create index if not exists %I on pgmq.%I ((message ->> ''lane''), (message -> ''rank''), msg_id) where message ? ''lane''',
+    'q_' || p_queue || '_lane_idx', 'q_' || p_queue);
   execute format('drop index if exists pgmq.%I', 'q_' || p_queue || '_vt_idx');
+  execute format('drop index if exists pgmq.%I', 'q_' || p_queue || '_claim_idx');
+  execute format('drop index if exists pgmq.%I', 'q_' || p_queue || '_order_idx');
+  execute format('drop index if exists pgmq.%I', 'q_' || p_queue || '_asleep_idx');
   execute format('alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'a_' || p_queue);

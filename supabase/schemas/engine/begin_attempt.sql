@@ -20,10 +20,10 @@ begin
   set status = 'processing', stage = p_lease.stage, attempt_count = attempt_count + 1, last_dequeued_at = v_now
   where pipeline = p_lease.pipeline and id = p_lease.job_id;
 
-  perform pipeline.log_event(p_lease.pipeline, p_lease.job_id, p_lease.stage, 'started',
-    format('%s started', p_lease.stage),
+  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
+  values (p_lease.pipeline, p_lease.job_id, p_lease.stage, 'started', p_lease.stage || ' started',
     jsonb_build_object('attempt', v_stage.attempt_count, 'msg_id', p_lease.msg_id,
-      'waited_ms', round(extract(epoch from v_now - greatest(v_stage.queued_at, v_stage.available_at)) * 1000)));
+      'waited_ms', round(extract(epoch from v_now - greatest(v_stage.queued_at, v_stage.available_at)) * 1000)), v_now);
   return v_stage;
 end;
 $$;

@@ -13,7 +13,7 @@ declare
   v_lease pipeline.lease := pipeline.lock_lease(p_pipeline, p_msg_id, p_read_ct);
   v_now timestamptz := pipeline.now();
   v_delay interval := make_interval(secs => greatest(coalesce(p_delay_seconds, 0), 0)::double precision);
-  v_hook text;
+  v_error jsonb := pipeline.visible_error(p_error, v_lease.user_id);
 begin
   if p_action is null or p_action not in ('retry', 'dead_letter') then
     raise exception 'fail_stage: action % is neither retry nor dead_letter', p_action using errcode = '22023';
@@ -29,24 +29,20 @@ begin
       p_error, v_lease.attempt_count));
   end if;
 
+  perform pipeline.keep_error(p_pipeline, v_lease.job_id, v_lease.stage, p_error);
   perform pipeline.set_message(v_lease.queue, p_msg_id,
     pipeline.put_to_sleep(v_lease.message, v_now + v_delay, v_now), v_now + v_delay);
   update pipeline.job_stages
-  set status = 'queued', lease_expires_at = null, last_error = p_error,
+  set status = 'queued', lease_expires_at = null, last_error = v_error, silent_count = 0,
       available_at = v_now + v_delay, next_retry_at = v_now + v_delay
   where pipeline = p_pipeline and job_id = v_lease.job_id and stage = v_lease.stage;
   update pipeline.jobs set status = 'queued', last_failed_at = v_now
   where pipeline = p_pipeline and id = v_lease.job_id;
-
-  select c.retry_hook into v_hook from pipeline.stage_config as c
-  where c.pipeline = p_pipeline and c.stage = v_lease.stage;
-  if v_hook is not null then
-    execute format('select %s($1, $2)', v_hook) using v_lease.job_id, v_delay;
-  end if;
-
+  perform pipeline.tell_hook(p_pipeline, v_lease.job_id, v_lease.stage, 'retry',
+    coalesce(p_error, '{}'::jsonb) || jsonb_build_object('delay_seconds', extract(epoch from v_delay)));
   perform pipeline.log_event(p_pipeline, v_lease.job_id, v_lease.stage, 'retry_scheduled',
-    format('%s failed, retry scheduled: %s', v_lease.stage, coalesce(p_error ->> 'message', p_reason)),
-    jsonb_build_object('attempt', v_lease.attempt_count, 'msg_id', p_msg_id, 'reason', p_reason, 'error', p_error,
+    format('%s failed, retry scheduled: %s', v_lease.stage, coalesce(v_error ->> 'message', p_reason)),
+    jsonb_build_object('attempt', v_lease.attempt_count, 'msg_id', p_msg_id, 'reason', p_reason, 'error', v_error,
       'delay_seconds', round(extract(epoch from v_delay), 1),
       'duration_ms', round(extract(epoch from v_now - v_lease.started_at) * 1000)));
   return jsonb_build_object('status', 'retry_scheduled', 'next_retry_at', v_now + v_delay);

@@ -16,4 +16,3 @@ $$;
 revoke execute on function pipeline.now() from public, anon, authenticated;
 grant execute on function pipeline.now() to service_role;
 
-alter table public.gsc_properties alter column available_at set default pipeline.now();

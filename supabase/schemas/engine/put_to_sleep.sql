@@ -1,4 +1,5 @@
--- A message that is to be visible at p_visible_at, marked as asleep until then (see write_queue_functions).
+-- A message that is to be visible at p_visible_at, marked as asleep until then (see write_queue_functions); 'infinity'
+-- is until somebody wakes it.
 create or replace function pipeline.put_to_sleep(p_message jsonb, p_visible_at timestamptz, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -8,7 +9,7 @@ as $$
 begin
   return case
     when p_visible_at > p_now then p_message || jsonb_build_object('asleep', pipeline.wake_time(p_visible_at))
-    else p_message - 'asleep'
+    else p_message - 'asleep' - 'lane'
   end;
 end;
 $$;

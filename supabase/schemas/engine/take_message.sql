@@ -1,8 +1,6 @@
--- Takes one visible message off the queue, as pgmq.read does but by priority then age, and, when p_stage is
--- given, only that stage's, through the claim index. Drops what nobody should work on: messages of finished,
--- cancelled or unknown jobs, messages that another one has replaced; buries those whose attempts are used up
--- (a worker that dies without a word ends there). Null when nothing is left.
--- A message that names no job is archived and comes back with job_id null.
+-- Takes one visible message off the queue: of p_stage, or of any stage when that is null. Drops what nobody should work on:
+-- messages of finished, cancelled or unknown jobs, messages that another one has replaced; buries those whose workers die
+-- without a word. Null when nothing is left. A message that names no job is archived and comes back with job_id null.
 create or replace function pipeline.take_message(p_pipeline text, p_queue text, p_stage text, p_visibility_seconds integer)
 returns pipeline.lease
 language plpgsql
@@ -43,42 +41,45 @@ begin
     end if;
     v_lease.job_id := (v_lease.message ->> 'job_id')::uuid;
 
+    -- Who holds a job without its message may wait for what this transaction holds: the message comes again in a second.
     select * into v_job from pipeline.jobs as j
-    where j.pipeline = p_pipeline and j.id = v_lease.job_id for update;
+    where j.pipeline = p_pipeline and j.id = v_lease.job_id for update skip locked;
     if not found then
-      perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
-        'unknown_job', null, v_lease.read_ct);
+      if exists (select from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = v_lease.job_id) then
+        perform pipeline.set_message(p_queue, v_lease.msg_id, v_lease.message, v_now + interval '1 second');
+      else
+        perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
+          'unknown_job', null, v_lease.read_ct);
+      end if;
       continue;
     end if;
     select * into v_stage from pipeline.job_stages as s
     where s.pipeline = p_pipeline and s.job_id = v_lease.job_id and s.stage = v_lease.stage for update;
 
-    if not found then
-      -- Sent by hand with pgmq.send: adopt it.
-      insert into pipeline.job_stages (
-        pipeline, job_id, stage, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
-        priority, visibility_timeout_seconds)
-      select p_pipeline, v_lease.job_id, v_lease.stage, v_lease.msg_id,
-        coalesce(c.max_attempts, 5), coalesce(c.retry_delay_seconds, 10), coalesce(c.max_retry_delay_seconds, 900),
-        coalesce((v_lease.message ->> 'priority')::integer, 0), p_visibility_seconds
-      from (select) as one
-      left join pipeline.stage_config as c on c.pipeline = p_pipeline and c.stage = v_lease.stage
-      returning * into v_stage;
-    elsif v_job.status in ('completed', 'cancelled', 'failed') or v_stage.status in ('completed', 'cancelled', 'failed')
-        or v_stage.msg_id is distinct from v_lease.msg_id then
+    if not found and v_job.is_open then
+      v_stage := pipeline.adopt_message(p_pipeline, v_lease.job_id, v_lease.stage, v_message, p_visibility_seconds);
+    elsif not v_job.is_open or v_stage.status in ('cancelled', 'failed') or v_stage.msg_id is distinct from v_lease.msg_id
+      -- Completed step by step, and then the worker died before it queued the next stage: the work is to be done again.
+      or (v_stage.status = 'completed' and exists (
+        select from pipeline.job_stages as o
+        where o.pipeline = p_pipeline and o.job_id = v_lease.job_id and o.status in ('queued', 'processing')))
+    then
       perform pgmq.archive(p_queue, v_lease.msg_id);
-      perform pipeline.log_event(p_pipeline, v_lease.job_id, v_lease.stage, 'superseded',
+      perform pipeline.log_event(p_pipeline, v_job.id, v_lease.stage, 'superseded',
         'message without standing archived', jsonb_build_object('msg_id', v_lease.msg_id));
       continue;
+    elsif v_stage.status = 'processing' then
+      v_stage := pipeline.note_silence(p_queue, v_message, v_stage);
+      continue when v_stage.status = 'failed';
     elsif v_stage.attempt_count >= v_stage.max_attempts then
       perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
-        'worker_died', coalesce(v_stage.last_error, '{}'::jsonb)
-          || jsonb_build_object('message', 'every attempt ended without a report'), v_stage.attempt_count);
+        'max_attempts_exceeded', null, v_stage.attempt_count);
       continue;
     end if;
 
     v_lease.status := 'held';
     v_lease.page_id := v_job.page_id;
+    v_lease.user_id := v_job.user_id;
     v_lease.attempt_count := v_stage.attempt_count;
     v_lease.max_attempts := v_stage.max_attempts;
     return v_lease;

@@ -1,5 +1,5 @@
--- Wakes a sleeping stage now. One that runs at this moment is told not to sleep at its next defer.
--- Returns whether the stage was there to be woken.
+-- Wakes a sleeping stage now. One that runs at this moment is told not to sleep at its next defer; one that waits for its
+-- lane goes on waiting. Returns whether the stage was there to be woken.
 create or replace function pipeline.wake_stage(p_pipeline text, p_job_id uuid, p_stage text)
 returns boolean
 language plpgsql
@@ -13,9 +13,9 @@ declare
   v_status text;
 begin
   select s.msg_id into v_msg_id from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
-  v_message := pipeline.lock_message(v_queue, v_msg_id);
-  if v_message.msg_id is null then
+  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage and s.status in ('queued', 'processing');
+  v_message := pipeline.lock_own_message(v_queue, v_msg_id, p_job_id, p_stage);
+  if v_message.msg_id is null or v_message.message ? 'lane' then
     return false;
   end if;
   update pipeline.job_stages

@@ -6,7 +6,7 @@ immutable
 set search_path = ''
 as $$
 begin
-  return ceil(extract(epoch from p_at) * 1000);
+  return case when p_at = 'infinity' then 9007199254740991 else ceil(extract(epoch from p_at) * 1000) end;
 end;
 $$;
 

@@ -1,15 +1,28 @@
 -- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
--- again, and nothing is counted. A call above the size of a bucket is let through when the bucket is full.
-create or replace function public.begin_model_call(p_provider text, p_model text, p_tokens double precision)
+-- again, and nothing is counted. A call above the size of a bucket is let through when the bucket is full. More than an
+-- hour is the rest of a UTC day whose dollars are used up, the project's or those of the job's user (pipeline.owner_policies);
+-- calls under way are not counted yet.
+create or replace function public.begin_model_call(p_provider text, p_model text, p_tokens double precision, p_job_id uuid default null)
 returns double precision
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  v_now timestamptz;
+  v_now timestamptz := pipeline.now();
   v_wait double precision;
+  v_cost numeric := coalesce(pipeline.model_cost(p_provider, p_model, p_tokens::bigint, 0), 0);
 begin
+  if v_cost > 0 and exists (
+    select from pipeline.owner_policies as p
+    join pipeline.daily_usage as u on u.day = (v_now at time zone 'utc')::date and u.owner_id = case p.role
+      when 'project' then '00000000-0000-0000-0000-000000000000'::uuid
+      when 'user' then (select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id) end
+    where u.cost_usd + v_cost > p.daily_usd
+  ) then
+    return greatest(3601,
+      extract(epoch from date_trunc('day', v_now at time zone 'utc') + interval '1 day' - (v_now at time zone 'utc')));
+  end if;
   perform 1 from public.model_limits as l where l.provider = p_provider and l.model = p_model order by l.unit for update;
   if not found then
     return 0;
@@ -34,5 +47,5 @@ begin
 end;
 $$;
 
-revoke execute on function public.begin_model_call(text, text, double precision) from public, anon, authenticated;
-grant execute on function public.begin_model_call(text, text, double precision) to service_role;
+revoke execute on function public.begin_model_call(text, text, double precision, uuid) from public, anon, authenticated;
+grant execute on function public.begin_model_call(text, text, double precision, uuid) to service_role;

@@ -25,6 +25,11 @@ begin
   set call_count = u.call_count + 1, input_tokens = u.input_tokens + excluded.input_tokens,
       output_tokens = u.output_tokens + excluded.output_tokens, cost_usd = u.cost_usd + excluded.cost_usd;
 
+  if p_usage is not null then
+    perform pipeline.count_usage((select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id),
+      p_usd => pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens));
+  end if;
+
   perform 1 from public.model_limits as l where l.provider = p_provider and l.model = p_model order by l.unit for update;
   v_now := pipeline.now();
   -- What was foreseen gives way to what was used.

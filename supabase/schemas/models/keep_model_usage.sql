@@ -7,7 +7,7 @@ as $$
 begin
   insert into public.model_usage_history as h (
     day, stage, provider, model, job_count, call_count, input_tokens, output_tokens, cost_usd, unpriced_count)
-  select u.created_at::date, u.stage, u.provider, u.model, count(*), sum(u.call_count), sum(u.input_tokens), sum(u.output_tokens),
+  select (u.created_at at time zone 'utc')::date, u.stage, u.provider, u.model, count(*), sum(u.call_count), sum(u.input_tokens), sum(u.output_tokens),
     sum(u.cost_usd), count(*) filter (where u.cost_usd is null)
   from deleted as u
   group by 1, 2, 3, 4

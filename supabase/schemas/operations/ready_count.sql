@@ -15,7 +15,7 @@ begin
        union all
        (select 1 from pgmq.%1$I as q
         where q.message ->> ''stage'' = $1 and q.message ? ''asleep''
-          and (q.message ->> ''asleep'')::bigint <= pipeline.wake_time($2) limit $3)
+          and q.message -> ''asleep'' <= to_jsonb(pipeline.wake_time($2)) limit $3)
        limit $3) as ready', 'q_' || p_queue) into v_count using p_stage, pipeline.now(), p_limit;
   return v_count;
 end;

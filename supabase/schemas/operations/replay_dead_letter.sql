@@ -1,4 +1,5 @@
--- Sends a dead letter's stage back to the queue with the payload it failed with and fresh attempts. Once.
+-- Sends a dead letter's stage back to the queue with the payload it failed with and fresh attempts. Once. A job whose page
+-- another one has taken since begins with the first stage that works on the page.
 create or replace function public.replay_dead_letter(p_pipeline text, p_dead_letter_id bigint)
 returns jsonb
 language plpgsql
@@ -7,7 +8,9 @@ set search_path = ''
 as $$
 declare
   v_letter pipeline.dead_letters;
-  v_hook text;
+  v_job pipeline.jobs;
+  v_first text;
+  v_stage text;
   v_msg_id bigint;
 begin
   select * into v_letter from pipeline.dead_letters as d
@@ -18,27 +21,40 @@ begin
   if v_letter.replayed_at is not null then
     return jsonb_build_object('status', 'already_replayed', 'job_id', v_letter.job_id);
   end if;
-  perform 1 from pipeline.jobs as j
+  select * into v_job from pipeline.jobs as j
   where j.pipeline = p_pipeline and j.id = v_letter.job_id and j.status = 'failed' for update;
   if not found or v_letter.stage is null then
     return jsonb_build_object('status', 'not_replayable', 'job_id', v_letter.job_id);
   end if;
 
+  v_stage := v_letter.stage;
+  select f.stage into v_first
+  from pipeline.stage_config as c
+  join pipeline.stage_config as f on f.pipeline = c.pipeline and f.lane = c.lane
+  where c.pipeline = p_pipeline and c.stage = v_stage and c.lane = 'page'
+  order by f.position limit 1;
+  if exists (
+    select from pipeline.jobs as o
+    join pipeline.job_stages as s on s.pipeline = o.pipeline and s.job_id = o.id
+    where o.pipeline = p_pipeline and o.page_id = v_job.page_id and o.id <> v_job.id
+      and s.stage = v_first and s.started_at > v_letter.routed_at
+  ) then
+    v_stage := v_first;
+  end if;
+
+  perform set_config('pageperfect.replays', 'on', true);
   update pipeline.job_stages
-  set attempt_count = 0, dead_lettered_at = null, dead_letter_reason = null
-  where pipeline = p_pipeline and job_id = v_letter.job_id and stage = v_letter.stage;
-  v_msg_id := pipeline.queue_stage(p_pipeline, v_letter.job_id, v_letter.stage, v_letter.payload -> 'payload',
+  set attempt_count = 0, silent_count = 0, dead_lettered_at = null, dead_letter_reason = null
+  where pipeline = p_pipeline and job_id = v_letter.job_id and stage in (v_stage, v_letter.stage);
+  v_msg_id := pipeline.queue_stage(p_pipeline, v_letter.job_id, v_stage, (v_letter.payload -> 'payload') - 'progress',
     coalesce((v_letter.payload ->> 'priority')::integer, 0));
   update pipeline.jobs set error = null where pipeline = p_pipeline and id = v_letter.job_id;
-  select c.retry_hook into v_hook from pipeline.stage_config as c
-  where c.pipeline = p_pipeline and c.stage = v_letter.stage;
-  if v_hook is not null then
-    execute format('select %s($1, $2)', v_hook) using v_letter.job_id, interval '0';
-  end if;
+  perform set_config('pageperfect.replays', 'off', true);
+  perform pipeline.tell_hook(p_pipeline, v_letter.job_id, v_letter.stage, 'replayed');
   update pipeline.dead_letters set replayed_at = pipeline.now()
-  where pipeline = p_pipeline and id = p_dead_letter_id;
-  perform pipeline.log_event(p_pipeline, v_letter.job_id, v_letter.stage, 'replayed',
-    format('%s replayed from dead letter %s', v_letter.stage, p_dead_letter_id),
+  where pipeline = p_pipeline and job_id = v_letter.job_id and replayed_at is null;
+  perform pipeline.log_event(p_pipeline, v_letter.job_id, v_stage, 'replayed',
+    format('%s replayed from dead letter %s', v_stage, p_dead_letter_id),
     jsonb_build_object('dead_letter_id', p_dead_letter_id, 'msg_id', v_msg_id));
   return jsonb_build_object('status', 'replayed', 'job_id', v_letter.job_id, 'msg_id', v_msg_id);
 end;

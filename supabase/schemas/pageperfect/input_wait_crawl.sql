@@ -15,7 +15,10 @@ begin
     'crawl', jsonb_build_object('id', v_crawl.id, 'status', v_crawl.status, 'error', v_crawl.error,
       'html_length', v_crawl.html_length, 'processing_time_ms', v_crawl.processing_time_ms,
       'created_at', v_crawl.created_at),
-    'waited_seconds', greatest(extract(epoch from pipeline.now() - v_crawl.queued_at), 0));
+    -- Only what runs has a time limit; a crawl may wait for its turn as long as it takes.
+    'running_seconds', (
+      select greatest(extract(epoch from pipeline.now() - s.started_at), 0) from pipeline.job_stages as s
+      where s.pipeline = 'fetch' and s.job_id = v_crawl.id and s.status = 'processing'));
 end;
 $$;
 

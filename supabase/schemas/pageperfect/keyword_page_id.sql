@@ -10,7 +10,7 @@ as $$
     (select project.id
      from public.pages as p
      join public.pages as project on project.url = p.url and project.owner_id is null
-     cross join pipeline.user_policy as u
+     join pipeline.owner_policies as u on u.role = 'user'
      where p.id = p_page_id and u.shares_search_console
        and not exists (select 1 from public.gsc_page_query as g where g.page_id = p_page_id)),
     p_page_id);

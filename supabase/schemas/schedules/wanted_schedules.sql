@@ -21,10 +21,11 @@ as $$
     ('pageperfect-dispatcher', '10 seconds',
       'select pipeline.ring(''content-queue-dispatcher'') where pipeline.dispatcher_is_wanted()'),
     ('pageperfect-crawl', '30 seconds',
-      'select pipeline.ring(''crawl-cron'') where public.pending_crawl_count() > 0'),
+      'select pipeline.ring(''crawl-cron'') where exists (select from public.dispatch_plan(''fetch'') as d where d.stage = ''crawl'')'),
     -- New days come once a day; in between there is only an import to go on with that failed or was cut off.
     ('pageperfect-gsc-import', '*/5 * * * *',
-      'select pipeline.ring(''pageperfect-gsc-import'') where public.pending_gsc_import_count() > 0'),
+      'select pipeline.ring(''pageperfect-gsc-import'')
+       where pipeline.start_due_imports() > 0 or exists (select from public.dispatch_plan(''fetch'') as d where d.stage = ''gsc_import'')'),
     -- One bounded step a minute for an hour: no long transaction, and nothing to do once all is gone.
     ('pageperfect-retention', '* 3 * * *', 'select public.prune(), public.prune_crawls(), public.prune_embedding_cache()'),
     ('pageperfect-cron-history', '10 4 * * *',

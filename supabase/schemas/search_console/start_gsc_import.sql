@@ -3,7 +3,7 @@
 create or replace function public.start_gsc_import(p_property text, p_start_date date, p_end_date date)
 returns jsonb
 language plpgsql
-security invoker
+security definer
 set search_path = ''
 as $$
 begin
@@ -16,12 +16,12 @@ begin
   insert into public.gsc_properties as g (property, enabled, import_date, import_end)
   values (p_property, false, p_start_date, p_end_date)
   on conflict (property) do update
-    set import_date = excluded.import_date, import_end = excluded.import_end, next_row = 0, attempt_count = 0,
-      available_at = pipeline.now(), last_error = null
+    set import_date = excluded.import_date, import_end = excluded.import_end, next_row = 0, last_error = null
     where g.import_date is null;
   if not found then
     raise exception 'an import of % is under way: wait for its end', p_property using errcode = '55000';
   end if;
+  perform pipeline.queue_import(p_property);
   return jsonb_build_object('property', p_property, 'start_date', p_start_date, 'end_date', p_end_date);
 end;
 $$;

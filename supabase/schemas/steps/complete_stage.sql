@@ -1,5 +1,5 @@
--- Marks a stage as done; false when it was not running.
-create or replace function public.complete_stage(p_pipeline text, p_job_id uuid, p_stage text)
+-- Marks a stage as done; false when it was not running, or runs under another delivery.
+create or replace function public.complete_stage(p_pipeline text, p_job_id uuid, p_stage text, p_read_ct integer default null)
 returns boolean
 language plpgsql
 security definer
@@ -11,8 +11,9 @@ declare
 begin
   perform 1 from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
   update pipeline.job_stages
-  set status = 'completed', finished_at = v_now, lease_expires_at = null, last_error = null
+  set status = 'completed', finished_at = v_now, lease_expires_at = null, last_error = null, silent_count = 0
   where pipeline = p_pipeline and job_id = p_job_id and stage = p_stage and status = 'processing'
+    and read_ct = coalesce(p_read_ct, read_ct)
   returning * into v_stage;
   if not found then
     return false;
@@ -25,5 +26,5 @@ begin
 end;
 $$;
 
-revoke execute on function public.complete_stage(text, uuid, text) from public, anon, authenticated;
-grant execute on function public.complete_stage(text, uuid, text) to service_role;
+revoke execute on function public.complete_stage(text, uuid, text, integer) from public, anon, authenticated;
+grant execute on function public.complete_stage(text, uuid, text, integer) to service_role;

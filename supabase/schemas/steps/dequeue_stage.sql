@@ -1,5 +1,5 @@
--- The next message of any stage, or null.
-create or replace function public.dequeue_stage(p_queue text, p_visibility_seconds integer default 600)
+-- The next message of any stage, or of p_stage; null when there is none.
+create or replace function public.dequeue_stage(p_queue text, p_visibility_seconds integer default 600, p_stage text default null)
 returns jsonb
 language plpgsql
 security definer
@@ -7,7 +7,7 @@ set search_path = ''
 as $$
 declare
   v_lease pipeline.lease := pipeline.take_message(
-    pipeline.pipeline_of(p_queue), p_queue, null, greatest(coalesce(p_visibility_seconds, 600), 1));
+    pipeline.pipeline_of(p_queue), p_queue, p_stage, greatest(coalesce(p_visibility_seconds, 600), 1));
 begin
   if v_lease.msg_id is null then
     return null;
@@ -16,5 +16,5 @@ begin
 end;
 $$;
 
-revoke execute on function public.dequeue_stage(text, integer) from public, anon, authenticated;
-grant execute on function public.dequeue_stage(text, integer) to service_role;
+revoke execute on function public.dequeue_stage(text, integer, text) from public, anon, authenticated;
+grant execute on function public.dequeue_stage(text, integer, text) to service_role;

@@ -1,5 +1,6 @@
--- Counts an attempt of a stage whose message this worker holds.
-create or replace function public.start_stage(p_pipeline text, p_job_id uuid, p_stage text)
+-- Counts an attempt of a stage whose message this worker holds. Raises 55000 when the job is finished, or the message
+-- is another worker's now.
+create or replace function public.start_stage(p_pipeline text, p_job_id uuid, p_stage text, p_read_ct integer default null)
 returns jsonb
 language plpgsql
 security definer
@@ -9,6 +10,7 @@ declare
   v_lease pipeline.lease;
   v_stage pipeline.job_stages;
   v_message pipeline.message;
+  v_status text;
 begin
   v_lease.pipeline := p_pipeline;
   v_lease.queue := pipeline.queue_of(p_pipeline);
@@ -19,9 +21,14 @@ begin
   if not found then
     raise exception 'job % has no stage % in pipeline %', p_job_id, p_stage, p_pipeline using errcode = 'P0002';
   end if;
-  v_message := pipeline.lock_message(v_lease.queue, v_lease.msg_id);
+  v_message := pipeline.lock_own_message(v_lease.queue, v_lease.msg_id, p_job_id, p_stage);
   v_lease.read_ct := v_message.read_ct;
-  perform 1 from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
+  select j.status into v_status from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
+  if v_status in ('completed', 'failed', 'cancelled') then
+    raise exception 'job % is %', p_job_id, v_status using errcode = '55000';
+  elsif v_message.msg_id is null or v_message.read_ct <> coalesce(p_read_ct, v_message.read_ct) then
+    raise exception 'the message of stage % of job % is another worker''s now', p_stage, p_job_id using errcode = '55000';
+  end if;
   v_stage := pipeline.begin_attempt(v_lease, v_message.vt);
   return jsonb_build_object(
     'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
@@ -30,5 +37,5 @@ begin
 end;
 $$;
 
-revoke execute on function public.start_stage(text, uuid, text) from public, anon, authenticated;
-grant execute on function public.start_stage(text, uuid, text) to service_role;
+revoke execute on function public.start_stage(text, uuid, text, integer) from public, anon, authenticated;
+grant execute on function public.start_stage(text, uuid, text, integer) to service_role;

@@ -1,7 +1,7 @@
 create or replace view public.v_pageperfect_costs
 with (security_invoker = true)
 as
-select date_trunc('day', u.created_at)::date as day, j.url, u.stage, u.provider, u.model,
+select (u.created_at at time zone 'utc')::date as day, j.url, u.stage, u.provider, u.model,
   count(distinct u.job_id) as job_count, sum(u.call_count) as call_count,
   sum(u.input_tokens) as input_tokens, sum(u.output_tokens) as output_tokens,
   sum(u.cost_usd) as cost_usd, count(*) filter (where u.cost_usd is null) as unpriced_count

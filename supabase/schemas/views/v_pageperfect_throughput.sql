@@ -1,7 +1,7 @@
 create or replace view public.v_pageperfect_throughput
 with (security_invoker = true)
 as
-select date_trunc('hour', e.created_at) as hour, e.stage,
+select date_trunc('hour', e.created_at, 'UTC') as hour, e.stage,
   count(*) filter (where e.status = 'completed') as completed_count,
   count(*) filter (where e.status = 'retry_scheduled') as retry_count,
   count(*) filter (where e.status = 'lease_expired') as lease_expired_count,

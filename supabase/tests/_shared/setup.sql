@@ -26,6 +26,10 @@ create function tests.claim(p_stage text, p_visibility integer default 600) retu
   select public.claim_stage('pageperfect', p_stage, p_visibility);
 $$;
 
+create function tests.claim_crawl() returns jsonb language sql as $$
+  select public.claim_stage('fetch', 'crawl', 60);
+$$;
+
 create function tests.msg(p_claim jsonb) returns bigint language sql as $$ select (p_claim ->> 'msg_id')::bigint; $$;
 create function tests.ct(p_claim jsonb) returns integer language sql as $$ select (p_claim ->> 'read_ct')::integer; $$;
 
@@ -51,8 +55,8 @@ declare
 begin
   foreach v_stage in array array['submit_crawl', 'wait_crawl', 'segment_embed', 'keyword_clustering', 'gap_analysis', 'rewrite_draft'] loop
     if v_stage = 'wait_crawl' and p_stage <> 'wait_crawl' then
-      v_crawl := public.claim_crawl_jobs(1, 60) -> 0;
-      perform public.complete_crawl((v_crawl ->> 'id')::uuid, (v_crawl ->> 'attempt_count')::integer,
+      v_crawl := tests.claim_crawl();
+      perform public.commit_crawl(tests.msg(v_crawl), tests.ct(v_crawl),
         '{"html": "<h1>Hello</h1>", "http_status": 200, "provider": "direct"}');
     end if;
     v_claim := tests.claim(v_stage);

@@ -1,7 +1,7 @@
 \ir ../_shared/setup.sql
 select plan(2);
 insert into pgmq.q_pageperfect (vt, message)
-select '2020-01-01', jsonb_build_object('job_id', gen_random_uuid(), 'stage', case when i % 10 = 0 then 'gap_analysis' else 'submit_crawl' end, 'priority', i % 3)
+select '2020-01-01', jsonb_build_object('job_id', gen_random_uuid(), 'stage', case when i % 10 = 0 then 'gap_analysis' else 'submit_crawl' end, 'rank', i % 3)
 from generate_series(1, 100000) as i;
 analyze pgmq.q_pageperfect;
 create function tests.plan_of(p_query text) returns text language plpgsql as $$
@@ -13,9 +13,9 @@ end;
 $$;
 select tests.plan_of($$
   select m.msg_id from pgmq.q_pageperfect as m where m.vt <= pipeline.now() and m.message ->> 'stage' = 'gap_analysis' and not m.message ? 'asleep'
-  order by coalesce((m.message ->> 'priority')::integer, 0) desc, coalesce((m.message ->> 'seq')::bigint, m.msg_id)
+  order by coalesce(m.message -> 'rank', '0'::jsonb), m.msg_id
   limit 1 for update skip locked$$) as plan \gset
-select matches(:'plan'::text, 'q_pageperfect_claim_idx', 'the claim index is used');
+select matches(:'plan'::text, 'q_pageperfect_rank_idx', 'the claim index is used');
 select doesnt_match(:'plan'::text, 'Sort', 'and nothing is sorted');
 select * from finish();
 rollback;

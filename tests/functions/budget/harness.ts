@@ -89,9 +89,9 @@ export async function startHarness(): Promise<Harness> {
       for (const [name, output] of Object.entries(outputs)) {
         if (name === stage) break;
         if (name === "wait_crawl") {
-          await sql`select complete_crawl((c ->> 'id')::uuid, (c ->> 'attempt_count')::integer, ${
+          await sql`select commit_crawl((c ->> 'msg_id')::bigint, (c ->> 'read_ct')::integer, ${
             sql.json({ html, http_status: 200, provider: "direct" })
-          }) from jsonb_array_elements(claim_crawl_jobs(1, 60)) as c`;
+          }) from claim_stage('fetch', 'crawl', 60) as c`;
         }
         await sql`select ${
           sql(`commit_${name}`)
