@@ -63,6 +63,7 @@ export function registerBench(program: Command) {
 Benchmarks:
   compute [--quick] [FILE.html ..]       the wasm modules beside JavaScript libraries and scikit-learn
   engine [--quick] [--soak SECONDS]      queue and jobs beside graphile-worker and pg-boss, on one Postgres
+  web [--quick]                          the web app in Chromium: size, time to a report, frames of the map
   capacity [--stage.NAME=SECONDS ..]     pages a day by instances, what saturates first, and the cost`,
     )
     .allowUnknownOption()

@@ -16,7 +16,7 @@ const allowedFunctions = new Set(
     ...["whoami", "list_pages", "list_jobs", "get_report", "get_job_timeline", "get_operations"],
     ...["get_throughput", "get_costs", "list_dead_letters", "list_members", "count_open_jobs"],
     ...["replay_matching", "replay_letter", "cancel_matching", "cancel_own_job", "decide_edit"],
-    ...["set_stages_enabled", "set_member"],
+    ...["set_stages_enabled", "set_member", "get_embeddings", "get_segments"],
   ].map((name) => `/rest/v1/rpc/${name}`).concat(["/functions/v1/pageperfect-workflow"]),
 );
 

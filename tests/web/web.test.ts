@@ -170,6 +170,34 @@ journey(
   },
 );
 
+journey("the map: every query is there, what is encircled becomes a list and a file", async () => {
+  await using visitor = await Visitor.open(world);
+  const { page } = visitor;
+  await visitor.go(`report/${jobId}/map`);
+  await page.getByText(/^\d+ queries$/).waitFor();
+  const box = (await page.locator(".map canvas").boundingBox())!;
+  await page.keyboard.down("Shift");
+  await page.mouse.move(box.x + 4, box.y + 4);
+  await page.mouse.down();
+  for (
+    const [x, y] of [[box.width - 4, 4], [box.width - 4, box.height - 4], [4, box.height - 4]]
+  ) {
+    await page.mouse.move(box.x + x, box.y + y, { steps: 3 });
+  }
+  await page.mouse.up();
+  await page.keyboard.up("Shift");
+  const selected = page.getByRole("region", { name: "Selected queries" }).first();
+  await selected.getByRole("heading", { name: /\d+ queries/ }).waitFor();
+  const [saved] = await Promise.all([
+    page.waitForEvent("download"),
+    selected.getByRole("button", { name: "CSV" }).click(),
+  ]);
+  const lines = (await Deno.readTextFile(await saved.path())).trim().split("\r\n");
+  assert.match(lines[0], /query,topic,impressions,coverage/);
+  assert.ok(lines.length > 150, `${lines.length} lines`);
+  assert.deepEqual(visitor.problems, []);
+});
+
 journey("500 dead letters of one reason are replayed, and only those", async () => {
   await failJobs(world, 500, "quota_exceeded");
   await failJobs(world, 3, "not_html");
@@ -472,6 +500,8 @@ journey(
       text: `report/${jobId}/text`,
       heatmap: `report/${jobId}/heatmap`,
       topics: `report/${jobId}/topics`,
+      map: `report/${jobId}/map`,
+      map: `report/${jobId}/map`,
       how: `report/${jobId}/how`,
       workspace: `report/${jobId}/edit/${edit.id}`,
       new: "new",

@@ -13,6 +13,7 @@ import { Heatmap } from "./heatmap.tsx";
 import { How } from "./how.tsx";
 import { type JobResult, type ReportModel, toModel } from "./model.ts";
 import { PageText } from "./page_text.tsx";
+import { TopicMap } from "./topic_map.tsx";
 import { TopicList } from "./topics.tsx";
 import { Workspace } from "./workspace.tsx";
 
@@ -21,6 +22,7 @@ const views = [
   ["text", "Page"],
   ["heatmap", "Heat map"],
   ["topics", "Topics"],
+  ["map", "Map"],
   ["how", "How it was made"],
 ] as const;
 
@@ -101,6 +103,7 @@ export function ReportView(
             {view === "text" && <PageText model={model} />}
             {view === "heatmap" && <Heatmap model={model} />}
             {view === "topics" && <TopicList model={model} />}
+            {view === "map" && <TopicMap model={model} />}
             {view === "how" && <How model={model} />}
           </>
         )
