@@ -80,9 +80,49 @@ export async function applyStatement(files: (SchemaFile | Mark)[]): Promise<stri
     return `(${literal(kind)}, ${literal(name)}, ${literal(sha256)}, ${made}, $file$${text}$file$)`;
   });
   const paths = files.filter(({ kind }) => kind === "object").map(({ name }) => literal(name));
-  return template
-    .replace("/* files */", () => rows.join(",\n"))
-    .replace("/* paths */", () => paths.join(", ") || "''");
+  const tables = files.flatMap((file) => file.kind === "migration" ? tablesIn(file) : []);
+  const fill: Record<string, string> = {
+    files: rows.join(",\n"),
+    paths: paths.join(", ") || "''",
+    identities: files.flatMap(({ identities }) => identities.map(literal)).join(", "),
+    queues: files.flatMap(({ text }) =>
+      [...text.matchAll(/^insert into pipeline\.pipelines .* values \('\w+', ('\w+')\)/gm)]
+        .map(([, queue]) => queue)
+    ).join(", "),
+    tables: tables.map(({ migration, name, parent, columns, definition }) =>
+      `(${literal(migration)}, ${literal(name)}, ${
+        parent === null ? "null" : literal(parent)
+      }, array[${columns.map(literal).join(", ")}]::text[], $file$${definition}$file$),`
+    ).join("\n"),
+  };
+  return template.replace(/\/\* (\w+) \*\//g, (whole, name) => fill[name] ?? whole);
+}
+
+/** The statement that takes all of it out of a database again. */
+export async function removeStatement(projectDir: string): Promise<string> {
+  const template = await Deno.readTextFile(new URL("remove.sql", import.meta.url));
+  const files = await readSchema(projectDir);
+  const fill: Record<string, string> = {
+    table_names: files.flatMap((file) => file.kind === "migration" ? tablesIn(file) : [])
+      .map(({ name }) => literal(name)).join(", "),
+    migration_names: (await sqlFiles(`${projectDir}/supabase/migrations`)).map(literal).join(", "),
+  };
+  return template.replace(/\/\* (\w+) \*\//g, (whole, name) => fill[name] ?? whole);
+}
+
+/** Tables that a migration makes in `public`; a partition has a parent in `pipeline` and no columns of its own. */
+function tablesIn({ name: migration, text }: SchemaFile) {
+  const found = text.matchAll(
+    /^create table (?:if not exists )?public\.(\w+)(?: partition of pipeline\.(\w+)[^;]*| \(\n([\s\S]*?)^\)[^;]*);/gm,
+  );
+  return [...found].map(([statement, name, parent = null, body = ""]) => ({
+    migration,
+    name,
+    parent,
+    columns: [...body.matchAll(/^ {2}(\w+) /gm)].map(([, column]) => column)
+      .filter((word) => !/^(constraint|unique|primary|foreign|check)$/.test(word)),
+    definition: parent === null ? statement.replaceAll("public.", "pageperfect_adopt.") : "",
+  }));
 }
 
 /** A migration that ran already, to be noted as such. */

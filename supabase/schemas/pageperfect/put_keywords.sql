@@ -17,7 +17,7 @@ begin
     sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1))
   from jsonb_to_recordset(p_keywords) as k (query text, impressions numeric, clicks numeric, position double precision)
   group by k.query
-  on conflict on constraint gsc_page_query_key do update
+  on conflict (page_id, query, date) where page_id is not null do update
   set impressions = excluded.impressions, clicks = excluded.clicks, position = excluded.position;
   get diagnostics v_count = row_count;
   return v_count;

@@ -1,4 +1,5 @@
--- Rings a function of this project; returns pg_net's request id, or null with a warning when it cannot.
+-- Rings a function of this project; returns pg_net's request id; null when a ring of it waits already, and with a
+-- warning when it cannot.
 create or replace function pipeline.ring(p_function text)
 returns bigint
 language plpgsql
@@ -12,6 +13,10 @@ begin
     raise warning 'pageperfect: % is not rung, Vault lacks %', p_function,
       concat_ws(' and ', case when v_url is null then 'project_url' end, case when v_key is null then 'pageperfect_secret_key' end)
       using hint = 'select pipeline.set_schedule_secrets(''https://<project ref>.supabase.co'', ''sb_secret_…'')';
+    return null;
+  end if;
+  -- One that waits is enough: while pg_net is stopped they would pile up.
+  if exists (select from net.http_request_queue as q where q.url = v_url || '/functions/v1/' || p_function) then
     return null;
   end if;
   return net.http_post(

@@ -14,6 +14,13 @@ begin
   if coalesce(p_secret_key, '') = '' or p_secret_key ~ '^sb_publishable_' then
     raise exception 'the schedules need a secret key (sb_secret_…), not a publishable one' using errcode = '22023';
   end if;
+  if p_secret_key !~ '^[A-Za-z0-9_.-]+$' then
+    raise exception 'the secret key has characters that no key has, such as a line break: copy it again' using errcode = '22023';
+  end if;
+  if p_secret_key ~ '^ey' and convert_from(decode(rpad(translate(split_part(p_secret_key, '.', 2), '-_', '+/'),
+      (length(split_part(p_secret_key, '.', 2)) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb ->> 'role' is distinct from 'service_role' then
+    raise exception 'the schedules need a secret key (sb_secret_…) or the service_role key, not the anon key' using errcode = '22023';
+  end if;
   for v in
     select n.name, n.value, n.description, s.id
     from (values

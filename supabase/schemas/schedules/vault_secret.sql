@@ -1,4 +1,4 @@
--- A secret from Vault; null when it, or Vault, is not there.
+-- A secret from Vault; null when it, or Vault, is not there, or it cannot be decrypted.
 create or replace function pipeline.vault_secret(p_name text)
 returns text
 language plpgsql
@@ -10,6 +10,8 @@ begin
     return null;
   end if;
   return (select nullif(s.decrypted_secret, '') from vault.decrypted_secrets as s where s.name = p_name);
+exception when others then
+  return null; -- of another project's key, as in a clone: as good as none
 end;
 $$;
 

@@ -48,7 +48,7 @@ begin
     from given as n
     join public.pages as p on p.url = n.page and p.owner_id is null
     order by p.id, n.query, n.date
-    on conflict on constraint gsc_page_query_key do update
+    on conflict (page_id, query, date) where page_id is not null do update
       set impressions = excluded.impressions, clicks = excluded.clicks, position = excluded.position
       where (g.impressions, g.clicks, g.position) is distinct from (excluded.impressions, excluded.clicks, excluded.position)
   )
