@@ -6,6 +6,13 @@ import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { EnvError, type Need, readEnv } from "../functions/_shared/platform/env.ts";
 import { exists, filesUnder, root, tool } from "../local/paths.ts";
+import {
+  applyStatement,
+  readSchema,
+  rehearsed,
+  removeStatement,
+  tidyStatement,
+} from "../supabase/schema.ts";
 import { ensureBuilt } from "./build.ts";
 
 /** Supabase bundles at most 5 MB on its side; what it adds to the sources must fit as well. */
@@ -33,14 +40,24 @@ export interface DeployOptions {
   yes?: boolean;
   dbUrl?: string;
   profile?: string;
-  adoptTables?: boolean;
+}
+
+/** What the database lacks. */
+export interface DatabasePlan {
+  migrations: string[];
+  /** Files of supabase/schemas that are new, changed, or gone. */
+  added: string[];
+  changed: string[];
+  removed: string[];
+  /** Tables of the project's own that get PagePerfect's columns. */
+  adopted: string[];
 }
 
 export interface Plan {
   projectRef: string | null;
   projectUrl: string | null;
   build: string;
-  migrations: string[];
+  database: DatabasePlan | null;
   /** Names only. */
   secrets: string[];
   /** Names in the env file that no function reads. */
@@ -196,18 +213,6 @@ export function checkSecrets(env: Record<string, string>, projectUrl: string) {
   return { secrets, ignored, problems, scheduleKey: key };
 }
 
-/** The tables that the migrations make in the schema `public`. */
-async function ownTables(): Promise<string[]> {
-  const names: string[] = [];
-  for (const path of await filesUnder(`${root}/supabase/migrations`, ".sql")) {
-    const text = await Deno.readTextFile(path);
-    for (const [, name] of text.matchAll(/^create table if not exists public\.(\w+)/gm)) {
-      names.push(name);
-    }
-  }
-  return names;
-}
-
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 async function readEnvFile(path: string): Promise<Record<string, string> | undefined> {
@@ -216,6 +221,112 @@ async function readEnvFile(path: string): Promise<Record<string, string> | undef
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+}
+
+async function hasAccessToken(): Promise<boolean> {
+  const home = Deno.env.get("HOME") ?? "/";
+  return Boolean(Deno.env.get("SUPABASE_ACCESS_TOKEN")) ||
+    await exists(`${home}/.supabase/access-token`);
+}
+
+/** Runs the Supabase CLI on the project; what it prints when it fails never holds a secret. */
+function cli(options: DeployOptions, hidden: string[]) {
+  return async (what: string, args: string[], advice: string): Promise<string> => {
+    const profile = options.profile ? ["--profile", resolve(options.profile)] : [];
+    const result = await run(tool("supabase"), [...args, "--yes", ...profile]);
+    // A module that is missing is only a warning to the CLI, and the function is broken.
+    if (result.code !== 0 || /failed to read file/.test(result.stderr)) {
+      const text = blot(`${result.stdout}\n${result.stderr}`.trim(), hidden);
+      throw new Error(`${what} failed; ${advice}, then run the same command again:\n${text}`);
+    }
+    return result.stdout;
+  };
+}
+
+interface Database {
+  /** Rows of a query that only reads. */
+  read<Row>(what: string, sql: string): Promise<Row[]>;
+  /** Runs a statement from a file that only its owner may read: it may hold secrets, and be long. */
+  run(what: string, sql: string, advice?: string): Promise<void>;
+}
+
+function databaseOf(options: DeployOptions, hidden: string[] = []): Database {
+  const remote = `--remote=${options.dbUrl ?? options.projectRef}`;
+  const supabase = cli(options, [...hidden, options.dbUrl ?? ""]);
+  const advice =
+    "see the message. Without IPv6 pass --db-url with the session pooler's connection string (Dashboard, Connect)";
+  const asJson = ["--agent", "no", "--output-format", "json"];
+  return {
+    read: async (what, sql) =>
+      JSON.parse(
+        await supabase(what, ["db", "query", "--read-only", ...asJson, remote, sql], advice),
+      ),
+    run: async (what, sql, how = "see the message; the database is as it was") => {
+      const file = await Deno.makeTempFile({ prefix: "pageperfect-", suffix: ".sql" });
+      try {
+        await Deno.chmod(file, 0o600);
+        await Deno.writeTextFile(file, sql);
+        await supabase(what, ["db", "query", "--file", file, remote], how);
+      } finally {
+        await Deno.remove(file);
+      }
+    },
+  };
+}
+
+/** What a deploy would change in the database. One that was never deployed to rehearses it, and takes it back. */
+async function planDatabase(database: Database): Promise<DatabasePlan> {
+  const files = await readSchema(root);
+  const [{ has_ledger, adopted }] = await database.read<{ has_ledger: boolean; adopted: string[] }>(
+    "looking at the database",
+    `select to_regclass('pipeline.objects') is not null as has_ledger, coalesce((
+       select array_agg(c.relname::text order by 1) from pg_class as c
+       where to_regclass('pipeline.jobs') is null and c.relnamespace = 'public'::regnamespace and c.relname in
+         ('pages', 'crawl_jobs', 'page_embeddings', 'gsc_page_query', 'keyword_clusters', 'rewrite_recommendations')), '{}') as adopted`,
+  );
+  const there = new Map<string, string>();
+  if (has_ledger) {
+    const rows = await database.read<{ name: string; sha256: string }>(
+      "reading the ledger",
+      "select name, '' as sha256 from pipeline.migrations union all select path, sha256 from pipeline.objects",
+    );
+    for (const { name, sha256 } of rows) there.set(name, sha256);
+  } else {
+    await database.run("rehearsing the install", await applyStatement(files, true)).then(
+      () => {
+        throw new Error("the rehearsal was not taken back");
+      },
+      (error: Error) => {
+        if (!error.message.includes(rehearsed)) throw error;
+      },
+    );
+  }
+  const objects = files.filter(({ kind }) => kind === "object");
+  const here = new Set(files.map(({ name }) => name));
+  return {
+    migrations: files.filter(({ kind, name }) => kind === "migration" && !there.has(name))
+      .map(({ name }) => name),
+    added: objects.filter(({ name }) => !there.has(name)).map(({ name }) => name),
+    changed: objects.filter(({ name, sha256 }) => (there.get(name) ?? sha256) !== sha256)
+      .map(({ name }) => name),
+    removed: [...there.keys()].filter((name) => !here.has(name)),
+    adopted,
+  };
+}
+
+/** Brings the database to this checkout. Under load a lock may be somebody else's turn: then it is tried again. */
+async function migrateDatabase(database: Database, say: (line: string) => void): Promise<void> {
+  const statement = await applyStatement(await readSchema(root));
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await database.run("bringing the database to this version", statement);
+    } catch (error) {
+      if (attempt === 5 || !/deadlock detected|lock timeout/.test((error as Error).message)) {
+        throw error;
+      }
+      say("database: busy, trying again");
+    }
   }
 }
 
@@ -260,13 +371,23 @@ async function makePlan(options: DeployOptions) {
   const settings = checkSecrets(env ?? {}, projectUrl ?? "https://project.supabase.co");
   if (env !== undefined) problems.push(...settings.problems);
 
-  const migrations = (await filesUnder(`${root}/supabase/migrations`, ".sql"))
-    .map((path) => path.split("/").pop()!);
+  let database: DatabasePlan | null = null;
+  if (!options.dbUrl && !await hasAccessToken()) {
+    problems.push(
+      "SUPABASE_ACCESS_TOKEN is missing (https://supabase.com/dashboard/account/tokens)",
+    );
+  } else if (options.dbUrl || (projectRef !== null && /^[a-z]{20}$/.test(projectRef))) {
+    try {
+      database = await planDatabase(databaseOf(options));
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
   const plan: Plan = {
     projectRef,
     projectUrl,
     build,
-    migrations,
+    database,
     secrets: Object.keys(settings.secrets),
     ignored: settings.ignored,
     functions: found.functions,
@@ -275,8 +396,29 @@ async function makePlan(options: DeployOptions) {
   return { plan, secrets: settings.secrets, scheduleKey: settings.scheduleKey };
 }
 
+function describeDatabase(plan: DatabasePlan | null): string[] {
+  if (plan === null) return ["3. Database    could not be looked at"];
+  const { migrations, added, changed, removed, adopted } = plan;
+  const lines = [
+    ...migrations.map((name) => `migration  ${name}`),
+    ...adopted.map((name) => `adopt      ${name}: columns are added, rows and rights stay`),
+    ...(added.length > 20 && changed.length === 0
+      ? [`new        ${added.length} functions and views`]
+      : added.map((name) => `new        ${name}`)),
+    ...changed.map((name) => `changed    ${name}`),
+    ...removed.map((name) => `gone       ${name}`),
+  ];
+  return [
+    `3. Database    in one transaction: ${
+      lines.length === 0
+        ? "nothing is new; all functions are applied again"
+        : "what is new, and all functions again"
+    }`,
+    ...lines.map((line) => `               ${line}`),
+  ];
+}
+
 function describe(plan: Plan, options: DeployOptions): string {
-  const remote = options.dbUrl ? "--db-url" : plan.projectRef ?? "the project";
   const width = Math.max(...plan.functions.map(({ slug }) => slug.length));
   return [
     `Plan for ${plan.projectUrl ?? "a project that is yet to be named"}`,
@@ -290,7 +432,7 @@ function describe(plan: Plan, options: DeployOptions): string {
         megabytes(bytes).padStart(7)
       }  verify_jwt ${verifyJwt}`
     ),
-    `3. Database    supabase db push (${remote}): of ${plan.migrations.length} migrations those it lacks`,
+    ...describeDatabase(plan.database),
     `4. Secrets     ${plan.secrets.join(", ") || `none in ${options.envFile}`}`,
     ...(plan.ignored.length > 0
       ? [
@@ -322,13 +464,12 @@ async function deploy(options: DeployOptions): Promise<void> {
   const { plan, secrets, scheduleKey } = await makePlan(options);
 
   if (options.dryRun) {
-    if (options.json) return console.log(JSON.stringify(plan, null, 2));
-    console.log(describe(plan, options));
-    console.log(
-      plan.problems.length > 0
-        ? `\nBefore it can run:\n${list(plan.problems)}\n\nNothing was changed.`
-        : "\nNothing was changed. Run it without --dry-run to deploy.",
-    );
+    if (options.json) console.log(JSON.stringify(plan, null, 2));
+    else console.log(describe(plan, options));
+    if (plan.problems.length > 0) {
+      throw new Error(`nothing was changed; before it can run:\n${list(plan.problems)}`);
+    }
+    if (!options.json) console.log("\nNothing was changed. Run it without --dry-run to deploy.");
     return;
   }
   if (plan.problems.length > 0) {
@@ -344,20 +485,8 @@ async function deploy(options: DeployOptions): Promise<void> {
 
   const hidden = [...Object.values(secrets), scheduleKey, options.dbUrl ?? ""];
   const project = `--remote=${plan.projectRef}`;
-  const database = `--remote=${options.dbUrl ?? plan.projectRef}`;
-  const databaseAdvice =
-    "see the message (a migration that fails is rolled back whole). Without IPv6 pass --db-url with the session " +
-    "pooler's connection string (Dashboard, Connect)";
-  const supabase = async (what: string, args: string[], advice: string) => {
-    const profile = options.profile ? ["--profile", resolve(options.profile)] : [];
-    const result = await run(tool("supabase"), [...args, "--yes", ...profile]);
-    // A module that is missing is only a warning to the CLI, and the function is broken.
-    if (result.code !== 0 || /failed to read file/.test(result.stderr)) {
-      const text = blot(`${result.stdout}\n${result.stderr}`.trim(), hidden);
-      throw new Error(`${what} failed; ${advice}, then run the same command again:\n${text}`);
-    }
-    return result.stdout;
-  };
+  const database = databaseOf(options, hidden);
+  const supabase = cli(options, hidden);
 
   // The first call changes nothing: it finds a wrong token or project before anything is half done.
   await supabase(
@@ -365,42 +494,12 @@ async function deploy(options: DeployOptions): Promise<void> {
     ["secrets", "list", project],
     "set SUPABASE_ACCESS_TOKEN (https://supabase.com/dashboard/account/tokens) to a token that may write this project",
   );
-  const query = async (what: string, args: string[], advice = "see the message") =>
-    JSON.parse(
-      await supabase(what, [
-        "db",
-        "query",
-        "--agent",
-        "no",
-        "--output-format",
-        "json",
-        database,
-        ...args,
-      ], advice),
-    );
-  if (!options.adoptTables) {
-    // Our migrations would take tables of the same names for ours, and close them to the project's users.
-    const names = (await ownTables()).map((name) => `'${name}'`).join(", ");
-    const taken: { relname: string }[] = await query("looking at the tables", [
-      "--read-only",
-      `select relname from pg_class where relnamespace = 'public'::regnamespace and relname in (${names})
-         and to_regclass('pipeline.jobs') is null order by 1`,
-    ], databaseAdvice);
-    if (taken.length > 0) {
-      throw new Error(
-        `nothing was changed: the project has tables of its own named ${
-          taken.map(({ relname }) => relname).join(", ")
-        }; rename them, or pass --adopt-tables if PagePerfect may use them and close them to anon and signed-in users`,
-      );
-    }
-  }
-
   if (!options.skipBuild) await ensureBuilt(say);
   const { problems } = await checkFunctions();
   if (problems.length > 0) throw new Error(`nothing was changed:\n${list(problems)}`);
 
-  say(`database: ${plan.migrations.length} migrations`);
-  await supabase("db push", ["db", "push", database], databaseAdvice);
+  say(`database: ${plan.database!.migrations.length} migrations, all functions`);
+  await migrateDatabase(database, say);
 
   const folder = await Deno.makeTempDir({ prefix: "pageperfect-" });
   try {
@@ -423,26 +522,25 @@ async function deploy(options: DeployOptions): Promise<void> {
       "see the message",
     );
 
+    await database.run(
+      "dropping what this version no longer has",
+      await tidyStatement(await readSchema(root)),
+    );
+
     say("schedules");
     const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
-    const file = `${folder}/schedules.sql`;
-    await Deno.writeTextFile(
-      file,
-      `select pipeline.set_schedule_secrets(${quote(plan.projectUrl!)}, ${quote(scheduleKey)})`,
-      { mode: 0o600 },
-    );
-    const enable = "enable the extensions pg_cron, pg_net and supabase_vault (Dashboard, Database)";
-    await supabase(
+    await database.run(
       "storing the schedules' secrets",
-      ["db", "query", "--file", file, database],
-      enable,
+      `select pipeline.set_schedule_secrets(${quote(plan.projectUrl!)}, ${quote(scheduleKey)})`,
+      "enable the extensions pg_cron, pg_net and supabase_vault (Dashboard, Database)",
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  const checks: { item: string; is_ready: boolean; advice: string | null }[] = await query(
-    "making the schedules",
-    ["select * from pipeline.install_schedules()"],
+  await database.run("making the schedules", "select * from pipeline.install_schedules()");
+  const checks = await database.read<{ item: string; is_ready: boolean; advice: string | null }>(
+    "checking the schedules",
+    "select * from pipeline.check_schedules()",
   );
   const missing = checks.filter((check) => !check.is_ready);
   if (options.json) {
@@ -482,7 +580,7 @@ export function registerDeploy(program: Command) {
       "the 20 letters in https://<ref>.supabase.co",
       Deno.env.get("SUPABASE_PROJECT_REF"),
     )
-    .option("--dry-run", "only print what would be done")
+    .option("--dry-run", "only print what would be done; exit 1 when something is missing")
     .option(
       "--env-file <file>",
       "the functions' secrets and PAGEPERFECT_SECRET_KEY",
@@ -494,7 +592,6 @@ export function registerDeploy(program: Command) {
       "reach the database by this URL, such as the session pooler's where there is no IPv6",
     )
     .option("--profile <file>", "the Supabase CLI's profile, for another Management API")
-    .option("--adopt-tables", "use tables of our names that the project already has")
     .option("--json", "print JSON")
     .option("--yes", "do not ask")
     .addHelpText(
@@ -502,4 +599,76 @@ export function registerDeploy(program: Command) {
       "\nNeeds SUPABASE_ACCESS_TOKEN or a `supabase login`. Safe to repeat: upgrades are the same command.",
     )
     .action(deploy);
+}
+
+interface RemoveOptions {
+  projectRef?: string;
+  dbUrl?: string;
+  profile?: string;
+  yes?: boolean;
+}
+
+async function remove(options: RemoveOptions): Promise<void> {
+  const say = (line: string) => console.error(`pageperfect: ${line}`);
+  const { projectRef } = options;
+  if (!projectRef || !/^[a-z]{20}$/.test(projectRef)) {
+    throw new Error(
+      "nothing was changed: --project-ref is the 20 letters in https://<ref>.supabase.co",
+    );
+  }
+  if (!options.yes) {
+    if (!Deno.stdin.isTerminal()) {
+      throw new Error("nothing was changed: without a terminal, pass --yes");
+    }
+    console.error(
+      `This deletes PagePerfect from ${projectRef}: functions, schedules, secrets, and its tables with all jobs,\n` +
+        "pages, keywords and drafts. Tables that the project had before stay, without the columns it added.",
+    );
+    if (prompt(`\nType ${projectRef} to go on:`) !== projectRef) {
+      throw new Error("nothing was changed");
+    }
+  }
+  const project = `--remote=${projectRef}`;
+  const supabase = cli({ ...options, envFile: "" }, [options.dbUrl ?? ""]);
+  const { functions } = await checkFunctions();
+  // The functions first: nothing may claim work while the tables go.
+  const deployed = await supabase("listing the functions", [
+    ...["functions", "list", "--agent", "no", "--output-format", "json", project],
+  ], "set SUPABASE_ACCESS_TOKEN to a token that may write this project");
+  for (const { slug } of functions) {
+    if (!deployed.includes(`"${slug}"`)) continue;
+    say(`function ${slug}`);
+    await supabase(`deleting ${slug}`, ["functions", "delete", slug, project], "see the message");
+  }
+  const names = [...settingNames()].filter((name) => !name.startsWith("SUPABASE_"));
+  const set = await supabase("listing the secrets", [
+    ...["secrets", "list", "--agent", "no", "--output-format", "json", project],
+  ], "see the message");
+  const ours = names.filter((name) => set.includes(`"${name}"`));
+  if (ours.length > 0) {
+    say(`secrets: ${ours.join(", ")}`);
+    await supabase("secrets unset", ["secrets", "unset", ...ours, project], "see the message");
+  }
+  say("database");
+  await databaseOf({ ...options, envFile: "" }).run(
+    "removing it from the database",
+    await removeStatement(root),
+  );
+  console.log("removed");
+}
+
+export function registerRemove(program: Command) {
+  program.command("remove")
+    .description(
+      "take PagePerfect out of a Supabase project: functions, schedules, secrets, tables",
+    )
+    .option(
+      "--project-ref <ref>",
+      "the 20 letters in https://<ref>.supabase.co",
+      Deno.env.get("SUPABASE_PROJECT_REF"),
+    )
+    .option("--db-url <url>", "reach the database by this URL")
+    .option("--profile <file>", "the Supabase CLI's profile, for another Management API")
+    .option("--yes", "do not ask")
+    .action(remove);
 }

@@ -20,6 +20,7 @@ const modules: [commands: string[], register: () => Promise<(program: Command) =
   [["doctor"], async () => (await import("./doctor.ts")).registerDoctor],
   [["schema"], async () => (await import("./schema.ts")).registerSchema],
   [["deploy"], async () => (await import("./deploy.ts")).registerDeploy],
+  [["remove"], async () => (await import("./deploy.ts")).registerRemove],
 ];
 
 const program = new Command("pageperfect")

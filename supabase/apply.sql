@@ -4,6 +4,8 @@
 --   pipeline.migrations  which migrations are applied; the project's own history (supabase_migrations) is not touched
 --   pipeline.objects     which functions and views are ours, so that those which a later version lacks can go
 --
+-- What a later version no longer has goes by supabase/tidy.sql, once no worker calls it any more.
+--
 -- Safe to repeat. On a project that was set up before these tables existed (by `supabase db push`) all migrations run
 -- again, which those of that time allow.
 do $pageperfect$
@@ -347,7 +349,7 @@ begin
             where d.refobjid = v_oid and d.classid = 'pg_rewrite'::regclass and r.ev_class <> v_oid
               and 'view ' || r.ev_class::regclass not in (select o.identity from pipeline.objects as o);
             execute 'drop ' || replace(v_identity, 'view ', 'view if exists ') || case when found then '' else ' cascade' end;
-          else
+          elsif v_identity like 'function %' then
             execute 'drop ' || replace(v_identity, 'function ', 'function if exists ');
           end if;
         end loop;
@@ -366,6 +368,7 @@ begin
       foreach v_identity in array v_file.identities loop
         -- As Postgres writes it, whichever way the file does.
         v_identity := case
+          when v_identity like 'file %' then v_identity
           when v_identity like 'view %' then 'view ' || to_regclass(substr(v_identity, 6))
           else 'function ' || to_regprocedure(substr(v_identity, 10)) end;
         if v_identity is null then
@@ -399,19 +402,7 @@ begin
     end if;
   end loop;
 
-  -- What this version no longer has. A name of ours on which something of the project's own depends is left to it.
-  for v_file in
-    select o.identity from pipeline.objects as o
-    where o.path not in (/* paths */)
-    order by o.identity desc -- views before functions
-  loop
-    begin
-      execute 'drop ' || replace(replace(v_file.identity, 'view ', 'view if exists '), 'function ', 'function if exists ');
-    exception when dependent_objects_still_exist then
-      raise warning 'pageperfect: % is of no use any more, and stays since something depends on it', v_file.identity;
-    end;
-    delete from pipeline.objects as o where o.identity = v_file.identity;
-  end loop;
+  /* rehearsal */
   perform pg_notify('pgrst', 'reload schema');
 end;
 $pageperfect$;

@@ -10,7 +10,7 @@ export interface SchemaFile {
   name: string;
   text: string;
   sha256: string;
-  /** What the file makes, as `function public.claim_stage(text, text, integer)` or `view public.v`. */
+  /** What the file makes, as `function public.claim_stage(text, text, integer)` or `view public.v`; else `file <name>`. */
   identities: string[];
 }
 
@@ -32,11 +32,12 @@ async function sqlFiles(dir: string, prefix = ""): Promise<string[]> {
 }
 
 /** What an object file makes: functions by the line that takes their rights away, views by the one that makes them. */
-export function identitiesIn(text: string): string[] {
-  return [
+export function identitiesIn(name: string, text: string): string[] {
+  const found = [
     ...text.matchAll(/^revoke execute on (function \w+\.\w+\([^;]*?\)) from/gm),
     ...text.matchAll(/^create or replace (view \w+\.\w+)/gm),
   ].map(([, identity]) => identity.replace(/\s+/g, " "));
+  return found.length > 0 ? found : [`file ${name}`];
 }
 
 async function read(dir: string, kind: SchemaFile["kind"], name: string): Promise<SchemaFile> {
@@ -46,7 +47,7 @@ async function read(dir: string, kind: SchemaFile["kind"], name: string): Promis
     name,
     text,
     sha256: createHash("sha256").update(text).digest("hex"),
-    identities: kind === "object" ? identitiesIn(text) : [],
+    identities: kind === "object" ? identitiesIn(name, text) : [],
   };
 }
 
@@ -69,8 +70,14 @@ export async function readSchema(projectDir: string): Promise<SchemaFile[]> {
 
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-/** The statement that applies `files`; a transaction by itself. */
-export async function applyStatement(files: (SchemaFile | Mark)[]): Promise<string> {
+/** What the rehearsal ends with when all went well. */
+export const rehearsed = "all of it would apply";
+
+/** The statement that applies `files`; a transaction by itself. A rehearsal does all of it and takes it back by an error. */
+export async function applyStatement(
+  files: (SchemaFile | Mark)[],
+  isRehearsal = false,
+): Promise<string> {
   const template = await Deno.readTextFile(new URL("apply.sql", import.meta.url));
   const rows = files.map(({ kind, name, sha256, identities, text }) => {
     if (text.includes("$file$")) throw new Error(`${name} must not contain $file$`);
@@ -79,11 +86,9 @@ export async function applyStatement(files: (SchemaFile | Mark)[]): Promise<stri
       : `array[${identities.map(literal).join(", ")}]`;
     return `(${literal(kind)}, ${literal(name)}, ${literal(sha256)}, ${made}, $file$${text}$file$)`;
   });
-  const paths = files.filter(({ kind }) => kind === "object").map(({ name }) => literal(name));
   const tables = files.flatMap((file) => file.kind === "migration" ? tablesIn(file) : []);
   const fill: Record<string, string> = {
     files: rows.join(",\n"),
-    paths: paths.join(", ") || "''",
     identities: files.flatMap(({ identities }) => identities.map(literal)).join(", "),
     queues: files.flatMap(({ text }) =>
       [...text.matchAll(/^insert into pipeline\.pipelines .* values \('\w+', ('\w+')\)/gm)]
@@ -95,7 +100,15 @@ export async function applyStatement(files: (SchemaFile | Mark)[]): Promise<stri
       }, array[${columns.map(literal).join(", ")}]::text[], $file$${definition}$file$),`
     ).join("\n"),
   };
+  fill.rehearsal = isRehearsal ? `raise exception ${literal(rehearsed)};` : "";
   return template.replace(/\/\* (\w+) \*\//g, (whole, name) => fill[name] ?? whole);
+}
+
+/** The statement that drops what is not in `files` any more. */
+export async function tidyStatement(files: SchemaFile[]): Promise<string> {
+  const template = await Deno.readTextFile(new URL("tidy.sql", import.meta.url));
+  const paths = files.filter(({ kind }) => kind === "object").map(({ name }) => literal(name));
+  return template.replace("/* paths */", () => paths.join(", ") || "''");
 }
 
 /** The statement that takes all of it out of a database again. */
@@ -137,7 +150,7 @@ export async function objectsMigration(projectDir: string): Promise<string> {
     file.kind === "migration" ? { ...file, kind: "mark", text: "" } : file
   );
   return "-- Made by `./pageperfect schema` of supabase/schemas; not to be edited. `deploy` applies those files themselves.\n\n" +
-    await applyStatement(files);
+    await applyStatement(files) + "\n" + await tidyStatement(await readSchema(projectDir));
 }
 
 /** Where that migration goes: after all others; one that was released is left, and a new one begun. */

@@ -2,7 +2,7 @@
 // and copied for every new stack, so that a stack starts in about a second.
 
 import postgres from "npm:postgres@3.4.9";
-import { applyStatement, readSchema } from "../../supabase/schema.ts";
+import { applyStatement, readSchema, tidyStatement } from "../../supabase/schema.ts";
 import {
   cacheDir,
   exists,
@@ -317,6 +317,7 @@ export async function migrate(url: string, projectDir: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql.unsafe(await applyStatement(files)).simple();
+    await sql.unsafe(await tidyStatement(files)).simple();
   } finally {
     await sql.end();
   }

@@ -14,6 +14,7 @@ import { FunctionHost } from "../../local/functions.ts";
 import { root } from "../../local/paths.ts";
 import { ProcessTable } from "../../local/processes.ts";
 import { startStack } from "../../local/stack.ts";
+import { startProject } from "../install/project.ts";
 import { startManagementApi, type Upload } from "./management_api.ts";
 
 const projectRef = "abcdefghijklmnopqrst";
@@ -26,10 +27,10 @@ SOMETHING_ELSE=not-ours
 PAGEPERFECT_SECRET_KEY=sb_secret_for_the_schedules
 `;
 
-async function pageperfect(args: string[], env: Record<string, string> = {}) {
+async function pageperfect(args: string[], env: Record<string, string> = {}, checkout = root) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "-A", "--config", `${root}/deno.json`, `${root}/cli/main.ts`],
+      ...["run", "--quiet", "-A", "--config", `${checkout}/deno.json`, `${checkout}/cli/main.ts`],
       ...args,
     ],
     env: { SUPABASE_ACCESS_TOKEN: accessToken, NO_COLOR: "1", ...env },
@@ -42,18 +43,20 @@ async function pageperfect(args: string[], env: Record<string, string> = {}) {
 Deno.test("deploy brings a project to this checkout", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "pageperfect-deploy-" });
   const api = await startManagementApi(folder, accessToken);
-  await using stack = await startStack({ ticker: false });
-  await stack.sql`delete from vault.secrets`;
+  await using project = await startProject();
   await Deno.writeTextFile(`${folder}/.env`, envFile);
   const command = [
     ...["deploy", "--project-ref", projectRef, "--env-file", `${folder}/.env`],
-    ...["--db-url", `${stack.dbUrl}?sslmode=disable`, "--profile", api.profile],
+    ...["--db-url", `${project.stack.dbUrl}?sslmode=disable`, "--profile", api.profile],
   ];
   try {
     await t.step("a dry run prints a plan and calls nobody", async () => {
       const { code, stdout } = await pageperfect([...command, "--dry-run"]);
       assert.equal(code, 0);
       assert.match(stdout, /Plan for https:\/\/abcdefghijklmnopqrst\.supabase\.co/);
+      assert.match(stdout, /migration +20251016110000_site_tables\.sql\n/);
+      assert.match(stdout, /new +\d+ functions and views\n/);
+      assert.equal((await project.sql`select to_regclass('pipeline.jobs') as jobs`)[0].jobs, null);
       assert.match(stdout, /4\. Secrets +OPENAI_API_KEY, SCRAPER_API_KEY\n/);
       assert.match(stdout, /not read them: SUPABASE_SERVICE_ROLE_KEY, SOMETHING_ELSE\n/);
       assert.match(stdout, /Nothing was changed/);
@@ -64,9 +67,10 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
       const { code, stderr } = await pageperfect([
         ...["deploy", "--project-ref", "my-project", "--env-file", `${folder}/none.env`, "--yes"],
         ...["--profile", api.profile],
-      ]);
+      ], { SUPABASE_ACCESS_TOKEN: "" });
       assert.equal(code, 1);
       assert.match(stderr, /nothing was changed/);
+      assert.match(stderr, /SUPABASE_ACCESS_TOKEN is missing/);
       assert.match(stderr, /"my-project" is no project ref: 20 lower-case letters/);
       assert.match(stderr, /there is no .*none\.env/);
       assert.deepEqual(api.requests, []);
@@ -91,16 +95,17 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
     await t.step(
       "tables that are the project's own stop it before anything is written",
       async () => {
-        await stack.sql`alter schema pipeline rename to not_ours`;
+        await project.sql`create table public.content_jobs (id uuid primary key)`;
         const { code, stderr } = await pageperfect([...command, "--yes"]);
-        await stack.sql`alter schema not_ours rename to pipeline`;
+        await project.sql`drop table public.content_jobs`;
         assert.equal(code, 1);
-        assert.match(
-          stderr,
-          /tables of its own named content_dead_letters, .*pages.*; rename them, or pass --adopt/,
-        );
+        assert.match(stderr, /table public\.content_jobs is the project's own.*rename it/);
         assert.equal(api.uploads.size, 0);
         assert.equal(api.secrets.size, 0);
+        assert.equal(
+          (await project.sql`select to_regclass('pipeline.jobs') as jobs`)[0].jobs,
+          null,
+        );
       },
     );
 
@@ -124,7 +129,7 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
     });
 
     await t.step("Vault holds the project's URL and the key once each", async () => {
-      const secrets = await stack.sql`
+      const secrets = await project.sql`
         select name, decrypted_secret as value from vault.decrypted_secrets order by name`;
       assert.deepEqual(secrets.map(({ name, value }) => [name, value]), [
         ["pageperfect_secret_key", "sb_secret_for_the_schedules"],
@@ -133,6 +138,49 @@ Deno.test("deploy brings a project to this checkout", async (t) => {
     });
 
     await checkUploads(t, api.uploads, folder);
+
+    await t.step("a changed function arrives; a dry run names it before", async () => {
+      const checkout = `${folder}/checkout`;
+      await Deno.mkdir(checkout);
+      const parts = [
+        "cli",
+        "local",
+        "functions",
+        "supabase",
+        "crates",
+        "build.sh",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo",
+      ];
+      const { success } = await new Deno.Command("cp", {
+        args: ["-R", ...[...parts, "deno.json"].map((part) => `${root}/${part}`), checkout],
+      }).output();
+      assert.ok(success);
+      const file = `${checkout}/supabase/schemas/crawl/crawls_per_host.sql`;
+      await Deno.writeTextFile(
+        file,
+        (await Deno.readTextFile(file)).replace("select 2", "select 7"),
+      );
+      const dry = await pageperfect([...command, "--dry-run"], {}, checkout);
+      assert.equal(dry.code, 0, dry.all);
+      assert.match(dry.stdout, /changed +crawl\/crawls_per_host\.sql\n/);
+      assert.doesNotMatch(dry.stdout, /new +\w+\//);
+      const { code, all } = await pageperfect([...command, "--yes"], {}, checkout);
+      assert.equal(code, 0, all);
+      assert.equal((await project.sql`select pipeline.crawls_per_host() as count`)[0].count, 7);
+    });
+
+    await t.step("remove takes all of it away", async () => {
+      const { code, all } = await pageperfect([
+        ...["remove", "--project-ref", projectRef, "--yes", "--profile", api.profile],
+        ...["--db-url", `${project.stack.dbUrl}?sslmode=disable`],
+      ]);
+      assert.equal(code, 0, all);
+      assert.equal(api.uploads.size, 0);
+      assert.equal(api.secrets.size, 0);
+      assert.equal((await project.sql`select to_regclass('pipeline.jobs') as jobs`)[0].jobs, null);
+    });
   } finally {
     await api.close();
     await Deno.remove(folder, { recursive: true });

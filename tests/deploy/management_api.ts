@@ -87,7 +87,14 @@ export async function startManagementApi(
         case "POST secrets":
           for (const { name, value } of await request.json()) secrets.set(name, value);
           return new Response(null, { status: 201 });
+        case "DELETE secrets":
+          for (const name of await request.json()) secrets.delete(name);
+          return Response.json({});
         default:
+          if (request.method === "DELETE" && resource?.startsWith("functions/")) {
+            uploads.delete(resource.slice("functions/".length));
+            return Response.json({});
+          }
           return Response.json({ message: "Not Found" }, { status: 404 });
       }
     },

@@ -2,7 +2,12 @@
 
 import { startStack } from "../../local/stack.ts";
 import { root } from "../../local/paths.ts";
-import { applyStatement, readSchema, removeStatement } from "../../supabase/schema.ts";
+import {
+  applyStatement,
+  readSchema,
+  removeStatement,
+  tidyStatement,
+} from "../../supabase/schema.ts";
 
 export async function startProject() {
   const projectDir = await Deno.makeTempDir({ prefix: "pageperfect-project-" });
@@ -14,7 +19,9 @@ export async function startProject() {
     stack,
     /** What `deploy` does to the database. */
     install: async () => {
-      await stack.sql.unsafe(await applyStatement(await readSchema(root))).simple();
+      const files = await readSchema(root);
+      await stack.sql.unsafe(await applyStatement(files)).simple();
+      await stack.sql.unsafe(await tidyStatement(files)).simple();
     },
     remove: async () => {
       await stack.sql.unsafe(await removeStatement(root)).simple();
