@@ -38,7 +38,6 @@ async function startOldProject(): Promise<{ stack: Stack; projectDir: string }> 
 function outputsOf({ embedding: { model, dimensions } }: Stack): Record<string, unknown> {
   const vector = `[${Array.from({ length: dimensions }, (_, i) => (i === 0 ? 1 : 0)).join(",")}]`;
   return {
-    submit_crawl: { url: "https://example.com/" },
     wait_crawl: {},
     segment_embed: {
       page: { title: "A page" },
@@ -66,6 +65,9 @@ function outputsOf({ embedding: { model, dimensions } }: Stack): Record<string, 
         size: 1,
         impressions: 10,
         clicks: 1,
+        avg_position: 3,
+        cohesion: 1,
+        terms: [],
         centroid: vector,
       }],
     },
@@ -86,8 +88,10 @@ async function work(sql: Sql, stage: string, outputs: Record<string, unknown>): 
   }
   const [{ claim }] = await sql`select claim_stage('pageperfect', ${stage}, 5) as claim`;
   if (!claim?.job_id) return false;
-  await sql`select get_stage_input(${claim.job_id}, ${stage})`;
-  const output = sql.json(outputs[stage] as Parameters<Sql["json"]>[0]);
+  const [{ input }] = await sql`select get_stage_input(${claim.job_id}, ${stage}) as input`;
+  const output = sql.json(
+    stage === "submit_crawl" ? input : outputs[stage] as Parameters<Sql["json"]>[0],
+  );
   await sql.unsafe(`select commit_${stage}($1, $2, $3)`, [claim.msg_id, claim.read_ct, output]);
   return true;
 }
