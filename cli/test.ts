@@ -16,8 +16,9 @@ export interface Result {
 interface Suite {
   name: string;
   /** What --only calls it. */
-  kind: "rust" | "wasm" | "sql" | "deno" | "web" | "lint";
-  run: (log: Log) => Promise<Result>;
+  kind: "rust" | "wasm" | "sql" | "deno" | "web" | "lint" | "install" | "upgrade";
+  /** `filter`: only what has this text in its name. */
+  run: (log: Log, filter?: string) => Promise<Result>;
 }
 
 /** A suite's output: all of it in a file, the end of it on the screen when something failed. */
@@ -168,11 +169,16 @@ export function countTap(name: string, result: { code: number; text: string }): 
  * Runs every pgTAP file on a database of its own, copied from the migrated one.
  * `autoExpose`: as on a project from before June 2026, see postgres.ts.
  */
-async function sql(log: Log, autoExpose: boolean): Promise<Result> {
-  const files = await filesUnder(`${root}/supabase/tests`, ".test.sql");
+async function sql(log: Log, autoExpose: boolean, filter = ""): Promise<Result> {
+  const files = (await filesUnder(`${root}/supabase/tests`, ".test.sql"))
+    .filter((file) => file.slice(root.length + 1).includes(filter));
   const total: Result = { passed: 0, failed: 0, notes: [] };
   if (files.length === 0) {
-    return { ...total, failed: 1, notes: ["no *.test.sql in supabase/tests"] };
+    return {
+      ...total,
+      failed: 1,
+      notes: [`no *.test.sql in supabase/tests with ${filter || "any name"}`],
+    };
   }
   await using stack = await startStack({ ticker: false, autoExpose });
   // A database can only be copied while nobody uses it: the stack's own connections rest on a copy.
@@ -257,6 +263,18 @@ async function denoSuite(log: Log, files: string[], functionsDeno: "newest" | "2
   return result;
 }
 
+/** The tests of one folder, one after the other, with a line a case on the screen. */
+async function cases(log: Log, dir: string, filter?: string): Promise<Result> {
+  const files = await filesUnder(`${root}/${dir}`, ".test.ts");
+  const args = ["test", "-A", "--quiet", "--no-check", ...files];
+  if (filter !== undefined) args.push("--filter", filter);
+  const result = await run(log, [tool("deno"), ...args]);
+  for (const [line] of result.text.matchAll(/^ {0,2}\S.* \.\.\. (ok|FAILED).*$/gm)) {
+    console.log(`  ${line.replace(/ \(\d.*$/, "")}`);
+  }
+  return count(result, denoResult);
+}
+
 const suites: Suite[] = [
   {
     name: "build",
@@ -271,9 +289,15 @@ const suites: Suite[] = [
   {
     name: "Rust",
     kind: "rust",
-    run: async (log) =>
+    run: async (log, filter) =>
       count(
-        await run(log, ["cargo", "test", "--workspace", "--no-fail-fast"]),
+        await run(log, [
+          "cargo",
+          "test",
+          "--workspace",
+          "--no-fail-fast",
+          ...filter ? [filter] : [],
+        ]),
         rustResult,
       ),
   },
@@ -287,8 +311,12 @@ const suites: Suite[] = [
     kind: "wasm",
     run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), scriptResult),
   },
-  { name: "SQL", kind: "sql", run: (log) => sql(log, false) },
-  { name: "SQL, with the grants of older projects", kind: "sql", run: (log) => sql(log, true) },
+  { name: "SQL", kind: "sql", run: (log, filter) => sql(log, false, filter) },
+  {
+    name: "SQL, with the grants of older projects",
+    kind: "sql",
+    run: (log, filter) => sql(log, true, filter),
+  },
   { name: "Deno", kind: "deno", run: (log) => denoTests(log, "newest") },
   {
     name: "web app in Chromium",
@@ -300,7 +328,7 @@ const suites: Suite[] = [
 ];
 
 /** Runs one suite; one that throws counts as failed. */
-async function runSuite(suite: Suite, logsDir: string): Promise<Result> {
+async function runSuite(suite: Suite, logsDir: string, filter?: string): Promise<Result> {
   const log = new Log(`${logsDir}/${suite.name.replace(/[^A-Za-z0-9.]+/g, "-").toLowerCase()}.log`);
   const started = Date.now();
   const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
@@ -312,7 +340,7 @@ async function runSuite(suite: Suite, logsDir: string): Promise<Result> {
   }, 30_000);
   let result: Result;
   try {
-    result = await suite.run(log);
+    result = await suite.run(log, filter);
   } catch (error) {
     result = { passed: 0, failed: 1, notes: [`could not run: ${(error as Error).message}`] };
   } finally {
@@ -332,12 +360,22 @@ async function runSuite(suite: Suite, logsDir: string): Promise<Result> {
 
 export function registerTest(program: Command) {
   const kinds = [...new Set(suites.map(({ kind }) => kind))];
-  program.command("test")
+  program.command("test [filter]")
     .description(
       "run every test: Rust, wasm in Chrome, SQL, Deno on the embedded stack, the web app, lints",
     )
     .option("--only <kinds>", `only some, comma-separated: ${kinds.join(", ")}`)
-    .action(async (options: { only?: string }) => {
+    .addHelpText(
+      "after",
+      `
+With --only a filter runs some of the tests: a part of a file's path or of a test's name.
+  ./pageperfect test --only deno tests/functions/crawl
+  ./pageperfect test --only sql claim_stage`,
+    )
+    .action(async (filter: string | undefined, options: { only?: string }) => {
+      if (filter !== undefined && options.only === undefined) {
+        throw new Error(`a filter needs --only, such as --only deno ${filter}`);
+      }
       const wanted = options.only?.split(",") ?? kinds;
       const unknown = wanted.filter((kind) => !kinds.includes(kind as Suite["kind"]));
       if (unknown.length > 0) {
