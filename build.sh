@@ -43,20 +43,23 @@ done
 compiler_version() {
   if [ "$1" = debian ]; then /usr/bin/rustc --version; else rustc --version; fi 2>/dev/null || echo none
 }
-inputs_hash() {
+inputs_hash() { # inputs_hash KIND COMPILER
   {
-    printf 'toolchain %s %s\n' "$1" "$(compiler_version "$1")"
-    find -L crates \( -name target -o -name tests -o -name fuzz -o -name benches \) -prune -o \
+    printf 'toolchain %s %s\n' "$1" "$2"
+    find -L crates local/tools/bindgen \( -name target -o -name tests -o -name fuzz -o -name benches \) -prune -o \
       -type f -print | cat - <(printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml build.sh) |
       LC_ALL=C sort | while IFS= read -r file; do [ ! -f "$file" ] || hash_of "$file"; done
   } | hash_of | cut -d' ' -f1
 }
 stale_reason() {
   [ -f "$stamp" ] || { echo "they were never built"; return; }
-  local kind recorded
-  read -r kind recorded <"$stamp"
+  local kind recorded compiler now
+  read -r kind recorded compiler <"$stamp"
   [ "${WASM_TOOLCHAIN:-$kind}" = "$kind" ] || { echo "they were built with $kind"; return; }
-  [ "$(inputs_hash "$kind")" = "$recorded" ] || { echo "sources changed since the build"; return; }
+  # Modules that are current need no compiler to be used.
+  now=$(compiler_version "$kind")
+  [ "$now" = none ] && now=$compiler
+  [ "$(inputs_hash "$kind" "$now")" = "$recorded" ] || { echo "sources changed since the build"; return; }
   tail -n +2 "$stamp" | hash_of -c >/dev/null 2>&1 || echo "a generated file is missing or was edited"
 }
 
@@ -74,9 +77,23 @@ apt_install() {
     die "apt-get could not install: $*"
 }
 
+# Of packages that are installed but too old: the lists may be as old as they.
+apt_upgrade() {
+  local sudo=()
+  [ "$(id -u)" = 0 ] || { have sudo && sudo=(sudo); } || die "install as root: apt-get install $*"
+  "${sudo[@]}" apt-get update -qq >&2 && "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$@" >&2 ||
+    die "apt-get could not upgrade: $*"
+}
+
 # The distribution's compiler lacks wasm's standard library. It is built once from the packaged
 # source into a sysroot of symbolic links in the cache, so nothing is written below /usr.
 use_debian() {
+  local wanted
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  if [ -x /usr/bin/rustc ] && [ "$(printf '%s\n' "$wanted" "$(/usr/bin/rustc --version | cut -d' ' -f2)" | sort -V | head -n 1)" != "$wanted" ]; then
+    say "the installed $(/usr/bin/rustc --version) is older than $wanted"
+    apt_upgrade rustc-web cargo-web rust-web-src
+  fi
   if ! [ -x /usr/bin/rustc ] || ! [ -x /usr/bin/cargo ] || ! [ -d /usr/lib/rustlib/src/rust/library ]; then
     apt_install rustc-web cargo-web rust-web-src gcc libc6-dev
   fi
@@ -151,17 +168,41 @@ choose_toolchain() {
   export PATH="${tool_path:+$tool_path:}$PATH"
 }
 
-# The generated glue and the crate speak a private format: the command must be of the crate's version.
+# The generated glue and the crate speak a private format: what makes the glue must be of the crate's version.
+wasm_bindgen_version() {
+  awk '$1 == "name" { found = $3 == "\"wasm-bindgen-shared\"" } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$1"
+}
+
+# The bindgen step alone: a crate of our own that compiles in a third of the time of wasm-bindgen-cli.
+bindgen_home() {
+  printf '%s/cargo/bindgen-%s' "$cache" \
+    "$(hash_of local/tools/bindgen/Cargo.toml local/tools/bindgen/Cargo.lock local/tools/bindgen/src/main.rs | hash_of | cut -c1-12)"
+}
+build_bindgen() {
+  local home folder
+  home=$(bindgen_home)
+  [ "$(wasm_bindgen_version Cargo.lock)" = "$(wasm_bindgen_version local/tools/bindgen/Cargo.lock)" ] ||
+    die "Cargo.lock and local/tools/bindgen/Cargo.lock name different versions of wasm-bindgen"
+  if [ -x "$home" ]; then return; fi
+  folder=$cache/cargo/bindgen-target.$$
+  mkdir -p "$cache/cargo"
+  cargo build -q --locked --manifest-path local/tools/bindgen/Cargo.toml --target-dir "$folder" >&2 ||
+    die "local/tools/bindgen did not build"
+  mv -f "$folder/debug/pageperfect-bindgen" "$home"
+  rm -rf "$folder"
+  say "compiled the bindgen step (once)"
+}
+
+# The whole command, for the test runner that is a part of it.
 choose_wasm_bindgen() {
   local version root
-  [ -f Cargo.lock ] || cargo generate-lockfile
-  version=$(awk '$1 == "name" { found = $3 == "\"wasm-bindgen\"" } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' Cargo.lock)
+  version=$(wasm_bindgen_version Cargo.lock)
   [ -n "$version" ] || die "wasm-bindgen is not in Cargo.lock"
   if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then return; fi
   root=$cache/cargo/wasm-bindgen-$version
   if ! [ -x "$root/bin/wasm-bindgen" ]; then
-    say "installing wasm-bindgen-cli $version (once, two to four minutes)"
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_TARGET_DIR=$cache/cargo/target \
+    say "installing wasm-bindgen-cli $version for its test runner (once, two to four minutes)"
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_TARGET_DIR=$cache/cargo/target \
       cargo install -q wasm-bindgen-cli --version "$version" --root "$root" >&2 ||
       die "wasm-bindgen-cli $version did not install"
     rm -rf "$cache/cargo/target"
@@ -211,8 +252,7 @@ JS
 
 generate() {
   local name=$1 wasm=$2 raw zipped encoded
-  wasm-bindgen --target web --omit-default-module-path --remove-name-section --remove-producers-section \
-    --experimental-reset-state-function --out-dir "$work" --out-name "$name" "$wasm"
+  "$(bindgen_home)" "$work" "$name" "$wasm"
   replace_after_throw "$work/$name.js" >"$work/$name.patched" ||
     die "the glue of wasm-bindgen has changed: replace_after_throw does not know it"
   mv "$work/$name.patched" "$work/$name.js"
@@ -245,12 +285,16 @@ TS
 }
 
 build() {
+  local packages=() name file target_dir compiler bindgen
   choose_toolchain
-  choose_wasm_bindgen
-  local packages=() name file target_dir
+  # Beside the crates, whose last steps leave a processor idle.
+  build_bindgen &
+  bindgen=$!
   for name in "${names[@]}"; do packages+=(-p "pageperfect-$name-wasm"); done
   say "compiling ${names[*]} with $(rustc --version) ($kind)"
   cargo build -q --release --lib --target $target "${packages[@]}"
+  say "compiled the crates"
+  wait $bindgen || exit 1
   target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
   say "generating $out"
@@ -267,7 +311,8 @@ build() {
   for file in "$out"/*; do [ -e "$work/${file##*/}" ] || rm -f "$file"; done
   mv -f "$work"/* "$out/"
   {
-    printf '%s %s\n' "$kind" "$(inputs_hash "$kind")"
+    compiler=$(compiler_version "$kind")
+    printf '%s %s %s\n' "$kind" "$(inputs_hash "$kind" "$compiler")" "$compiler"
     hash_of "$out"/*.ts "$out"/*.js
   } >"$stamp"
   say "done"

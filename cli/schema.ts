@@ -16,14 +16,15 @@ export function registerSchema(program: Command) {
     .option("--check", "only say whether it is current")
     .option("--release", "hold the hashes of all migrations: from then on they are never edited")
     .action(async (options: { check?: boolean; release?: boolean }) => {
-      const path = await objectsMigrationPath(root);
+      const { path, outdated } = await objectsMigrationPath(root);
       const wanted = await objectsMigration(root);
       if (options.check) {
-        if (await Deno.readTextFile(path).catch(() => "") !== wanted) {
+        if (outdated.length > 0 || await Deno.readTextFile(path).catch(() => "") !== wanted) {
           throw new Error("the migration of objects is not current: ./pageperfect schema");
         }
         return;
       }
+      for (const file of outdated) await Deno.remove(file);
       await Deno.writeTextFile(path, wanted);
       say(`wrote ${path.slice(root.length + 1)}`);
       if (options.release) {

@@ -128,6 +128,12 @@ begin
   where not exists (select from pg_available_extensions as a where a.name = e.name)
     and not exists (select from pg_extension as x where x.extname = e.name);
 
+  -- A schema of a migration that is yet to run. (`pipeline` was looked at above: its ledger is in it by now.)
+  select v_problems || coalesce(array_agg(format('the project has a schema named %s of its own: rename it', s.name)), '{}')
+  into v_problems
+  from unnest(array[/* schemas */]::text[]) as s (name)
+  where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
+
   for v_file in
     select f.identity from unnest(array[/* identities */]::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'

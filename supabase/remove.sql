@@ -47,7 +47,9 @@ begin
   for v in select o.identity from pipeline.objects as o where o.identity like 'function public.%' loop
     execute replace(v.identity, 'function ', 'drop function if exists ') || ' cascade';
   end loop;
-  drop schema pipeline cascade;
+  for v in select s.name from unnest(array[/* schemas */]::text[]) as s (name) loop
+    execute format('drop schema if exists %I cascade', v.name);
+  end loop;
 
   -- A history that names our migrations would keep a later `supabase db push` from making them again.
   if to_regclass('supabase_migrations.schema_migrations') is not null then

@@ -90,6 +90,7 @@ export async function applyStatement(
   const fill: Record<string, string> = {
     files: rows.join(",\n"),
     identities: files.flatMap(({ identities }) => identities.map(literal)).join(", "),
+    schemas: schemasIn(files).filter((name) => name !== "pipeline").map(literal).join(", "),
     queues: files.flatMap(({ text }) =>
       [...text.matchAll(/^insert into pipeline\.pipelines .* values \('\w+', ('\w+')\)/gm)]
         .map(([, queue]) => queue)
@@ -118,9 +119,19 @@ export async function removeStatement(projectDir: string): Promise<string> {
   const fill: Record<string, string> = {
     table_names: files.flatMap((file) => file.kind === "migration" ? tablesIn(file) : [])
       .map(({ name }) => literal(name)).join(", "),
+    schemas: schemasIn(files).map(literal).join(", "),
     migration_names: (await sqlFiles(`${projectDir}/supabase/migrations`)).map(literal).join(", "),
   };
   return template.replace(/\/\* (\w+) \*\//g, (whole, name) => fill[name] ?? whole);
+}
+
+/** Schemas that the migrations make. */
+function schemasIn(files: (SchemaFile | Mark)[]): string[] {
+  return files.flatMap(({ kind, text }) =>
+    kind === "migration"
+      ? [...text.matchAll(/^create schema (?:if not exists )?(\w+)/gm)].map(([, name]) => name)
+      : []
+  );
 }
 
 /** Tables that a migration makes in `public`; a partition has a parent in `pipeline` and no columns of its own. */
@@ -153,14 +164,23 @@ export async function objectsMigration(projectDir: string): Promise<string> {
     await applyStatement(files) + "\n" + await tidyStatement(await readSchema(projectDir));
 }
 
-/** Where that migration goes: after all others; one that was released is left, and a new one begun. */
-export async function objectsMigrationPath(projectDir: string): Promise<string> {
+/**
+ * Where that migration goes: after all others; one that was released is left, and a new one begun. `outdated` are those
+ * that it takes the place of.
+ */
+export async function objectsMigrationPath(
+  projectDir: string,
+): Promise<{ path: string; outdated: string[] }> {
   const dir = `${projectDir}/supabase/migrations`;
   const names = await sqlFiles(dir);
   const released = new Set((await releasedMigrations(projectDir)).map(({ name }) => name));
-  const current = names.find((name) => isOfObjects(name) && !released.has(name));
-  const last = names.filter((name) => name !== current).at(-1)!;
-  return `${dir}/${Number(last.slice(0, 14)) + 1}_objects.sql`;
+  const current = names.filter((name) => isOfObjects(name) && !released.has(name));
+  const last = names.filter((name) => !current.includes(name)).at(-1)!;
+  const path = `${dir}/${Number(last.slice(0, 14)) + 1}_objects.sql`;
+  return {
+    path,
+    outdated: current.map((name) => `${dir}/${name}`).filter((name) => name !== path),
+  };
 }
 
 /** The migrations that are never edited again, of supabase/released.sha256. */

@@ -19,13 +19,8 @@ as $$
   values
     ('pageperfect-dispatcher', pipeline.every_seconds(10),
       'select pipeline.ring(''content-queue-dispatcher'') where pipeline.dispatcher_is_wanted()'),
-<<<<<<< HEAD
-    ('pageperfect-crawl', '30 seconds',
-      'select pipeline.ring(''crawl-cron'') where exists (select from public.dispatch_plan(''fetch'') as d where d.stage = ''crawl'')'),
-=======
     ('pageperfect-crawl', pipeline.every_seconds(30),
-      'select pipeline.ring(''crawl-cron'') where public.pending_crawl_count() > 0'),
->>>>>>> 638f807 (Installs on projects that live: checked first, adopted, removed again; erase_user())
+      'select pipeline.ring(''crawl-cron'') where exists (select from public.dispatch_plan(''fetch'') as d where d.stage = ''crawl'')'),
     -- New days come once a day; in between there is only an import to go on with that failed or was cut off.
     ('pageperfect-gsc-import', '*/5 * * * *',
       'select pipeline.ring(''pageperfect-gsc-import'')
