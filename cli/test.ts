@@ -234,7 +234,10 @@ async function copyMigrated(adminUrl: string, template: string, control: postgre
   await inside.end();
 }
 
-async function denoTests(log: Log, functionsDeno: "newest" | "2.1"): Promise<Result> {
+/** What has suites of its own. */
+const apart = ["tests/install", "tests/upgrade", "tests/web"];
+
+async function denoTests(log: Log, functionsDeno: "newest" | "2.1", filter?: string) {
   const files: string[] = [];
   for (
     const dir of functionsDeno === "2.1" ? ["tests/functions", "tests/e2e"] : ["tests", "functions"]
@@ -243,14 +246,27 @@ async function denoTests(log: Log, functionsDeno: "newest" | "2.1"): Promise<Res
   }
   return await denoSuite(
     log,
-    files.filter((file) => !file.startsWith(`${root}/tests/web/`)),
+    files.filter((file) => !apart.some((dir) => file.startsWith(`${root}/${dir}/`))),
     functionsDeno,
+    filter,
   );
 }
 
-async function denoSuite(log: Log, files: string[], functionsDeno: "newest" | "2.1") {
+/** What Deno runs of `files`: a filter is a part of a file's path, or else of the tests' names. */
+function chosenBy(filter: string | undefined, files: string[]): [args: string[], files: string[]] {
+  if (filter === undefined) return [[], files];
+  const named = files.filter((file) => file.slice(root.length + 1).includes(filter));
+  return named.length > 0 ? [[], named] : [["--filter", filter], files];
+}
+
+async function denoSuite(
+  log: Log,
+  files: string[],
+  functionsDeno: "newest" | "2.1",
+  filter?: string,
+): Promise<Result> {
   if (files.length === 0) return { passed: 0, failed: 1, notes: ["there is no *.test.ts"] };
-  const args = ["test", "-A", "--quiet", "--no-check", "--parallel", ...files];
+  const [args, chosen] = chosenBy(filter, files);
   const tables = log.path.replace(/log$/, "tables.txt");
   await Deno.writeTextFile(tables, "");
   const env = {
@@ -258,7 +274,8 @@ async function denoSuite(log: Log, files: string[], functionsDeno: "newest" | "2
     PAGEPERFECT_FUNCTIONS_DENO: functionsDeno,
     PAGEPERFECT_TEST_TABLES: tables,
   };
-  const result = count(await run(log, [tool("deno"), ...args], env), denoResult);
+  const command = [tool("deno"), "test", "-A", "--quiet", "--no-check", "--parallel"];
+  const result = count(await run(log, [...command, ...args, ...chosen], env), denoResult);
   console.log(await Deno.readTextFile(tables));
   return result;
 }
@@ -266,9 +283,16 @@ async function denoSuite(log: Log, files: string[], functionsDeno: "newest" | "2
 /** The tests of one folder, one after the other, with a line a case on the screen. */
 async function cases(log: Log, dir: string, filter?: string): Promise<Result> {
   const files = await filesUnder(`${root}/${dir}`, ".test.ts");
-  const args = ["test", "-A", "--quiet", "--no-check", ...files];
-  if (filter !== undefined) args.push("--filter", filter);
-  const result = await run(log, [tool("deno"), ...args]);
+  const [args, chosen] = chosenBy(filter, files);
+  const result = await run(log, [
+    tool("deno"),
+    "test",
+    "-A",
+    "--quiet",
+    "--no-check",
+    ...args,
+    ...chosen,
+  ]);
   for (const [line] of result.text.matchAll(/^ {0,2}\S.* \.\.\. (ok|FAILED).*$/gm)) {
     console.log(`  ${line.replace(/ \(\d.*$/, "")}`);
   }
@@ -317,14 +341,28 @@ const suites: Suite[] = [
     kind: "sql",
     run: (log, filter) => sql(log, true, filter),
   },
-  { name: "Deno", kind: "deno", run: (log) => denoTests(log, "newest") },
+  { name: "Deno", kind: "deno", run: (log, filter) => denoTests(log, "newest", filter) },
   {
     name: "web app in Chromium",
     kind: "web",
-    run: async (log) =>
-      await denoSuite(log, await filesUnder(`${root}/tests/web`, ".test.ts"), "newest"),
+    run: async (log, filter) =>
+      await denoSuite(log, await filesUnder(`${root}/tests/web`, ".test.ts"), "newest", filter),
   },
-  { name: "Deno, functions on 2.1", kind: "deno", run: (log) => denoTests(log, "2.1") },
+  {
+    name: "Deno, functions on 2.1",
+    kind: "deno",
+    run: (log, filter) => denoTests(log, "2.1", filter),
+  },
+  {
+    name: "installs on projects that live",
+    kind: "install",
+    run: (log, filter) => cases(log, "tests/install", filter),
+  },
+  {
+    name: "upgrade of a2c8525",
+    kind: "upgrade",
+    run: (log, filter) => cases(log, "tests/upgrade", filter),
+  },
 ];
 
 /** Runs one suite; one that throws counts as failed. */
@@ -391,7 +429,7 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
         // The functions import the built wasm.
         const needed = wanted.includes(suite.kind) ||
           suite.name === "build" &&
-            wanted.some((kind) => kind === "deno" || kind === "web" || kind === "lint");
+            wanted.some((kind) => ["deno", "web", "lint", "upgrade"].includes(kind));
         if (!needed) continue;
         const { passed, failed } = await runSuite(suite, logsDir);
         total.passed += passed;
