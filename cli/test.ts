@@ -431,7 +431,7 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
           suite.name === "build" &&
             wanted.some((kind) => ["deno", "web", "lint", "upgrade"].includes(kind));
         if (!needed) continue;
-        const { passed, failed } = await runSuite(suite, logsDir);
+        const { passed, failed } = await runSuite(suite, logsDir, filter);
         total.passed += passed;
         total.failed += failed;
       }
