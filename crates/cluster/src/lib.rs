@@ -16,7 +16,7 @@ mod scan;
 mod sketch;
 mod split;
 mod summary;
-mod words;
+pub mod words;
 
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;

@@ -1,4 +1,6 @@
-//! `pageperfect-score cluster | gap | segment`: the crates behind stdin and stdout, for scorers.
+//! `pageperfect-score cluster | gap | gaps | segment`: the crates behind stdin and stdout, for scorers.
+
+mod gaps;
 
 use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, split, summarize};
 use pageperfect_gap::{Cluster, GapScorer, Gaps};
@@ -17,6 +19,11 @@ usage: pageperfect-score COMMAND < INPUT > OUTPUT
   gap                JSON lines {\"segments\": [[..]], \"vectors\": [[..]], \"clusters\":
                      [{\"is_noise\", \"impressions\", \"avg_position\"}], \"threshold\", \"top\"}
                      to lines {\"coverage\": [..], \"recommendations\": [..]}
+  gaps --batch       JSON lines {\"id\", \"segments\": [{\"text\", \"heading_path\", \"embedding\"}], \"queries\":
+                     [{\"query\", \"impressions\", \"clicks\", \"position\", \"embedding\"}]} to lines {\"id\",
+                     \"queries\": [{\"gap\", \"is_gap\", \"topic\"}], \"gaps\": [{\"topic\", \"queries\", \"opportunity\"}]}
+  gaps --whole       the same lines to all that is known of their queries and topics, and the features
+                     that crates/coverage/fit fits on
   segment            one HTML page to {\"paragraphs\": [\"..\"]}
   segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
   segment --whole    the same lines to {\"id\", \"title\", .., \"segments\"}: all that the wasm module
@@ -76,6 +83,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["cluster"] => each_line(cluster),
         ["gap"] => each_line(gap),
+        ["gaps", "--batch"] => each_line(gaps::gaps),
+        ["gaps", "--whole"] => each_line(gaps::whole),
         ["segment", "--batch"] => each_line(|page: Page| Ok(segment(page))),
         ["segment", "--whole"] => each_line(|page: Page| {
             Ok(Whole {

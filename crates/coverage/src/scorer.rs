@@ -1,0 +1,700 @@
+use crate::model::{Features, coverage, gap_probability};
+use crate::summary::{self, Topic};
+use crate::topics::{Options, Topics};
+use crate::words::Words;
+use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much of the scaled cosine counts beside the share of words.
+const MEANING: f32 = 0.5;
+/// A neighbour at this share of the distance to the unrelated weighs 1/e of the nearest.
+const REACH: f32 = 0.1;
+/// A segment with so much less than the best has 1/e of its share of what a query points to.
+const SHARPNESS: f32 = 0.15;
+/// A query's neighbours are looked for among so many queries, the first.
+const NEIGHBOURS: usize = 2048;
+/// Segments of the largest pages that the constants were fitted on.
+const MOST_SEGMENTS: usize = 24;
+/// Segments given for a query.
+const HITS: usize = 5;
+/// Pairs that a step compares, about.
+const STEP_PAIRS: usize = 65_536;
+
+/// A segment as a reader sees it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SegmentText {
+    pub text: String,
+    /// Headings above it, outermost first.
+    #[serde(default)]
+    pub heading_path: Vec<String>,
+}
+
+impl SegmentText {
+    fn whole(&self) -> String {
+        self.heading_path
+            .iter()
+            .chain([&self.text])
+            .fold(String::new(), |whole, part| whole + "\n" + part)
+    }
+}
+
+/// A segment, by its place in the page, and how well it answers a query: half the cosine on the
+/// page's scale plus the share of words, about 0 for the unrelated and 1 for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Hit {
+    pub segment: usize,
+    pub score: f64,
+}
+
+/// How well the page answers one query.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueryCoverage {
+    /// In [0, 1]; the page answers the query from 0.7 on, whatever the model.
+    pub coverage: f64,
+    /// Probability that the page does not answer the query.
+    pub gap_probability: f64,
+    /// Coverage below 0.7.
+    pub is_gap: bool,
+    /// Cosine with the best segment on the page's own scale: 0 is the mean of all queries and
+    /// segments of the page, 1 the same text.
+    pub meaning: f64,
+    /// Share of the query's words in the best segment, rare ones counting more, in [0, 1].
+    pub words: f64,
+    /// Words of the query that the best segment does not have.
+    pub missing_in_best: Vec<String>,
+    /// Words of the query that no segment has.
+    pub missing_in_page: Vec<String>,
+    /// The best segments, best first.
+    pub hits: Vec<Hit>,
+    /// Which of [`PageCoverage::topics`] it belongs to.
+    pub topic: usize,
+    /// The query that this one is another spelling of.
+    pub variant_of: Option<usize>,
+}
+
+/// A search query of the page and how it did.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Query {
+    pub query: String,
+    pub impressions: f64,
+    #[serde(default)]
+    pub clicks: f64,
+    /// Average position in the results, 1 is the top.
+    #[serde(default)]
+    pub position: f64,
+}
+
+/// Why scoring was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CoverageError {
+    Vector(VectorError),
+    /// There are not as many vectors as texts.
+    Count {
+        what: &'static str,
+        texts: usize,
+        vectors: usize,
+    },
+    /// Vectors after the first step.
+    Started,
+    /// `score` before all steps are done.
+    NotDone,
+    /// A checkpoint of other texts or vectors, or not a checkpoint.
+    Checkpoint,
+}
+
+impl fmt::Display for CoverageError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Vector(error) => error.fmt(f),
+            Self::Count {
+                what,
+                texts,
+                vectors,
+            } => {
+                write!(
+                    f,
+                    "there are {texts} {what} but {vectors} vectors of them were pushed"
+                )
+            }
+            Self::Started => write!(f, "push all vectors before the first step"),
+            Self::NotDone => write!(f, "scoring is not done: call step() until it returns 1"),
+            Self::Checkpoint => {
+                write!(
+                    f,
+                    "this checkpoint was made with other segments or queries: start again"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for CoverageError {}
+
+impl From<VectorError> for CoverageError {
+    fn from(error: VectorError) -> Self {
+        Self::Vector(error)
+    }
+}
+
+/// What is kept of a query once it was compared with all segments.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Row {
+    best: f32,
+    rest: f32,
+    second: f32,
+    above_mean: f32,
+    anywhere: f32,
+    /// With the whole cosine: best + (best - rest). What neighbours are judged by.
+    lead: f32,
+    meaning: f32,
+    words: f32,
+    hits: [(u32, f32); HITS],
+}
+
+/// Numbers of a row in a checkpoint.
+const ROW_WORDS: usize = 8 + 2 * HITS;
+
+/// How well a page answers its queries, and what topics they make.
+///
+/// All texts first, then the vectors in the same order, then [`advance`](Self::advance) until it
+/// is done, then [`queries`](Self::queries) and [`topics`](Self::topics).
+pub struct PageCoverage {
+    dimensions: usize,
+    queries: Vec<Query>,
+    texts: Vec<SegmentText>,
+    options: Options,
+    segment_count: usize,
+    words: Words,
+    segments: FixedRows,
+    vectors: FixedRows,
+    scale: Option<Scale>,
+    /// Mean of the queries' vectors, once scoring has begun.
+    vector_mean: Vec<f64>,
+    rows: Vec<Row>,
+    /// Of each query: how well the page answers its neighbours.
+    neighbours: Vec<f32>,
+    topics: Option<Topics>,
+}
+
+/// What all queries of the page have in common.
+struct Scale {
+    /// Mean cosine of the page's queries with its segments: the zero of the page's scale.
+    unrelated: f32,
+    /// Of each segment: its mean h with the page's queries.
+    mean: Vec<f32>,
+}
+
+impl PageCoverage {
+    /// # Errors
+    /// [`VectorError::DimensionCount`].
+    pub fn new(
+        dimensions: usize,
+        segments: Vec<SegmentText>,
+        queries: Vec<Query>,
+        options: Options,
+    ) -> Result<Self, CoverageError> {
+        check_dimensions(dimensions)?;
+        let texts: Vec<String> = segments.iter().map(SegmentText::whole).collect();
+        let words: Vec<&str> = queries.iter().map(|query| &*query.query).collect();
+        Ok(Self {
+            dimensions,
+            words: Words::new(&texts, &words),
+            segment_count: texts.len(),
+            texts: segments,
+            queries,
+            options,
+            segments: FixedRows::new(dimensions),
+            vectors: FixedRows::new(dimensions),
+            scale: None,
+            vector_mean: Vec::new(),
+            rows: Vec::new(),
+            neighbours: Vec::new(),
+            topics: None,
+        })
+    }
+
+    /// Adds vectors of segments; `rows` holds whole vectors on end.
+    ///
+    /// # Errors
+    /// Ragged or not finite rows, or scoring has begun.
+    pub fn push_segments(&mut self, rows: &[f32]) -> Result<(), CoverageError> {
+        self.check_not_started()?;
+        codec::check_rows(rows, self.dimensions, self.segments.len())?;
+        rows.chunks_exact(self.dimensions)
+            .for_each(|row| self.segments.push(row));
+        Ok(())
+    }
+
+    /// As [`push_segments`](Self::push_segments), from base64 of pgvector's binary form.
+    ///
+    /// # Errors
+    /// As [`codec::base64_vector_send`], or scoring has begun.
+    pub fn push_segments_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
+        self.check_not_started()?;
+        Ok(codec::base64_vector_send(text, self.dimensions, |row| {
+            self.segments.push(row)
+        })?)
+    }
+
+    /// Adds vectors of queries; `rows` holds whole vectors on end.
+    ///
+    /// # Errors
+    /// Ragged or not finite rows, or scoring has begun.
+    pub fn push_queries(&mut self, rows: &[f32]) -> Result<(), CoverageError> {
+        self.check_not_started()?;
+        codec::check_rows(rows, self.dimensions, self.vectors.len())?;
+        rows.chunks_exact(self.dimensions)
+            .for_each(|row| self.vectors.push(row));
+        Ok(())
+    }
+
+    /// As [`push_queries`](Self::push_queries), from base64 of little-endian f32.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`], or scoring has begun.
+    pub fn push_queries_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
+        self.check_not_started()?;
+        Ok(codec::base64_f32(text, self.dimensions, |row| {
+            self.vectors.push(row)
+        })?)
+    }
+
+    fn check_not_started(&self) -> Result<(), CoverageError> {
+        if self.scale.is_some() {
+            Err(CoverageError::Started)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// How much is done, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        let count = self.queries.len();
+        if self.scale.is_none() {
+            0.0
+        } else if count == 0 {
+            1.0
+        } else {
+            let grouped = self.topics.as_ref().map_or(0, Topics::done_count);
+            (self.rows.len() + self.neighbours.len() + grouped) as f64 / (3 * count) as f64
+        }
+    }
+
+    /// Does some 65,536 pairs (milliseconds); true when all is done.
+    ///
+    /// # Errors
+    /// [`CoverageError::Count`] unless all vectors are there.
+    pub fn advance(&mut self) -> Result<bool, CoverageError> {
+        if self.scale.is_none() {
+            self.start()?;
+        }
+        let (count, mut pairs) = (self.queries.len(), 0);
+        while pairs < STEP_PAIRS && self.progress() < 1.0 {
+            if self.rows.len() < count {
+                self.compare();
+                pairs += TILE * self.segment_count.max(1);
+            } else if self.neighbours.len() < count {
+                self.look_around();
+                pairs += TILE * count.min(NEIGHBOURS);
+            } else {
+                pairs += self.group();
+            }
+        }
+        Ok(self.progress() == 1.0)
+    }
+
+    fn start(&mut self) -> Result<(), CoverageError> {
+        for (what, texts, vectors) in [
+            ("segments", self.segment_count, self.segments.len()),
+            ("queries", self.queries.len(), self.vectors.len()),
+        ] {
+            if texts != vectors {
+                return Err(CoverageError::Count {
+                    what,
+                    texts,
+                    vectors,
+                });
+            }
+        }
+        self.vector_mean = mean_row(&self.vectors);
+        let mean = &self.vector_mean;
+        let cosines: Vec<f32> = (0..self.segment_count)
+            .map(|segment| {
+                let row = self.segments.row_f32(segment);
+                row.zip(mean).map(|(x, y)| f64::from(x) * y).sum::<f64>() as f32
+            })
+            .collect();
+        // Where all texts are one, so are all cosines, and none says anything.
+        let unrelated = (cosines.iter().sum::<f32>() / cosines.len().max(1) as f32).min(0.999);
+        let words = self.words.mean_shares();
+        let mean = (cosines.iter().zip(words))
+            .map(|(cosine, words)| MEANING * (cosine - unrelated) / (1.0 - unrelated) + words)
+            .collect();
+        self.scale = Some(Scale { unrelated, mean });
+        Ok(())
+    }
+
+    /// The next `TILE` queries with all segments.
+    fn compare(&mut self) {
+        let Some(scale) = &self.scale else { return };
+        let first = self.rows.len();
+        let mut cosines = vec![[0f32; TILE]; self.segment_count];
+        tile_with_all(
+            &self.vectors,
+            first,
+            &self.segments,
+            self.segment_count,
+            &mut cosines,
+        );
+        for query in first..(first + TILE).min(self.queries.len()) {
+            let (words, anywhere) = self.words.shares(query);
+            let scaled = (cosines.iter()).map(|cosines| {
+                (cosines[query - first] - scale.unrelated) / (1.0 - scale.unrelated)
+            });
+            let row = measure(&scaled.collect::<Vec<_>>(), &words, &scale.mean);
+            self.rows.push(Row { anywhere, ..row });
+        }
+    }
+
+    /// The neighbours of the next `TILE` queries.
+    fn look_around(&mut self) {
+        let Some(scale) = &self.scale else { return };
+        let first = self.neighbours.len();
+        let others = self.queries.len().min(NEIGHBOURS);
+        let mut cosines = vec![[0f32; TILE]; others];
+        tile_with_all(&self.vectors, first, &self.vectors, others, &mut cosines);
+        let reach = REACH * (1.0 - scale.unrelated);
+        for query in first..(first + TILE).min(self.queries.len()) {
+            let others = || (cosines.iter().enumerate()).filter(|(other, _)| *other != query);
+            let nearest = others()
+                .map(|(_, x)| x[query - first])
+                .fold(f32::MIN, f32::max);
+            let (mut sum, mut weights) = (0f64, 0f64);
+            for (other, cosines) in others() {
+                let weight = f64::from(((cosines[query - first] - nearest) / reach).exp());
+                sum += weight * f64::from(self.rows[other].lead);
+                weights += weight;
+            }
+            let own = f64::from(self.rows[query].lead);
+            self.neighbours
+                .push(if weights > 0.0 { sum / weights } else { own } as f32);
+        }
+    }
+
+    /// Some of the work of making topics; returns how many pairs it compared.
+    fn group(&mut self) -> usize {
+        self.group_none();
+        let vectors = &self.vectors;
+        self.topics
+            .as_mut()
+            .map_or(0, |topics| topics.advance(vectors))
+    }
+
+    /// Gets ready to make topics.
+    fn group_none(&mut self) {
+        if self.topics.is_none() {
+            let pointers = self
+                .rows
+                .iter()
+                .map(|row| row.pointer(self.segment_count))
+                .collect();
+            self.topics = Some(Topics::new(
+                &self.vectors,
+                &self.vector_mean,
+                pointers,
+                self.options,
+            ));
+        }
+    }
+
+    /// What the probabilities are made of, for fitting.
+    ///
+    /// # Errors
+    /// [`CoverageError::NotDone`].
+    pub fn features(&self) -> Result<Vec<Features>, CoverageError> {
+        if self.neighbours.len() < self.queries.len() {
+            return Err(CoverageError::NotDone);
+        }
+        let leads = || self.rows.iter().map(|row| f64::from(row.lead));
+        let count = self.rows.len().max(1) as f64;
+        let mean = leads().sum::<f64>() / count;
+        let spread = (leads().map(|lead| (lead - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let segments = (self.segment_count.clamp(1, MOST_SEGMENTS) as f64).ln();
+        Ok((self.rows.iter().zip(&self.neighbours))
+            .map(|(row, &neighbours)| {
+                [
+                    row.best,
+                    row.rest,
+                    row.second,
+                    row.above_mean,
+                    0.0,
+                    0.0,
+                    neighbours,
+                    row.anywhere,
+                ]
+                .map(f64::from)
+            })
+            .map(
+                |[best, rest, second, above_mean, _, _, neighbours, anywhere]| {
+                    [
+                        best, rest, second, above_mean, segments, spread, neighbours, anywhere,
+                    ]
+                },
+            )
+            .collect())
+    }
+
+    /// One coverage a query, in their order.
+    ///
+    /// # Errors
+    /// [`CoverageError::NotDone`].
+    pub fn queries(&self) -> Result<Vec<QueryCoverage>, CoverageError> {
+        let features = self.features()?;
+        let labels = (self.topics.as_ref().filter(|_| self.progress() == 1.0))
+            .map(Topics::labels)
+            .or_else(|| self.queries.is_empty().then(Vec::new))
+            .ok_or(CoverageError::NotDone)?;
+        let (labels, variants) = summary::arrange(&self.queries, &labels);
+        Ok((features
+            .iter()
+            .zip(&self.rows)
+            .zip(&self.queries)
+            .enumerate())
+        .map(|(index, ((features, row), Query { query, .. }))| {
+            let gap = if self.segment_count == 0 {
+                1.0
+            } else {
+                gap_probability(features)
+            };
+            let coverage = rounded(coverage(gap));
+            let hits: Vec<Hit> = (row.hits.iter().take(self.segment_count))
+                .map(|&(segment, score)| Hit {
+                    segment: segment as usize,
+                    score: rounded(f64::from(score)),
+                })
+                .collect();
+            let best = hits.first().map(|hit| hit.segment);
+            QueryCoverage {
+                coverage,
+                gap_probability: rounded(gap),
+                is_gap: coverage < 0.7,
+                meaning: rounded(f64::from(row.meaning)),
+                words: rounded(f64::from(row.words)),
+                missing_in_page: self.words.missing(query, None),
+                missing_in_best: best
+                    .map_or_else(Vec::new, |best| self.words.missing(query, Some(best))),
+                hits,
+                topic: labels[index],
+                variant_of: variants[index],
+            }
+        })
+        .collect())
+    }
+
+    /// The topics, the one with most impressions first.
+    ///
+    /// # Errors
+    /// [`CoverageError::NotDone`].
+    pub fn topics(&self) -> Result<Vec<Topic>, CoverageError> {
+        Ok(summary::topics(
+            &self.queries,
+            &self.queries()?,
+            &self.texts,
+        ))
+    }
+
+    /// What was found so far as bytes, for [`restore`](Self::restore) in another process.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut words = self.identity().to_vec();
+        words.extend([self.rows.len() as u32, self.neighbours.len() as u32]);
+        for row in &self.rows {
+            words.extend(row.numbers().map(f32::to_bits));
+            words.extend(
+                row.hits
+                    .iter()
+                    .flat_map(|(segment, score)| [*segment, score.to_bits()]),
+            );
+        }
+        words.extend(self.neighbours.iter().map(|x| x.to_bits()));
+        words.extend(self.topics.iter().flat_map(Topics::state));
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// Goes on from a checkpoint after the same texts and vectors were given.
+    ///
+    /// # Errors
+    /// [`CoverageError::Checkpoint`] when it is of anything else; nothing changes then.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), CoverageError> {
+        let (words, rest) = checkpoint.as_chunks();
+        let words: Vec<u32> = words.iter().copied().map(u32::from_le_bytes).collect();
+        let (rows, neighbours, state) = (words.strip_prefix(&self.identity()[..]))
+            .filter(|_| rest.is_empty())
+            .and_then(|words| read_state(words, self.queries.len(), self.segment_count))
+            .ok_or(CoverageError::Checkpoint)?;
+        if self.scale.is_none() {
+            self.start()?;
+        }
+        self.topics = None;
+        (self.rows, self.neighbours) = (rows, neighbours);
+        if !state.is_empty() {
+            self.group_none();
+            let topics = self.topics.as_mut().ok_or(CoverageError::Checkpoint)?;
+            topics.restore(&state).ok_or(CoverageError::Checkpoint)?;
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint must agree in.
+    fn identity(&self) -> [u32; 5] {
+        [
+            (self.options.eps as f32).to_bits(),
+            self.segment_count as u32,
+            self.queries.len() as u32,
+            self.segments.fingerprint(),
+            self.vectors.fingerprint(),
+        ]
+    }
+}
+
+impl Row {
+    /// The segments that the query points to, each with its share.
+    fn pointer(&self, segment_count: usize) -> Vec<(u32, f32)> {
+        let hits = &self.hits[..segment_count.min(HITS)];
+        let weight = |score: f32| ((score - self.best) / SHARPNESS).exp();
+        let total: f32 = hits.iter().map(|hit| weight(hit.1)).sum();
+        hits.iter()
+            .map(|&(segment, score)| (segment, weight(score) / total))
+            .collect()
+    }
+
+    fn numbers(&self) -> [f32; 8] {
+        [
+            self.best,
+            self.rest,
+            self.second,
+            self.above_mean,
+            self.anywhere,
+            self.lead,
+            self.meaning,
+            self.words,
+        ]
+    }
+}
+
+type State = (Vec<Row>, Vec<f32>, Vec<u32>);
+
+fn read_state(words: &[u32], query_count: usize, segment_count: usize) -> Option<State> {
+    let (&[row_count, neighbour_count], words) = words.split_first_chunk()?;
+    let (row_count, neighbour_count) = (row_count as usize, neighbour_count as usize);
+    let is_sound = row_count <= query_count
+        && neighbour_count <= query_count
+        && (neighbour_count == 0 || row_count == query_count)
+        && (neighbour_count == query_count
+            || words.len() == row_count * ROW_WORDS + neighbour_count);
+    let (rows, words) = words
+        .split_at_checked(row_count * ROW_WORDS)
+        .filter(|_| is_sound)?;
+    let (neighbours, state) = words.split_at_checked(neighbour_count)?;
+    let rows = rows.as_chunks::<ROW_WORDS>().0.iter().map(|words| {
+        let number = |at: usize| f32::from_bits(words[at]);
+        let hits = std::array::from_fn(|hit| (words[8 + 2 * hit], number(9 + 2 * hit)));
+        let row = Row {
+            best: number(0),
+            rest: number(1),
+            second: number(2),
+            above_mean: number(3),
+            anywhere: number(4),
+            lead: number(5),
+            meaning: number(6),
+            words: number(7),
+            hits,
+        };
+        let is_sound = row.numbers().iter().all(|x| x.is_finite())
+            && (row.hits.iter()).all(|(segment, score)| {
+                score.is_finite() && (*segment as usize) < segment_count.max(1)
+            });
+        is_sound.then_some(row)
+    });
+    let neighbours: Vec<f32> = neighbours.iter().map(|&x| f32::from_bits(x)).collect();
+    let rows = rows.collect::<Option<_>>()?;
+    neighbours
+        .iter()
+        .all(|x| x.is_finite())
+        .then_some((rows, neighbours, state.to_vec()))
+}
+
+/// A query's numbers from its scaled cosine and its share of words with every segment.
+fn measure(scaled: &[f32], words: &[f32], mean: &[f32]) -> Row {
+    let mut row = Row::default();
+    if scaled.is_empty() {
+        return row;
+    }
+    let mut hits = [(0u32, f32::MIN); HITS];
+    let (mut sum, mut above_mean) = (0f64, f32::MIN);
+    let (mut lead_best, mut lead_sum) = (f32::MIN, 0f64);
+    for (segment, ((&cosine, &words), &mean)) in scaled.iter().zip(words).zip(mean).enumerate() {
+        let h = MEANING * cosine + words;
+        sum += f64::from(h);
+        above_mean = above_mean.max(h - mean);
+        let whole = cosine + words;
+        lead_best = lead_best.max(whole);
+        lead_sum += f64::from(whole);
+        if h > hits[HITS - 1].1 {
+            let at = hits.iter().position(|hit| h > hit.1).unwrap_or(HITS - 1);
+            hits[at..].rotate_right(1);
+            hits[at] = (segment as u32, h);
+        }
+    }
+    let best = hits[0].0 as usize;
+    let others = (scaled.len() - 1).max(1) as f64;
+    let rest = |sum: f64, best: f32| ((sum - f64::from(best)) / others) as f32;
+    for hit in &mut hits[scaled.len().min(HITS)..] {
+        *hit = (0, 0.0);
+    }
+    row.best = hits[0].1;
+    row.rest = rest(sum, row.best);
+    row.second = hits[1].1;
+    row.above_mean = above_mean;
+    row.lead = 2.0 * lead_best - rest(lead_sum, lead_best);
+    row.meaning = scaled[best];
+    row.words = words[best];
+    row.hits = hits;
+    row
+}
+
+/// Mean of the rows, each of length 1.
+fn mean_row(rows: &FixedRows) -> Vec<f64> {
+    let mut mean = vec![0f64; rows.dimensions()];
+    for row in 0..rows.len() {
+        mean.iter_mut()
+            .zip(rows.row_f32(row))
+            .for_each(|(sum, x)| *sum += f64::from(x));
+    }
+    let count = rows.len().max(1) as f64;
+    mean.iter_mut().for_each(|x| *x /= count);
+    mean
+}
+
+/// Cosines of `TILE` rows from `first` with the first `count` of `others`. Out of line: a wasm
+/// engine optimises what is called again.
+#[inline(never)]
+fn tile_with_all(
+    rows: &FixedRows,
+    first: usize,
+    others: &FixedRows,
+    count: usize,
+    cosines: &mut [[f32; TILE]],
+) {
+    for from in (0..count).step_by(TILE) {
+        let tile = rows.tile(first, others, from);
+        for (offset, cosines) in cosines[from..].iter_mut().take(TILE).enumerate() {
+            *cosines = tile.map(|row| row[offset]);
+        }
+    }
+}
+
+/// To four digits, so that the same input gives the same bytes wherever it runs.
+fn rounded(x: f64) -> f64 {
+    (x * 1e4).round() / 1e4
+}

@@ -1,0 +1,404 @@
+//! Topics: queries that mean the same and that the same passages of the page come nearest to.
+//!
+//! What all of the page's queries share is taken out of their vectors first. Two queries are then
+//! alike by the cosine of what is left and by how much they point to the same segments, half each;
+//! a query that points nowhere in particular is alike to others by meaning alone. Average linkage
+//! joins groups while the mean distance between their members is at most [`eps`](Options::eps).
+
+use pageperfect_vector::{FixedRows, TILE, kernel};
+use serde::Deserialize;
+
+/// Calibrated distance of a similarity of 0: the mean of the page's queries.
+pub(crate) const UNRELATED: f32 = 0.4;
+
+/// How topics are made.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Options {
+    /// The mean distance up to which groups of queries are one topic, on the calibrated scale: 0 is
+    /// the same text, 0.4 what two of the page's queries have between them on average.
+    pub eps: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { eps: 0.3 }
+    }
+}
+
+impl Options {
+    /// The least mean similarity of a topic's parts.
+    pub(crate) fn floor(self) -> f32 {
+        1.0 - self.eps as f32 / UNRELATED
+    }
+}
+
+/// Queries that are linked with each other at once. The rest joins what they make, or is linked next.
+const BATCH: usize = 1024;
+/// Queries that join topics at once.
+const CHUNK: usize = 64;
+const OPEN: u32 = u32::MAX;
+
+/// Makes topics in steps.
+///
+/// The first queries, which have most impressions where the caller sorts them so, are linked with
+/// each other; those after them join the topic that they are most alike to, as far as linkage would,
+/// and what is left is linked next. Up to [`BATCH`] queries this is average linkage.
+pub(crate) struct Topics {
+    options: Options,
+    /// What of the mean each query has, and its length without.
+    shared: Vec<f32>,
+    lengths: Vec<f32>,
+    mean: Vec<f32>,
+    mean_square: f32,
+    /// The segments that each query points to, with its shares.
+    pointers: Vec<Vec<(u32, f32)>>,
+    /// The topic of each query, or [`OPEN`].
+    labels: Vec<u32>,
+    /// Whether a query was linked with others, not joined to them.
+    is_founder: Vec<bool>,
+    topic_count: u32,
+    /// The topics of the last batch, and up to which query others have joined them.
+    batch: Vec<Centre>,
+    first_of_batch: u32,
+    joined: usize,
+}
+
+/// Mean of a topic's founders.
+#[derive(Clone, Default)]
+struct Centre {
+    size: f32,
+    row: Vec<f32>,
+    /// Sorted by segment.
+    pointer: Vec<(u32, f32)>,
+}
+
+impl Topics {
+    pub(crate) fn new(
+        vectors: &FixedRows,
+        mean: &[f64],
+        pointers: Vec<Vec<(u32, f32)>>,
+        options: Options,
+    ) -> Self {
+        let mean: Vec<f32> = mean.iter().map(|&x| x as f32).collect();
+        let mean_square = kernel::dot(&mean, &mean);
+        let count = vectors.len();
+        let shared: Vec<f32> = (0..count)
+            .map(|query| kernel::dot(&vectors.row_f32(query).collect::<Vec<_>>(), &mean))
+            .collect();
+        let lengths = (shared.iter())
+            .map(|shared| (1.0 - 2.0 * shared + mean_square).max(1e-6).sqrt())
+            .collect();
+        Self {
+            options,
+            shared,
+            lengths,
+            mean,
+            mean_square,
+            pointers,
+            labels: vec![OPEN; count],
+            is_founder: vec![false; count],
+            topic_count: 0,
+            batch: Vec::new(),
+            first_of_batch: 0,
+            joined: count,
+        }
+    }
+
+    pub(crate) fn done_count(&self) -> usize {
+        self.labels.iter().filter(|&&label| label != OPEN).count()
+    }
+
+    /// One topic a query, from 0. Final once all are done.
+    pub(crate) fn labels(&self) -> Vec<usize> {
+        self.labels.iter().map(|&label| label as usize).collect()
+    }
+
+    /// The next batch or the next queries that may join it; returns about how many pairs it compared.
+    pub(crate) fn advance(&mut self, vectors: &FixedRows) -> usize {
+        if self.joined < self.labels.len() {
+            self.join(vectors)
+        } else {
+            self.link(vectors)
+        }
+    }
+
+    fn link(&mut self, vectors: &FixedRows) -> usize {
+        let members: Vec<usize> = (0..self.labels.len())
+            .filter(|&query| self.labels[query] == OPEN)
+            .take(BATCH)
+            .collect();
+        let similarity = self.similarities(vectors, &members);
+        let labels = average_linkage(members.len(), similarity, self.options.floor());
+        self.first_of_batch = self.topic_count;
+        for (at, &member) in members.iter().enumerate() {
+            self.is_founder[member] = true;
+            self.labels[member] = if labels[at] == at {
+                self.topic_count += 1;
+                self.topic_count - 1
+            } else {
+                self.labels[members[labels[at]]]
+            };
+        }
+        self.joined = if self.done_count() == self.labels.len() {
+            self.labels.len()
+        } else {
+            0
+        };
+        self.batch = Vec::new();
+        members.len() * members.len() / 2
+    }
+
+    fn similarities(&self, vectors: &FixedRows, members: &[usize]) -> Vec<f32> {
+        let count = members.len();
+        let mut similarity = vec![0f32; count * count];
+        let tile = |from: usize| -> [usize; TILE] {
+            std::array::from_fn(|i| members[(from + i).min(count - 1)])
+        };
+        for a in (0..count).step_by(TILE) {
+            for b in (a..count).step_by(TILE) {
+                let cosines = vectors.tile_of(tile(a), vectors, tile(b));
+                for (a, cosines) in (a..count).zip(cosines) {
+                    for (b, cosine) in (b..count).zip(cosines) {
+                        let alike = self.alike(members[a], members[b], cosine);
+                        similarity[a * count + b] = alike;
+                        similarity[b * count + a] = alike;
+                    }
+                }
+            }
+        }
+        similarity
+    }
+
+    /// Half the cosine of two queries without what all share, half how much they point to the same.
+    fn alike(&self, a: usize, b: usize, cosine: f32) -> f32 {
+        let centred = (cosine - self.shared[a] - self.shared[b] + self.mean_square)
+            / (self.lengths[a] * self.lengths[b]);
+        0.5 * centred + 0.5 * overlap(&self.pointers[a], &self.pointers[b])
+    }
+
+    fn join(&mut self, vectors: &FixedRows) -> usize {
+        if self.batch.is_empty() {
+            self.batch = self.centres(vectors);
+        }
+        let end = (self.joined + CHUNK).min(self.labels.len());
+        let mut pairs = 1;
+        for query in self.joined..end {
+            if self.labels[query] != OPEN {
+                continue;
+            }
+            let row = self.centred(vectors, query);
+            let mut best = (self.options.floor(), None);
+            for (topic, centre) in (self.first_of_batch..).zip(&self.batch) {
+                let alike = 0.5 * kernel::dot(&row, &centre.row)
+                    + 0.5 * overlap(&self.pointers[query], &centre.pointer);
+                if alike > best.0 {
+                    best = (alike, Some(topic));
+                }
+            }
+            if let Some(topic) = best.1 {
+                self.labels[query] = topic;
+            }
+            pairs += self.batch.len();
+        }
+        self.joined = end;
+        pairs
+    }
+
+    /// A query's vector without what all share, of length 1.
+    fn centred(&self, vectors: &FixedRows, query: usize) -> Vec<f32> {
+        let length = self.lengths[query];
+        (vectors.row_f32(query).zip(&self.mean))
+            .map(|(x, mean)| (x - mean) / length)
+            .collect()
+    }
+
+    fn centres(&self, vectors: &FixedRows) -> Vec<Centre> {
+        let count = (self.topic_count - self.first_of_batch) as usize;
+        let mut centres = vec![Centre::default(); count];
+        for (query, &label) in self.labels.iter().enumerate() {
+            if label == OPEN || label < self.first_of_batch || !self.is_founder[query] {
+                continue;
+            }
+            let centre = &mut centres[(label - self.first_of_batch) as usize];
+            let row = self.centred(vectors, query);
+            centre.size += 1.0;
+            if centre.row.is_empty() {
+                centre.row = row;
+            } else {
+                centre
+                    .row
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, x)| *sum += x);
+            }
+            centre.pointer.extend(&self.pointers[query]);
+        }
+        for centre in &mut centres {
+            centre.row.iter_mut().for_each(|x| *x /= centre.size);
+            centre.pointer.sort_by_key(|(segment, _)| *segment);
+            let mut merged: Vec<(u32, f32)> = Vec::new();
+            for (segment, share) in centre.pointer.drain(..) {
+                let share = share / centre.size;
+                match merged.last_mut() {
+                    Some((last, sum)) if *last == segment => *sum += share,
+                    _ => merged.push((segment, share)),
+                }
+            }
+            centre.pointer = merged;
+        }
+        centres
+    }
+
+    /// What [`restore`](Self::restore) needs.
+    pub(crate) fn state(&self) -> Vec<u32> {
+        let mut state = vec![self.topic_count, self.first_of_batch, self.joined as u32];
+        state.extend(&self.labels);
+        state.extend(self.is_founder.iter().map(|&founder| u32::from(founder)));
+        state
+    }
+
+    /// `None`, and nothing done, unless `state` is of as many queries.
+    pub(crate) fn restore(&mut self, state: &[u32]) -> Option<()> {
+        let (&[topic_count, first_of_batch, joined], state) = state.split_first_chunk()?;
+        let count = self.labels.len();
+        let is_sound = state.len() == 2 * count
+            && state[..count]
+                .iter()
+                .all(|&label| label == OPEN || label < topic_count)
+            && topic_count as usize <= count
+            && first_of_batch <= topic_count
+            && joined as usize <= count;
+        if !is_sound {
+            return None;
+        }
+        self.labels = state[..count].to_vec();
+        self.is_founder = state[count..].iter().map(|&founder| founder == 1).collect();
+        (self.topic_count, self.first_of_batch) = (topic_count, first_of_batch);
+        self.joined = joined as usize;
+        self.batch = Vec::new();
+        Some(())
+    }
+}
+
+/// Sum of the products of the shares of the same segments. `a` is short.
+fn overlap(a: &[(u32, f32)], b: &[(u32, f32)]) -> f32 {
+    a.iter()
+        .map(|(segment, share)| {
+            let same = b.iter().find(|(other, _)| other == segment);
+            same.map_or(0.0, |(_, other)| share * other)
+        })
+        .sum()
+}
+
+/// Average linkage: joins the two most alike groups, their members' mean similarity with each other,
+/// as long as it is at least `floor`. `similarity` is a full square matrix and is used up. Returns
+/// one label an item, numbered by the first item of each group.
+///
+/// Nearest-neighbour chains: every join is one of two groups that are each other's most alike, which
+/// gives the same tree as always joining the most alike of all. Ties go to the first.
+pub(crate) fn average_linkage(count: usize, mut similarity: Vec<f32>, floor: f32) -> Vec<usize> {
+    let mut sizes = vec![1f32; count];
+    let mut labels: Vec<usize> = (0..count).collect();
+    let mut is_open = vec![true; count];
+    let mut chain: Vec<usize> = Vec::new();
+    loop {
+        let Some(&last) = chain.last() else {
+            let Some(next) = is_open.iter().position(|&open| open) else {
+                break;
+            };
+            chain.push(next);
+            continue;
+        };
+        let before = chain.len().checked_sub(2).map(|at| chain[at]);
+        let row = &similarity[last * count..(last + 1) * count];
+        let mut nearest = before;
+        let mut most = before.map_or(f32::MIN, |before| row[before]);
+        for (other, &alike) in row.iter().enumerate() {
+            if alike > most && is_open[other] && other != last {
+                (nearest, most) = (Some(other), alike);
+            }
+        }
+        match nearest {
+            Some(other) if most >= floor && Some(other) == before => {
+                chain.truncate(chain.len() - 2);
+                let (keep, gone) = (last.min(other), last.max(other));
+                let (a, b) = (sizes[keep], sizes[gone]);
+                for at in 0..count {
+                    let mean = (a * similarity[keep * count + at]
+                        + b * similarity[gone * count + at])
+                        / (a + b);
+                    similarity[keep * count + at] = mean;
+                    similarity[at * count + keep] = mean;
+                }
+                sizes[keep] += sizes[gone];
+                is_open[gone] = false;
+                labels
+                    .iter_mut()
+                    .filter(|label| **label == gone)
+                    .for_each(|label| *label = keep);
+            }
+            Some(other) if most >= floor => chain.push(other),
+            // Nothing is near enough, and nothing will be: a join never brings a group nearer than
+            // the nearer of its parts was.
+            _ => {
+                is_open[last] = false;
+                chain.pop();
+            }
+        }
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The most alike pair of all, again and again.
+    fn plain(count: usize, similarity: &[f32], floor: f32) -> Vec<usize> {
+        let mut groups: Vec<Vec<usize>> = (0..count).map(|item| vec![item]).collect();
+        loop {
+            let mut best = (floor, None);
+            for a in 0..groups.len() {
+                for b in 0..a {
+                    let pairs = groups[a]
+                        .iter()
+                        .flat_map(|&x| groups[b].iter().map(move |&y| (x, y)));
+                    let sum: f32 = pairs.map(|(x, y)| similarity[x * count + y]).sum();
+                    let mean = sum / (groups[a].len() * groups[b].len()) as f32;
+                    if mean >= best.0 {
+                        best = (mean, Some((a, b)));
+                    }
+                }
+            }
+            let Some((a, b)) = best.1 else { break };
+            let gone = groups.remove(a);
+            groups[b].extend(gone);
+        }
+        let mut labels = vec![0; count];
+        for group in groups {
+            let first = *group.iter().min().unwrap();
+            group.iter().for_each(|&item| labels[item] = first);
+        }
+        labels
+    }
+
+    proptest! {
+        #[test]
+        fn chains_join_what_a_plain_search_joins(
+            (count, values) in (1usize..14).prop_flat_map(|count| {
+                (Just(count), prop::collection::vec(-1f32..1.0, count * count))
+            }),
+            floor in -0.5f32..0.8,
+        ) {
+            let mut similarity = vec![1f32; count * count];
+            for a in 0..count {
+                for b in 0..a {
+                    similarity[a * count + b] = values[a * count + b];
+                    similarity[b * count + a] = values[a * count + b];
+                }
+            }
+            prop_assert_eq!(average_linkage(count, similarity.clone(), floor), plain(count, &similarity, floor));
+        }
+    }
+}

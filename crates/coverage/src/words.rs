@@ -1,0 +1,190 @@
+//! The words' side: what share of a query's units a segment holds, rare units counting more.
+
+use crate::terms::{FunctionWords, Unit, of_query, of_segment, words_of_query};
+use std::collections::HashMap;
+
+/// Queries whose words make the mean over all queries, at most.
+const SAMPLE: usize = 1024;
+const CHANNELS: [Unit; 2] = [Unit::Word, Unit::Piece];
+
+/// Which segments hold which units of the queries.
+pub(crate) struct Words {
+    channels: [Channel; CHANNELS.len()],
+    segment_count: usize,
+    function_words: FunctionWords,
+}
+
+struct Channel {
+    /// Of each query: its units.
+    queries: Vec<Vec<u32>>,
+    units: HashMap<String, u32>,
+    /// Of each unit: the segments that hold it.
+    postings: Vec<Vec<u32>>,
+    weights: Vec<f32>,
+}
+
+impl Channel {
+    fn new(
+        unit: Unit,
+        segments: &[String],
+        queries: &[&str],
+        function_words: &FunctionWords,
+    ) -> Self {
+        let mut units = HashMap::new();
+        let queries = (queries.iter())
+            .map(|query| {
+                (of_query(query, unit, function_words).into_iter())
+                    .map(|unit| {
+                        let next = units.len() as u32;
+                        *units.entry(unit).or_insert(next)
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut postings = vec![Vec::new(); units.len()];
+        for (segment, text) in (0..).zip(segments) {
+            for unit in of_segment(text, unit) {
+                if let Some(&unit) = units.get(&unit) {
+                    postings[unit as usize].push(segment);
+                }
+            }
+        }
+        let weights = postings
+            .iter()
+            .map(|held| rarity(held.len(), segments.len()))
+            .collect();
+        Self {
+            queries,
+            units,
+            postings,
+            weights,
+        }
+    }
+
+    /// Adds `scale` times the share of the query's weight that each segment holds; returns the
+    /// share that any segment holds.
+    fn add(&self, query: usize, scale: f32, shares: &mut [f32]) -> f32 {
+        let units = &self.queries[query];
+        let weight = |unit: &u32| self.weights[*unit as usize];
+        let total: f32 = units.iter().map(weight).sum();
+        if total <= 0.0 {
+            return 0.0;
+        }
+        let mut held = 0.0;
+        for unit in units {
+            let postings = &self.postings[*unit as usize];
+            let share = weight(unit) / total;
+            if !postings.is_empty() {
+                held += share;
+            }
+            for &segment in postings {
+                shares[segment as usize] += scale * share;
+            }
+        }
+        held
+    }
+}
+
+/// Inverse document frequency as in BM25, with segments as documents.
+fn rarity(held: usize, segment_count: usize) -> f32 {
+    let (held, count) = (held as f64, segment_count as f64);
+    (1.0 + (count - held + 0.5) / (held + 0.5)).ln() as f32
+}
+
+impl Words {
+    /// `segments`: their texts with the headings above them.
+    pub(crate) fn new(segments: &[String], queries: &[&str]) -> Self {
+        let function_words = FunctionWords::default();
+        Self {
+            channels: CHANNELS.map(|unit| Channel::new(unit, segments, queries, &function_words)),
+            segment_count: segments.len(),
+            function_words,
+        }
+    }
+
+    pub(crate) fn query_count(&self) -> usize {
+        self.channels[0].queries.len()
+    }
+
+    /// Share of the query's words in each segment, in [0, 1]; and in all of them together.
+    pub(crate) fn shares(&self, query: usize) -> (Vec<f32>, f32) {
+        let mut shares = vec![0.0; self.segment_count];
+        let scale = 1.0 / CHANNELS.len() as f32;
+        let held: f32 = (self.channels.iter())
+            .map(|channel| scale * channel.add(query, scale, &mut shares))
+            .sum();
+        (shares, held)
+    }
+
+    /// Mean of [`shares`](Self::shares) over the queries, or an even sample of them.
+    pub(crate) fn mean_shares(&self) -> Vec<f32> {
+        let mut mean = vec![0.0; self.segment_count];
+        let step = self.query_count().div_ceil(SAMPLE).max(1);
+        let sample = (0..self.query_count()).step_by(step);
+        let scale = 1.0 / (CHANNELS.len() * sample.len().max(1)) as f32;
+        for query in sample {
+            for channel in &self.channels {
+                channel.add(query, scale, &mut mean);
+            }
+        }
+        mean
+    }
+
+    /// Words of the query, as typed, of which `segment` (or with `None` the page) holds no unit.
+    pub(crate) fn missing(&self, query: &str, segment: Option<usize>) -> Vec<String> {
+        let channel = &self.channels[0];
+        let is_held = |unit: &String| {
+            let postings = channel
+                .units
+                .get(unit)
+                .map(|&unit| &channel.postings[unit as usize]);
+            postings.is_some_and(|held| match segment {
+                Some(segment) => held.binary_search(&(segment as u32)).is_ok(),
+                None => !held.is_empty(),
+            })
+        };
+        (words_of_query(query, &self.function_words).into_iter())
+            .filter(|(_, units)| !units.iter().any(is_held))
+            .map(|(word, _)| word)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(segments: &[&str], queries: &[&str]) -> Words {
+        let owned = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        Words::new(&owned(segments), queries)
+    }
+
+    #[test]
+    fn rare_words_count_more() {
+        let page = ["sudo timeout", "sudo alias", "sudo log"];
+        let words = words(&page, &["sudo timeout", "sudo fingerprint"]);
+        let (shares, held) = words.shares(0);
+        assert!(shares[0] > 0.99 && held > 0.99);
+        assert!(shares[1] < 0.4 && shares[1] > 0.0);
+        let (shares, held) = words.shares(1);
+        assert!(shares.iter().all(|&share| share < 0.4) && held < 0.4);
+        assert_eq!(words.missing("sudo fingerprint", Some(0)), ["fingerprint"]);
+        assert_eq!(words.missing("sudo timeout", Some(1)), ["timeout"]);
+        assert!(words.missing("sudo timeout", None).is_empty());
+    }
+
+    #[test]
+    fn the_mean_is_that_of_all_queries() {
+        let words = words(&["tea green", "tea black"], &["tea", "green tea", "coffee"]);
+        let mean = words.mean_shares();
+        for (segment, mean) in mean.iter().enumerate() {
+            let sum: f32 = (0..3).map(|query| words.shares(query).0[segment]).sum();
+            assert!((sum / 3.0 - mean).abs() < 1e-6);
+        }
+    }
+}
