@@ -7,7 +7,7 @@ GAPS is a folder with eval_gaps.py (draws, embeddings, metrics) and dev.json.xz;
 Needs numpy and scikit-learn, and what the models need. Every data set counts the same, every model too. Reported
 are: pages left out (a quarter at a time), data sets left out (with all translations of one), models left out.
 """
-import argparse, hashlib, importlib.util, json, os, re, subprocess, sys, tempfile, warnings
+import argparse, hashlib, importlib.util, json, os, pickle, re, subprocess, sys, tempfile, warnings
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,10 +28,9 @@ def features(eval_gaps, pages, model, score, cache):
         lines.seek(0)
         answers = subprocess.run([score, "gaps", "--whole"], stdin=lines, stdout=subprocess.PIPE, check=True).stdout
     for draw, line in zip(draws, answers.splitlines(), strict=True):
-        columns = json.loads(line)["features"]
-        names = list(columns)
-        rows = np.array([columns[name] for name in names]).T
-        out.append((rows, draw.lost, draw.page["dataset"], draw.page["id"], draw.rate))
+        answer = json.loads(line)
+        names = answer["feature_names"]
+        out.append((np.array(answer["features"]), draw.lost, draw.page["dataset"], draw.page["id"], draw.rate))
     return names, out
 
 
@@ -83,10 +82,8 @@ def main():
         for model in args.models.split(","):
             kept = Path(args.cache) / f"features-{file.stem}-{model}-{hashlib.sha256(Path(args.score).read_bytes()).hexdigest()[:12]}.npz"
             if kept.exists():
-                import pickle
                 names, found = pickle.loads(kept.read_bytes())
             else:
-                import pickle
                 names, found = features(eval_gaps, pages, model, args.score, args.cache)
                 kept.write_bytes(pickle.dumps((names, found)))
             rows += [(number, model, *row) for row in found]

@@ -5,22 +5,14 @@
 pub(crate) const BIAS: f64 = -2.7497;
 /// In the order of `FEATURES`.
 pub(crate) const WEIGHTS: [f64; 8] = [
-    // best
-    3.6116,
-    // rest
-    2.0525,
-    // second
-    2.9828,
-    // above_mean
-    -10.3672,
-    // segments
-    1.1554,
-    // spread
-    4.7228,
-    // neighbours
-    -1.8175,
-    // anywhere
-    -1.1899,
+    3.6116,   // best
+    2.0525,   // rest
+    2.9828,   // second
+    -10.3672, // above_mean
+    1.1554,   // segments
+    4.7228,   // spread
+    -1.8175,  // neighbours
+    -1.1899,  // anywhere
 ];
 /// A query is a gap when its probability is above this.
 pub(crate) const THRESHOLD: f64 = 0.45;

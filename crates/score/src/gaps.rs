@@ -2,7 +2,7 @@
 
 use pageperfect_coverage::{FEATURES, PageCoverage, Query, SegmentText, Topic};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::error::Error;
 
 #[derive(Deserialize)]
@@ -101,15 +101,11 @@ pub fn gaps(page: Page) -> Result<Answer, Box<dyn Error>> {
 /// Everything that the crate says of a page, with what the probabilities are made of.
 pub fn whole(page: Page) -> Result<Value, Box<dyn Error>> {
     let (id, coverage) = analysed(page)?;
-    let features: Map<String, Value> = (FEATURES.iter().enumerate())
-        .map(|(at, name)| {
-            let values = coverage
-                .features()
-                .map(|all| all.iter().map(|row| row[at]).collect::<Vec<_>>());
-            Ok((name.to_string(), json!(values?)))
-        })
-        .collect::<Result<_, Box<dyn Error>>>()?;
-    Ok(
-        json!({ "id": id, "queries": coverage.queries()?, "topics": coverage.topics()?, "features": features }),
-    )
+    Ok(json!({
+        "id": id,
+        "queries": coverage.queries()?,
+        "topics": coverage.topics()?,
+        "feature_names": FEATURES,
+        "features": coverage.features()?,
+    }))
 }
