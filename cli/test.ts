@@ -5,6 +5,7 @@ import postgres from "npm:postgres@3.4.9";
 import { exists, filesUnder, postgresHome, root, stateDir, tool } from "../local/paths.ts";
 import { freePort } from "../local/postgres/postgres.ts";
 import { startStack } from "../local/stack.ts";
+import { tableOf } from "../tests/edges/edge.ts";
 
 export interface Result {
   passed: number;
@@ -16,7 +17,7 @@ export interface Result {
 interface Suite {
   name: string;
   /** What --only calls it. */
-  kind: "rust" | "wasm" | "sql" | "deno" | "web" | "lint" | "install" | "upgrade";
+  kind: "rust" | "wasm" | "sql" | "deno" | "edges" | "web" | "lint" | "install" | "upgrade";
   /** `filter`: only what has this text in its name. */
   run: (log: Log, filter?: string) => Promise<Result>;
 }
@@ -235,7 +236,7 @@ async function copyMigrated(adminUrl: string, template: string, control: postgre
 }
 
 /** What has suites of its own. */
-const apart = ["tests/install", "tests/upgrade", "tests/web"];
+const apart = ["tests/edges", "tests/install", "tests/upgrade", "tests/web"];
 
 async function denoTests(log: Log, functionsDeno: "newest" | "2.1", filter?: string) {
   const files: string[] = [];
@@ -264,6 +265,7 @@ async function denoSuite(
   files: string[],
   functionsDeno: "newest" | "2.1",
   filter?: string,
+  more: Record<string, string> = {},
 ): Promise<Result> {
   if (files.length === 0) return { passed: 0, failed: 1, notes: ["there is no *.test.ts"] };
   const [args, chosen] = chosenBy(filter, files);
@@ -273,6 +275,7 @@ async function denoSuite(
     DENO_JOBS: "2",
     PAGEPERFECT_FUNCTIONS_DENO: functionsDeno,
     PAGEPERFECT_TEST_TABLES: tables,
+    ...more,
   };
   const command = [tool("deno"), "test", "-A", "--quiet", "--no-check", "--parallel"];
   const result = count(await run(log, [...command, ...args, ...chosen], env), denoResult);
@@ -297,6 +300,16 @@ async function cases(log: Log, dir: string, filter?: string): Promise<Result> {
     console.log(`  ${line.replace(/ \(\d.*$/, "")}`);
   }
   return count(result, denoResult);
+}
+
+/** The reproductions of faults that were found, with a table of what each did then and does now. */
+async function edges(log: Log, filter?: string): Promise<Result> {
+  const notes = log.path.replace(/log$/, "notes.jsonl");
+  await Deno.writeTextFile(notes, "");
+  const files = await filesUnder(`${root}/tests/edges`, ".test.ts");
+  const result = await denoSuite(log, files, "newest", filter, { PAGEPERFECT_TEST_EDGES: notes });
+  console.log(tableOf(await Deno.readTextFile(notes)));
+  return result;
 }
 
 const suites: Suite[] = [
@@ -342,6 +355,7 @@ const suites: Suite[] = [
     run: (log, filter) => sql(log, true, filter),
   },
   { name: "Deno", kind: "deno", run: (log, filter) => denoTests(log, "newest", filter) },
+  { name: "faults at the edges", kind: "edges", run: edges },
   {
     name: "web app in Chromium",
     kind: "web",
@@ -429,7 +443,7 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
         // The functions import the built wasm.
         const needed = wanted.includes(suite.kind) ||
           suite.name === "build" &&
-            wanted.some((kind) => ["deno", "web", "lint", "upgrade"].includes(kind));
+            wanted.some((kind) => ["deno", "edges", "web", "lint", "upgrade"].includes(kind));
         if (!needed) continue;
         const { passed, failed } = await runSuite(suite, logsDir, filter);
         total.passed += passed;

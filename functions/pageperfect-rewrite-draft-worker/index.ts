@@ -14,11 +14,11 @@ interface Input {
 
 serveStage({
   stage: "rewrite_draft",
-  needs: ["draft"],
   async run(job, context) {
     const { generate_draft, recommendation_id, prompt_input } = await context.input<Input>();
     if (!generate_draft) return { output: { skipped: true, reason: "not_requested" } };
     if (recommendation_id === null) return { output: { skipped: true, reason: "no_gaps" } };
+    context.need("draft");
 
     const prompt = rust.build_prompt(prompt_input);
     const { text, ...answer } = await askForDraft(prompt, context.env.draft, { ...context, job });

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::database;
+
 /// Whether the same attempt may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -232,13 +234,9 @@ const SERVICE_CODES: &[(&str, ErrorKind)] = &[
     ("RateLimitError", Transient),
     ("APIConnectionError", Transient),
     ("APIConnectionTimeoutError", Transient),
-    // Supabase's edge runtime, and the statuses PostgREST gives when its database is away
+    // Supabase's edge runtime
     ("WORKER_LIMIT", Transient),
     ("BOOT_ERROR", Transient),
-    ("PGRST000", Transient),
-    ("PGRST001", Transient),
-    ("PGRST002", Transient),
-    ("PGRST003", Transient),
 ];
 
 /// The code's entry in [`CRAWL_CODES`] or [`STAGE_CODES`].
@@ -278,10 +276,11 @@ fn classify_code(code: &str) -> Option<ErrorKind> {
     if code.starts_with("UND_ERR_") {
         return Some(Transient);
     }
-    if code.starts_with("PGRST") {
-        return Some(Permanent);
+    match database::entry(code) {
+        Some((_, kind, _)) => Some(*kind),
+        // A class that is not known yet; unknown data errors would be of a known one.
+        None => database::is_sqlstate(code).then_some(Transient),
     }
-    classify_sqlstate(code)
 }
 
 fn classify_status(status: u16) -> Option<ErrorKind> {
@@ -289,22 +288,5 @@ fn classify_status(status: u16) -> Option<ErrorKind> {
         408 | 425 | 429 | 500..=599 => Some(Transient),
         400..=499 => Some(Permanent),
         _ => None,
-    }
-}
-
-/// Postgres: connection trouble, lost races and lack of resources pass; wrong data and wrong SQL
-/// do not.
-fn classify_sqlstate(code: &str) -> Option<ErrorKind> {
-    let well_formed = code.len() == 5
-        && code
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-        && code.bytes().any(|b| b.is_ascii_digit());
-    if !well_formed {
-        return None;
-    }
-    match &code[..2] {
-        "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Some(Transient),
-        _ => Some(Permanent),
     }
 }

@@ -9,6 +9,9 @@ use crate::url::{AllowedUrl, RefusedUrl};
 /// Most rows in `keywords`: what one call of the Search Console API returns at most.
 pub const MAX_KEYWORDS: usize = 25_000;
 
+/// Most characters of all queries together; what they take in time and memory grows with them.
+pub const MAX_QUERY_CHARS_IN_ALL: usize = 1_500_000;
+
 /// Most errors that are reported about `keywords`; a file with the wrong columns has thousands.
 pub const MAX_KEYWORD_ERRORS: usize = 20;
 
@@ -222,6 +225,20 @@ fn keywords(body: &Map<String, Value>, errors: &mut Errors) -> Option<Vec<Keywor
         errors.add(
             "keywords",
             format!("must have at most {MAX_KEYWORDS} rows, not {}", rows.len()),
+        );
+        return None;
+    }
+    let char_count: usize = rows
+        .iter()
+        .filter_map(|row| row.get("query")?.as_str())
+        .map(|query| query.chars().count())
+        .sum();
+    if char_count > MAX_QUERY_CHARS_IN_ALL {
+        errors.add(
+            "keywords",
+            format!(
+                "must have at most {MAX_QUERY_CHARS_IN_ALL} characters of queries, not {char_count}"
+            ),
         );
         return None;
     }

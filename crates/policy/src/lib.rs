@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod crawl;
+pub mod database;
 pub mod error;
 pub mod intake;
 pub mod retry;

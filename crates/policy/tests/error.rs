@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use pageperfect_policy::database::{PGRST, SQLSTATES, entry};
 use pageperfect_policy::error::ErrorKind::{self, Permanent, Transient};
 use pageperfect_policy::error::{CRAWL_CODES, STAGE_CODES, classify_error};
 
@@ -93,8 +94,25 @@ fn errors_by_status_and_code() {
         (Some(400), Some("P0002"), Permanent),
         (Some(503), Some("PGRST002"), Transient),
         (Some(504), Some("PGRST003"), Transient),
-        (Some(401), Some("PGRST301"), Permanent),
-        (Some(404), Some("PGRST202"), Permanent),
+        // A deploy, a clock, a read-only hour: nobody's data are wrong.
+        (Some(500), Some("PGRST300"), Transient),
+        (Some(401), Some("PGRST301"), Transient),
+        (Some(401), Some("PGRST303"), Transient),
+        (Some(404), Some("PGRST202"), Transient),
+        (Some(400), Some("PGRST204"), Transient),
+        (Some(404), Some("PGRST205"), Transient),
+        (Some(405), Some("25006"), Transient),
+        (Some(500), Some("25P03"), Transient),
+        (Some(500), Some("25P04"), Transient),
+        (Some(500), Some("26000"), Transient),
+        (Some(400), Some("42P05"), Transient),
+        (Some(500), Some("0A000"), Transient),
+        (Some(500), Some("28P01"), Transient),
+        (Some(500), Some("99999"), Transient),
+        (Some(400), Some("PGRST102"), Permanent),
+        (Some(300), Some("PGRST203"), Permanent),
+        (Some(403), Some("42501"), Permanent),
+        (Some(500), Some("54000"), Permanent),
         (Some(546), Some("WORKER_LIMIT"), Transient),
     ];
     for &(status, code, expected) in table {
@@ -104,6 +122,30 @@ fn errors_by_status_and_code() {
             "{status:?} {code:?}"
         );
     }
+}
+
+#[test]
+fn every_class_of_postgres_has_one_entry_with_a_reason() {
+    // Appendix A of Postgres 18, without success and warnings.
+    let classes = "03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F \
+                   40 42 44 53 54 55 57 58 72 F0 HV P0 XX";
+    for class in classes.split_whitespace() {
+        let entries: Vec<_> = SQLSTATES
+            .iter()
+            .filter(|(name, _, _)| *name == class)
+            .collect();
+        assert_eq!(entries.len(), 1, "{class}");
+        let code = format!("{class}0Z9");
+        assert_eq!(entry(&code), Some(entries[0]), "{code}");
+    }
+    assert!(
+        SQLSTATES
+            .iter()
+            .chain(PGRST)
+            .all(|(_, _, reason)| reason.len() > 10)
+    );
+    assert_eq!(entry("42P05").unwrap().1, Transient);
+    assert_eq!(entry("socket"), None);
 }
 
 #[test]

@@ -88,8 +88,8 @@ export class Lease {
     return { nextStage: status === "committed" ? next_stage : null, claim };
   }
 
-  /** Puts the message to sleep; the attempt is not spent. */
-  async defer(delaySeconds: number, message: string, payload: Record<string, unknown> = {}) {
+  /** Puts the message to sleep, until it is woken when `delaySeconds` is null; the attempt is not spent. */
+  async defer(delaySeconds: number | null, message: string, payload: Record<string, unknown> = {}) {
     const { status } = await this.options.rpc<{ status: string }>("defer_stage", {
       p_pipeline: this.options.pipeline,
       ...this.#key,

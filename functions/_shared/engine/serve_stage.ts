@@ -5,6 +5,7 @@
 import { Budget, cpuMs, isMetered, limits, Pause } from "./budget.ts";
 import { type Rpc, rpc as callRpc } from "../client.ts";
 import { createDoorbell, dispatcher, type Doorbell } from "./doorbell.ts";
+import { Failure } from "./failure.ts";
 import { type Env, type Need, readEnv } from "../platform/env.ts";
 import { guard, type Handler, json, noContent } from "../platform/http.ts";
 import { Lease, LeaseLost, type StageJob } from "./lease.ts";
@@ -19,6 +20,8 @@ export interface StageContext {
   signal: AbortSignal;
   /** The invocation's CPU time, and how a stage that needs more of it goes on in the next. */
   budget: Budget;
+  /** Demands settings that this job cannot do without, where not every job of the stage needs them. */
+  need(need: Need): void;
   /** The stage's input from the database. */
   input<T>(): Promise<T>;
 }
@@ -28,7 +31,10 @@ export type StageResult =
   | { output: Record<string, unknown> }
   /** It has committed by itself. */
   | { committed: true }
-  | { defer: { delaySeconds: number; message: string; payload: Record<string, unknown> } };
+  /** `delaySeconds` null: until it is woken, or its last open child ends. */
+  | {
+    defer: { delaySeconds: number | null; message: string; payload: Record<string, unknown> };
+  };
 
 export interface Stage {
   /** Default: pageperfect. */
@@ -38,7 +44,7 @@ export interface Stage {
   parallel?: number;
   /** Whom to ring besides when a job of this stage has ended. */
   wakes?: { pipeline: string; stage: string };
-  /** Settings this stage cannot work without; they are checked before anything is claimed. */
+  /** Settings no job of this stage can do without; they are checked before anything is claimed. */
   needs?: Need[];
   run(job: StageJob, context: StageContext): Promise<StageResult>;
 }
@@ -192,7 +198,7 @@ interface Outcome {
 async function perform(
   stage: Stage,
   env: Env,
-  { rpc, limits, registerBeforeUnload, ...dependencies }: Dependencies,
+  { rpc, limits, registerBeforeUnload, readEnv, ...dependencies }: Dependencies,
   job: StageJob,
   usedMs: () => number,
   mayGoOn: () => boolean,
@@ -220,6 +226,13 @@ async function perform(
       rpc,
       budget,
       signal: lease.signal,
+      need(need) {
+        try {
+          readEnv([...stage.needs ?? [], need]);
+        } catch (error) {
+          throw new Failure(errorText(error), { code: "missing_configuration" });
+        }
+      },
       input: () => rpc(`input_${stage.stage}`, { p_job_id: job.job_id }),
     }).catch((error) => {
       if (error instanceof Pause) return error;

@@ -52,13 +52,66 @@ export async function hasSecretKey(
   return found;
 }
 
-/** The request's body as JSON, or `fallback` when there is none that can be read. */
-export async function readJson<T>(request: Request, fallback: T): Promise<T> {
+/** Why a body was not read. */
+export class TooLarge extends Error {
+  override name = "TooLarge";
+}
+
+/** Most bytes of a body, and brackets that may stand in one another: no request of ours has more than five. */
+const jsonLimits = { bytes: 8_000_000, depth: 32 };
+
+/**
+ * The request's body as JSON, or `fallback` when there is none that can be read.
+ *
+ * @throws TooLarge as soon as more bytes have come than `maxBytes`, or brackets stand too deep
+ */
+export async function readJson<T>(
+  request: Request,
+  fallback: T,
+  maxBytes = jsonLimits.bytes,
+): Promise<T> {
+  const bytes = await readBytes(request, maxBytes);
+  if (nesting(bytes) > jsonLimits.depth) {
+    throw new TooLarge(`the body has more than ${jsonLimits.depth} brackets in one another`);
+  }
   try {
-    return await request.json() as T;
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
   } catch {
     return fallback;
   }
+}
+
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    // Leaving the loop cancels what is still to come.
+    if (length > maxBytes) throw new TooLarge(`the body is larger than ${maxBytes / 1e6} MB`);
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/** How deep brackets stand in one another, strings left out. */
+function nesting(bytes: Uint8Array): number {
+  let depth = 0, deepest = 0, isText = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (isText) {
+      if (byte === 0x5c) i++; // a backslash and what it takes
+      else if (byte === 0x22) isText = false;
+    } else if (byte === 0x22) isText = true;
+    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return deepest;
 }
 
 /**
@@ -84,6 +137,7 @@ export function guard(
       return await handler(request);
     } catch (error) {
       const message = errorText(error);
+      if (error instanceof TooLarge) return json(413, { error: "too_large", message });
       const isEnvError = error instanceof EnvError;
       createLog().error(isEnvError ? "misconfigured" : "request_failed", { message });
       if (!isEnvError) return json(500, { error: "internal_error" });
