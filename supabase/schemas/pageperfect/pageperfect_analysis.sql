@@ -16,10 +16,13 @@ as $$
         'heading_path', e.heading_path, 'text', left(e.text, 400), 'char_start', e.char_start, 'char_end', e.char_end,
         'css_path', e.css_path) order by e.position), '[]'::jsonb)
       from public.page_embeddings as e where e.page_id = p_page_id),
-    'clusters', (select coalesce(jsonb_agg(
-        to_jsonb(k) - 'centroid' - 'page_id' - 'job_id' - 'created_at' - 'model' - 'dimensions'
-        order by k.is_noise, k.impressions desc, k.id), '[]'::jsonb)
-      from public.keyword_clusters as k where k.page_id = p_page_id),
+    -- Its columns by name: a whole row would read the vector, megabytes for thousands of topics.
+    'clusters', (select coalesce(jsonb_agg(to_jsonb(c) order by c.is_noise, c.impressions desc, c.id), '[]'::jsonb)
+      from (
+        select k.id, k.cluster_index, k.is_noise, k.label, k.medoid_query, k.terms, k.queries, k.size, k.cohesion,
+          k.impressions, k.clicks, k.avg_position, k.best_segment_id, k.best_similarity, k.second_segment_id, k.second_similarity,
+          k.is_gap, k.opportunity
+        from public.keyword_clusters as k where k.page_id = p_page_id) as c),
     'recommendations', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rank', r.rank, 'cluster_id', r.cluster_id,
         'label', r.label, 'queries', k.queries, 'opportunity', r.opportunity, 'impressions', r.impressions, 'clicks', r.clicks,
         'avg_position', r.avg_position, 'best_similarity', r.best_similarity, 'second_similarity', r.second_similarity,
