@@ -178,3 +178,19 @@ begin
 end;
 $$;
 set constraints all deferred;
+
+-- What takes more arguments now, each with a default: beside its older self every call of it would be ambiguous, and workers
+-- of the version before go on calling until the functions are deployed.
+drop function if exists
+  pipeline.queue_stage(text, uuid, text, jsonb, integer, interval),
+  public.enqueue_stage(text, uuid, text, jsonb, integer, integer),
+  public.dequeue_stage(text, integer),
+  public.ack_message(text, bigint),
+  public.extend_message_visibility(text, bigint, integer),
+  public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer),
+  public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer),
+  public.start_stage(text, uuid, text),
+  public.complete_stage(text, uuid, text),
+  public.record_stage_failure(text, uuid, text, jsonb),
+  public.begin_model_call(text, text, double precision),
+  public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer);
