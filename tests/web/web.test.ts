@@ -501,7 +501,6 @@ journey(
       heatmap: `report/${jobId}/heatmap`,
       topics: `report/${jobId}/topics`,
       map: `report/${jobId}/map`,
-      map: `report/${jobId}/map`,
       how: `report/${jobId}/how`,
       workspace: `report/${jobId}/edit/${edit.id}`,
       new: "new",

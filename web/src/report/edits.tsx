@@ -106,7 +106,7 @@ function EditCard({ edit, model }: { edit: Edit; model: ReportModel }) {
           ? (
             <div class="worth">
               <dt>Clicks a month</dt>
-              <dd>+{compact(edit.expected_clicks)}</dd>
+              <dd>+{compact(Math.round(edit.expected_clicks))}</dd>
             </div>
           )
           : (

@@ -28,7 +28,9 @@ export function editsMarkdown(model: ReportModel): string {
         compact(edit.impressions)
       } impressions` +
         `${
-          edit.expected_clicks >= 1 ? `, about ${compact(edit.expected_clicks)} clicks a month` : ""
+          edit.expected_clicks >= 1
+            ? `, about ${compact(Math.round(edit.expected_clicks))} clicks a month`
+            : ""
         }.${decision === "accepted" || decision === "rejected" ? ` ${decision}.` : ""}`,
       "",
       ...edit.open_queries.map((query) => `- ${literal(query)}`),

@@ -31,9 +31,11 @@ export function PageText({ model }: { model: ReportModel }) {
   }
   const text = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (topic) {
-      text.current?.querySelector(".lit")?.scrollIntoView({ block: "center", behavior: "smooth" });
-    }
+    // After the page has been shown from its top.
+    const frame = requestAnimationFrame(() => {
+      if (topic) text.current?.querySelector(".lit")?.scrollIntoView({ block: "center" });
+    });
+    return () => cancelAnimationFrame(frame);
   }, [topicId]);
   const { before, after } = placeEdits(model);
   const list = segmentId === undefined ? model.asked : model.topicsOf.get(segmentId) ?? [];
@@ -188,7 +190,7 @@ function Marker({ edit, model }: { edit: Edit; model: ReportModel }) {
       <strong dir="auto">{edit.label}</strong>
       <span class="quiet">
         {edit.expected_clicks >= 1
-          ? `+${compact(edit.expected_clicks)} clicks a month`
+          ? `+${compact(Math.round(edit.expected_clicks))} clicks a month`
           : `${compact(edit.impressions)} impressions`}
       </span>
     </a>

@@ -90,7 +90,6 @@ export function ReportView(
       {model.result.topics.length > 0
         ? (
           <>
-            <Verdict model={model} />
             <Tabs
               current={view}
               tabs={views.map(([id, label]) => ({
@@ -99,7 +98,12 @@ export function ReportView(
                 href: href(`report/${jobId}${id === "edits" ? "" : `/${id}`}`),
               }))}
             />
-            {view === "edits" && <EditList model={model} />}
+            {view === "edits" && (
+              <>
+                <Verdict model={model} />
+                <EditList model={model} />
+              </>
+            )}
             {view === "text" && <PageText model={model} />}
             {view === "heatmap" && <Heatmap model={model} />}
             {view === "topics" && <TopicList model={model} />}
@@ -126,6 +130,8 @@ export function ReportView(
     </Page>
   );
 }
+
+const topicNoun = (value: number) => (value === 1 ? "topic" : "topics");
 
 /** One sentence that says how the page stands, and the figures behind it. */
 function Verdict({ model }: { model: ReportModel }) {
@@ -169,14 +175,19 @@ function Verdict({ model }: { model: ReportModel }) {
         <Figure
           label="Not answered"
           value={count(summary.gap_count)}
-          note={plural(summary.gap_count, "topic").replace(/^\S+ /, "")}
+          note={topicNoun(summary.gap_count)}
           tone="gap"
         />
-        <Figure label="Partly" value={count(summary.partly_count)} note="topics" tone="partly" />
+        <Figure
+          label="Partly"
+          value={count(summary.partly_count)}
+          note={topicNoun(summary.partly_count)}
+          tone="partly"
+        />
         <Figure
           label="Could rank better"
           value={count(summary.improve_count)}
-          note="topics"
+          note={topicNoun(summary.improve_count)}
           tone="improve"
         />
         <Figure

@@ -431,7 +431,7 @@ function BriefCard({ edit, draft, topic }: { edit: Edit; draft?: Draft; topic?: 
         {edit.expected_clicks >= 1 && (
           <div>
             <dt>Clicks a month</dt>
-            <dd>+{compact(edit.expected_clicks)}</dd>
+            <dd>+{compact(Math.round(edit.expected_clicks))}</dd>
           </div>
         )}
         {topic?.intent && (
