@@ -17,6 +17,7 @@ const allowedFunctions = new Set(
     ...["get_throughput", "get_costs", "list_dead_letters", "list_members", "count_open_jobs"],
     ...["replay_matching", "replay_letter", "cancel_matching", "cancel_own_job", "decide_edit"],
     ...["set_stages_enabled", "set_member", "get_embeddings", "get_segments"],
+    ...["get_analysis_input", "get_site_plan", "get_site_progress"],
   ].map((name) => `/rest/v1/rpc/${name}`).concat(["/functions/v1/pageperfect-workflow"]),
 );
 

@@ -271,6 +271,58 @@ journey("the operator pauses and resumes", async () => {
   assert.deepEqual(visitor.problems, []);
 });
 
+journey("a site: the plan filtered by its address, an edit, its page's report", async () => {
+  const { sql } = world.stack;
+  const [page] = await sql`select page_id, url from public.pageperfect_jobs where id = ${jobId}`;
+  const edit = (rank: number, kind: string, label: string, more = {}) => ({
+    ...{ id: String(rank), rank, kind, page_id: page.page_id, url: page.url, target_url: null },
+    ...{ place: { after_heading: "Kit and clothes" }, label, queries: [`${label} query`] },
+    ...{ impressions: 900, clicks: 3, avg_position: 12, coverage: 0.2, expected_clicks: 40 - rank },
+    ...{ effort: "low", confidence: 0.9, reason: "asked for and not answered", is_decayed: false },
+    ...more,
+  });
+  const plan = {
+    schema_version: 1,
+    job: { id: "", status: "completed", created_at: new Date().toISOString(), completed_at: null },
+    site: { page_count: 2, query_count: 30, impressions: 5000, clicks: 90, expected_clicks: 80 },
+    edits: [
+      edit(1, "write", "bike insurance"),
+      edit(2, "merge", "bike lights", { target_url: "https://other.example/lights" }),
+    ],
+    topics: [],
+    links: [],
+    decays: [],
+    pages: [],
+    failed_pages: [],
+  };
+  // Stands in for the answers of a run; what a run makes of pages is tests/site's business.
+  await using visitor = await Visitor.open(world);
+  const { page: window } = visitor;
+  const answer = (name: string, value: unknown) =>
+    window.route(`**/rpc/${name}`, (route) => route.fulfill({ json: value }));
+  const counts = { total: 2, waiting: 0, open: 0, done: 2, reused: 0, failed: 0, skipped: 0 };
+  await answer("get_site_plan", plan);
+  await answer("get_site_progress", {
+    status: "completed",
+    stage: "site_plan",
+    error: null,
+    counts,
+  });
+  await visitor.go(`site/${jobId}`);
+  await window.getByText("bike insurance", { exact: true }).waitFor();
+  await window.getByLabel("Kind").selectOption("merge");
+  await window.getByText("1 of 2").waitFor();
+  assert.match(window.url(), /kind=merge/);
+  await window.getByText("to other.example/lights").waitFor();
+  await window.goBack();
+  await window.getByText("2 of 2").waitFor();
+  await visitor.checkAccessibility("the plan of a site");
+  await screenshot(visitor, "site-light");
+  await window.locator("tbody tr").first().getByRole("link").click();
+  await window.getByText(/This page answers/).waitFor();
+  assert.deepEqual(visitor.problems, []);
+});
+
 journey("hostile text stays text: titles, queries, drafts", async () => {
   const evil =
     `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
@@ -503,6 +555,8 @@ journey(
       map: `report/${jobId}/map`,
       how: `report/${jobId}/how`,
       workspace: `report/${jobId}/edit/${edit.id}`,
+      site: "site",
+      "site-new": "site/new",
       new: "new",
       operations: "operations",
       jobs: "jobs",

@@ -11,13 +11,17 @@ import { Job } from "./ops/job.tsx";
 import { Jobs } from "./ops/jobs.tsx";
 import { Members } from "./ops/members.tsx";
 import { Overview } from "./ops/overview.tsx";
+import { NewestReport } from "./page_jobs.tsx";
 import { Pages } from "./pages.tsx";
 import { ReportView } from "./report/view.tsx";
+import { SiteRun } from "./site/plan.tsx";
+import { NewSiteRun, SiteRuns } from "./site/runs.tsx";
 import { href, page, route } from "./router.ts";
 import { Button, Dialogs, Empty, Page, Toasts } from "./ui.tsx";
 
 const sections = [
-  ["", "Pages", ["", "report", "new"]],
+  ["", "Pages", ["", "report", "page", "new"]],
+  ["site", "Site", ["site"]],
   ["operations", "Operations", ["operations", "jobs", "dead-letters", "costs", "members"]],
 ] as const;
 
@@ -38,6 +42,11 @@ function View() {
           />
         )
         : <Pages />;
+    case "page":
+      return second ? <NewestReport pageId={second} /> : <Pages />;
+    case "site":
+      if (second === "new") return <NewSiteRun />;
+      return second ? <SiteRun jobId={second} view={third ?? "edits"} /> : <SiteRuns />;
     case "operations":
       return <Overview />;
     case "jobs":

@@ -1,5 +1,5 @@
--- The segments of a job's page in full, with their embeddings: {model, dimensions, segments, vectors}, `vectors` being base64 of
--- their vector_send bytes on end. Empty when a later job has replaced them.
+-- The embeddings of a job's segments in their order: {model, dimensions, ids, vectors}, each base64 of its vector_send bytes. Empty
+-- when a later job has replaced them.
 create or replace function access.get_segments(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -13,9 +13,8 @@ begin
   end if;
   return (
     select jsonb_build_object('model', max(e.model), 'dimensions', max(e.dimensions),
-      'segments', coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'text', e.text, 'heading_path', e.heading_path, 'kind', e.kind)
-        order by e.position), '[]'::jsonb),
-      'vectors', coalesce(replace(encode(string_agg(extensions.vector_send(e.embedding), ''::bytea order by e.position), 'base64'), E'\n', ''), ''))
+      'ids', coalesce(jsonb_agg(e.id order by e.position), '[]'::jsonb),
+      'vectors', coalesce(jsonb_agg(replace(encode(extensions.vector_send(e.embedding), 'base64'), E'\n', '') order by e.position), '[]'::jsonb))
     from public.page_embeddings as e where e.job_id = p_job_id);
 end;
 $$;

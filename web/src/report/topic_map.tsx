@@ -9,6 +9,7 @@ import { href, param } from "../router.ts";
 import { Button, download, ErrorNote, fileName, Table } from "../ui.tsx";
 import { SearchField } from "../ops/jobs.tsx";
 import type { LayoutNews, LayoutTask } from "../worker.ts";
+import { startWorker } from "../start_worker.ts";
 import { heat } from "./heatmap.tsx";
 import type { ReportModel, Topic } from "./model.ts";
 import { queryText } from "./profile.ts";
@@ -181,20 +182,6 @@ function toPoints(model: ReportModel): Point[] {
       coverage: query.coverage,
     }))
   );
-}
-
-function startWorker(): Worker {
-  // A worker's address is a sink of Trusted Types: this one policy lets the bundle's own through.
-  const factory = (self as unknown as {
-    trustedTypes?: {
-      createPolicy(name: string, rules: object): { createScriptURL(url: string): string };
-    };
-  }).trustedTypes;
-  const policy = factory?.createPolicy("pageperfect-worker", {
-    createScriptURL: (url: string) => url,
-  });
-  const url = new URL("./worker.js", import.meta.url).href;
-  return new Worker(policy?.createScriptURL(url) ?? url, { type: "module" });
 }
 
 const shades = 6;

@@ -1,0 +1,657 @@
+// The plan of a site: edits over all pages, who owns which topic, links, what falls, and the run's progress.
+
+import type { ComponentChildren } from "preact";
+import { ApiError, isOperator, rpc } from "../api.ts";
+import {
+  compact,
+  count,
+  csv,
+  percent,
+  plural,
+  position,
+  relative,
+  shortUrl,
+  usd,
+  words,
+} from "../format.ts";
+import { refresh, useLive } from "../live.ts";
+import { href, param } from "../router.ts";
+import {
+  ask,
+  Badge,
+  Button,
+  download,
+  Empty,
+  ErrorNote,
+  Figure,
+  Loading,
+  Meter,
+  Page,
+  Table,
+  Tabs,
+  toast,
+} from "../ui.tsx";
+import { Choice } from "../report/edits.tsx";
+import { SearchField } from "../ops/jobs.tsx";
+
+/** As `get_site_report` answers (cli/site/plan.ts); what a version lacks is left out of the view. */
+interface SitePlan {
+  job: { id: string; status: string; created_at: string; completed_at: string | null };
+  site: {
+    page_count: number;
+    query_count: number;
+    impressions: number;
+    clicks: number;
+    expected_clicks?: number;
+  };
+  topics?: SiteTopic[];
+  edits?: SiteEdit[];
+  links?: {
+    page_id: string;
+    url: string;
+    target_page_id: string;
+    target_url: string;
+    heading_path: string[];
+    sentence: string;
+    anchor: string;
+  }[];
+  decays?: {
+    page_id: string;
+    url: string;
+    label: string;
+    clicks_before: number;
+    clicks_after: number;
+    position_before: number;
+    position_after: number;
+    change: number;
+  }[];
+  pages?: {
+    page_id: string;
+    url: string;
+    title: string | null;
+    page_type?: string | null;
+    impressions: number;
+    edit_count: number;
+  }[];
+  failed_pages?: { page_id: string; url: string; error: { message?: string } | null }[];
+  costs?: { usd?: number; call_count?: number };
+}
+
+interface SiteTopic {
+  id: number;
+  label: string;
+  kind: string;
+  owner: { page_id: string; url: string; reason: string } | null;
+  queries: string[];
+  query_count: number;
+  impressions: number;
+  clicks: number;
+  avg_position: number | null;
+  pages: {
+    page_id: string;
+    url: string;
+    impressions: number;
+    clicks: number;
+    position: number | null;
+    coverage: number;
+  }[];
+}
+
+interface SiteEdit {
+  id: string | number;
+  rank: number;
+  kind: string;
+  page_id: string;
+  url: string;
+  target_url: string | null;
+  place: { after_heading?: string | null; heading_path?: string[] | null } | null;
+  label: string;
+  queries: string[];
+  impressions: number;
+  clicks: number;
+  avg_position: number | null;
+  coverage: number;
+  expected_clicks: number;
+  effort: string;
+  confidence: number;
+  reason: string;
+  is_decayed: boolean;
+}
+
+interface Progress {
+  status: string;
+  stage: string;
+  error: { message?: string } | null;
+  counts: {
+    total: number;
+    waiting: number;
+    open: number;
+    done: number;
+    reused: number;
+    failed: number;
+    skipped: number;
+  };
+  minutes_left: number | null;
+}
+
+const editNames: Record<string, string> = {
+  write: "Write",
+  extend: "Extend",
+  improve: "Improve",
+  merge: "Merge or redirect",
+  link: "Link",
+  move: "Point to",
+  new_page: "New page",
+};
+const tones: Record<string, string> = {
+  write: "gap",
+  new_page: "gap",
+  extend: "partly",
+  improve: "improve",
+  merge: "partly",
+  link: "answered",
+  move: "improve",
+};
+const views = [["edits", "Edits"], ["topics", "Topics and owners"], ["links", "Links"], [
+  "decays",
+  "Falling",
+], ["pages", "Pages"]] as const;
+const isOpen = (status: string | undefined) => status === "queued" || status === "processing";
+
+export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
+  const progress = useLive<Progress>(
+    `site ${jobId}`,
+    (signal) => rpc("get_site_progress", { p_job_id: jobId }, signal),
+    (now) => (isOpen(now?.status) ? 2 : 0),
+  );
+  const state = progress.data.value;
+  const plan = useLive<SitePlan | null>(
+    `plan ${jobId} ${state?.status}`,
+    (signal) => rpc("get_site_plan", { p_job_id: jobId }, signal),
+    0,
+  );
+  const found = plan.data.value;
+  const act = async (name: string, args: object, said: string) => {
+    try {
+      await rpc(name, args);
+      toast(said);
+    } catch (thrown) {
+      toast((thrown as ApiError).message, { tone: "bad" });
+    }
+    refresh();
+  };
+  return (
+    <Page
+      title="Plan of the site"
+      crumbs={
+        <>
+          <a href={href("site")}>Site</a> ›{" "}
+          <a href={href(`jobs/${jobId}`, { pipeline: "site" })}>
+            <code>{jobId.slice(0, 8)}</code>
+          </a>
+        </>
+      }
+      lead={found
+        ? <>Made {relative(found.job.completed_at ?? found.job.created_at)}</>
+        : undefined}
+      actions={
+        <>
+          {found && (
+            <Button onClick={() => download("edits.csv", planCsv(found), "text/csv")}>CSV</Button>
+          )}
+          {found && (
+            <Button
+              onClick={() =>
+                download("plan.json", JSON.stringify(found, null, 2), "application/json")}
+            >
+              JSON
+            </Button>
+          )}
+          {isOpen(state?.status) && isOperator.value && (
+            <Button
+              kind="danger"
+              onClick={async () => {
+                if (
+                  await ask({
+                    title: "Cancel this run?",
+                    text: <p>What was analysed stays, and the next run uses it.</p>,
+                    yes: "Cancel the run",
+                    danger: true,
+                  })
+                ) {
+                  act(
+                    "cancel_own_job",
+                    { p_pipeline: "site", p_job_id: jobId },
+                    "The run is cancelled",
+                  );
+                }
+              }}
+            >
+              Cancel
+            </Button>
+          )}
+        </>
+      }
+    >
+      <ErrorNote error={progress.error.value ?? plan.error.value} retry={refresh} />
+      {state && isOpen(state.status) && <RunProgress state={state} />}
+      {state?.status === "failed" && (
+        <div class="note tone-gap" role="alert">
+          <p>
+            <strong>The run stopped at {words(state.stage)}.</strong> {state.error?.message}{" "}
+            <a href={href(`jobs/${jobId}`, { pipeline: "site" })}>What happened</a>
+          </p>
+        </div>
+      )}
+      {!state && !progress.error.value && <Loading lines={6} />}
+      {found && <Plan plan={found} view={view} />}
+      {state && !isOpen(state.status) && found === null && <Empty title="This run made no plan" />}
+    </Page>
+  );
+}
+
+function RunProgress({ state: { counts, stage, minutes_left } }: { state: Progress }) {
+  const ready = counts.done + counts.reused + counts.failed + counts.skipped;
+  return (
+    <section class="progress" aria-label="Progress">
+      <p role="status">
+        <strong>{words(stage)}</strong>
+        {counts.total > 0 && <>, {count(ready)} of {plural(counts.total, "page")}</>}
+        {counts.reused > 0 && <>, {count(counts.reused)} unchanged</>}
+        {counts.failed > 0 && <>, {count(counts.failed)} failed</>}
+        {minutes_left
+          ? <>; about {plural(Math.max(1, Math.round(minutes_left)), "minute")} left</>
+          : null}
+      </p>
+      <Meter
+        value={counts.total > 0 ? ready / counts.total : 0}
+        label={`${count(ready)} of ${count(counts.total)} pages`}
+        tone="improve"
+      />
+    </section>
+  );
+}
+
+function Plan({ plan, view }: { plan: SitePlan; view: string }) {
+  const { site } = plan;
+  const rivals = (plan.topics ?? []).filter((topic) => topic.pages.length > 1).length;
+  return (
+    <>
+      <dl class="figures">
+        <Figure
+          label="Pages"
+          value={count(site.page_count)}
+          note={(plan.failed_pages?.length ?? 0) > 0 ? `${plan.failed_pages!.length} failed` : ""}
+        />
+        <Figure
+          label="Asked for"
+          value={compact(site.impressions)}
+          note={`impressions, ${plural(site.query_count, "query", "queries")}`}
+        />
+        <Figure
+          label="Edits"
+          value={count(plan.edits?.length ?? 0)}
+          note={site.expected_clicks
+            ? `+${compact(Math.round(site.expected_clicks))} clicks a month`
+            : ""}
+          tone="answered"
+        />
+        <Figure
+          label="Topics on several pages"
+          value={count(rivals)}
+          tone={rivals > 0 ? "partly" : undefined}
+        />
+        {plan.costs?.usd !== undefined && <Figure label="Cost" value={usd(plan.costs.usd)} />}
+      </dl>
+      <Tabs
+        current={view}
+        tabs={views.map(([id, label]) => ({
+          id,
+          label,
+          href: href(`site/${plan.job.id}${id === "edits" ? "" : `/${id}`}`),
+        }))}
+      />
+      {view === "edits" && <Edits edits={plan.edits ?? []} />}
+      {view === "topics" && <Topics topics={plan.topics ?? []} />}
+      {view === "links" && <Links links={plan.links ?? []} />}
+      {view === "decays" && <Decays decays={plan.decays ?? []} />}
+      {view === "pages" && <SitePages plan={plan} />}
+    </>
+  );
+}
+
+const PageLink = ({ id, children }: { id: string; children: ComponentChildren }) => (
+  <a href={href(`page/${id}`)}>{children}</a>
+);
+
+function Edits({ edits }: { edits: SiteEdit[] }) {
+  const kind = param("kind"), effort = param("effort"), search = (param("q") ?? "").toLowerCase();
+  const shown = edits.filter((edit) =>
+    (!kind || edit.kind === kind) && (!effort || edit.effort === effort) &&
+    (!search ||
+      `${edit.url} ${edit.label} ${edit.queries.join(" ")}`.toLowerCase().includes(search))
+  );
+  return (
+    <>
+      <div class="filters">
+        <Choice
+          label="Kind"
+          name="kind"
+          value={kind}
+          options={[["", "All"], ...Object.entries(editNames)]}
+        />
+        <Choice
+          label="Effort"
+          name="effort"
+          value={effort}
+          options={[["", "Any"], ["low", "Low"], ["medium", "Medium"], ["high", "High"]]}
+        />
+        <SearchField label="Search" name="q" placeholder="page, topic or query" />
+        <span class="quiet" role="status">{count(shown.length)} of {count(edits.length)}</span>
+      </div>
+      {shown.length === 0 && <p class="quiet">No edit fits.</p>}
+      {shown.length > 0 && (
+        <Table label="Edits">
+          <thead>
+            <tr>
+              <th scope="col" class="number">#</th>
+              <th scope="col">Edit</th>
+              <th scope="col">Page</th>
+              <th scope="col" class="number">Clicks a month</th>
+              <th scope="col" class="number">Position</th>
+              <th scope="col">Effort</th>
+              <th scope="col">Why</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.slice(0, 300).map((edit) => (
+              <tr key={edit.id}>
+                <td class="number">{edit.rank}</td>
+                <th scope="row">
+                  <Badge tone={tones[edit.kind] ?? "aside"}>
+                    {editNames[edit.kind] ?? words(edit.kind)}
+                  </Badge>{" "}
+                  <span dir="auto">{edit.label}</span>
+                  {edit.is_decayed && (
+                    <>
+                      <Badge tone="gap">falling</Badge>
+                    </>
+                  )}
+                  <span class="quiet sub" dir="auto">{edit.queries.slice(0, 3).join(" · ")}</span>
+                </th>
+                <td class="clip">
+                  <PageLink id={edit.page_id}>
+                    <bdi>{shortUrl(edit.url)}</bdi>
+                  </PageLink>
+                  <span class="quiet sub" dir="auto">
+                    {edit.target_url
+                      ? `to ${shortUrl(edit.target_url)}`
+                      : edit.place?.after_heading
+                      ? `after “${edit.place.after_heading}”`
+                      : edit.place?.heading_path?.at(-1) ?? ""}
+                  </span>
+                </td>
+                <td class="number">+{compact(Math.round(edit.expected_clicks))}</td>
+                <td class="number">{position(edit.avg_position)}</td>
+                <td>{edit.effort}</td>
+                <td dir="auto">{edit.reason}</td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      )}
+    </>
+  );
+}
+
+function Topics({ topics }: { topics: SiteTopic[] }) {
+  const only = param("rivals") ?? "several", search = (param("q") ?? "").toLowerCase();
+  const shown = topics.filter((topic) =>
+    (only === "all" || topic.pages.length > 1) &&
+    (!search || `${topic.label} ${topic.queries.join(" ")}`.toLowerCase().includes(search))
+  );
+  return (
+    <>
+      <div class="filters">
+        <Choice
+          label="Show"
+          name="rivals"
+          value={only}
+          options={[["several", "On several pages"], ["all", "All topics"]]}
+        />
+        <SearchField label="Search" name="q" placeholder="topic or query" />
+        <span class="quiet" role="status">{count(shown.length)} of {count(topics.length)}</span>
+      </div>
+      {shown.length === 0 && <p class="quiet">No topic fits.</p>}
+      {shown.length > 0 && (
+        <Table label="Topics and their pages">
+          <thead>
+            <tr>
+              <th scope="col">Topic</th>
+              <th scope="col">Kind</th>
+              <th scope="col" class="number">Impressions</th>
+              <th scope="col">Owner</th>
+              <th scope="col">Pages that get impressions for it</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.slice(0, 200).map((topic) => (
+              <tr key={topic.id}>
+                <th scope="row">
+                  <span dir="auto">{topic.label}</span>
+                  <span class="quiet sub">{plural(topic.query_count, "query", "queries")}</span>
+                </th>
+                <td>
+                  <Badge tone={topic.kind === "open" ? "gap" : topic.kind}>
+                    {topic.kind === "open" ? "not answered" : topic.kind}
+                  </Badge>
+                </td>
+                <td class="number">{compact(topic.impressions)}</td>
+                <td class="clip">
+                  {topic.owner
+                    ? (
+                      <>
+                        <PageLink id={topic.owner.page_id}>
+                          <bdi>{shortUrl(topic.owner.url)}</bdi>
+                        </PageLink>
+                        <span class="quiet sub" dir="auto">{topic.owner.reason}</span>
+                      </>
+                    )
+                    : <span class="quiet">none fits</span>}
+                </td>
+                <td>
+                  <ul class="plain">
+                    {topic.pages.slice(0, 5).map((page) => (
+                      <li key={page.page_id}>
+                        <Meter value={page.coverage} label={`${percent(page.coverage)} answered`} />
+                        {" "}
+                        <bdi>{shortUrl(page.url)}</bdi>{" "}
+                        <span class="quiet">
+                          {compact(page.impressions)}, position {position(page.position)}
+                        </span>
+                      </li>
+                    ))}
+                  </ul>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      )}
+    </>
+  );
+}
+
+function Links({ links }: { links: NonNullable<SitePlan["links"]> }) {
+  if (links.length === 0) return <Empty title="No links to suggest" />;
+  return (
+    <Table label="Links to set">
+      <thead>
+        <tr>
+          <th scope="col">On page</th>
+          <th scope="col">The sentence, and the words to link</th>
+          <th scope="col">To</th>
+        </tr>
+      </thead>
+      <tbody>
+        {links.slice(0, 300).map((link, index) => {
+          const at = link.sentence.indexOf(link.anchor);
+          return (
+            <tr key={index}>
+              <th scope="row" class="clip">
+                <PageLink id={link.page_id}>
+                  <bdi>{shortUrl(link.url)}</bdi>
+                </PageLink>
+                <span class="quiet sub" dir="auto">{link.heading_path.at(-1)}</span>
+              </th>
+              <td dir="auto">
+                {at < 0 ? link.sentence : (
+                  <>
+                    {link.sentence.slice(0, at)}
+                    <mark>{link.anchor}</mark>
+                    {link.sentence.slice(at + link.anchor.length)}
+                  </>
+                )}
+              </td>
+              <td class="clip">
+                <PageLink id={link.target_page_id}>
+                  <bdi>{shortUrl(link.target_url)}</bdi>
+                </PageLink>
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </Table>
+  );
+}
+
+function Decays({ decays }: { decays: NonNullable<SitePlan["decays"]> }) {
+  if (decays.length === 0) {
+    return (
+      <Empty title="Nothing falls">
+        No topic lost clicks beyond what the site as a whole did, or there are no dated rows to
+        compare.
+      </Empty>
+    );
+  }
+  return (
+    <Table label="Topics that fall">
+      <thead>
+        <tr>
+          <th scope="col">Topic</th>
+          <th scope="col">Page</th>
+          <th scope="col" class="number">Clicks before</th>
+          <th scope="col" class="number">After</th>
+          <th scope="col" class="number">Change</th>
+          <th scope="col" class="number">Position</th>
+        </tr>
+      </thead>
+      <tbody>
+        {decays.map((decay, index) => (
+          <tr key={index}>
+            <th scope="row" dir="auto">{decay.label}</th>
+            <td class="clip">
+              <PageLink id={decay.page_id}>
+                <bdi>{shortUrl(decay.url)}</bdi>
+              </PageLink>
+            </td>
+            <td class="number">{count(decay.clicks_before)}</td>
+            <td class="number">{count(decay.clicks_after)}</td>
+            <td class="number error">{percent(decay.change)}</td>
+            <td class="number">
+              {position(decay.position_before)} → {position(decay.position_after)}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}
+
+function SitePages({ plan }: { plan: SitePlan }) {
+  return (
+    <>
+      {(plan.failed_pages ?? []).length > 0 && (
+        <div class="note tone-gap">
+          <p>
+            <strong>{plural(plan.failed_pages!.length, "page")} could not be analysed.</strong>
+          </p>
+          <ul>
+            {plan.failed_pages!.slice(0, 20).map((page) => (
+              <li key={page.page_id}>
+                <bdi>{shortUrl(page.url)}</bdi>: <span dir="auto">{page.error?.message}</span>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <Table label="Pages of the site">
+        <thead>
+          <tr>
+            <th scope="col">Page</th>
+            <th scope="col">Kind</th>
+            <th scope="col" class="number">Impressions</th>
+            <th scope="col" class="number">Edits</th>
+          </tr>
+        </thead>
+        <tbody>
+          {(plan.pages ?? []).slice(0, 500).map((page) => (
+            <tr key={page.page_id}>
+              <th scope="row" class="clip wide">
+                <PageLink id={page.page_id}>
+                  <span dir="auto">{page.title || shortUrl(page.url)}</span>
+                </PageLink>
+                <span class="quiet sub">
+                  <bdi>{shortUrl(page.url)}</bdi>
+                </span>
+              </th>
+              <td>{words(page.page_type)}</td>
+              <td class="number">{compact(page.impressions)}</td>
+              <td class="number">{count(page.edit_count)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+    </>
+  );
+}
+
+function planCsv(plan: SitePlan): string {
+  return csv(
+    [
+      "rank",
+      "page",
+      "kind",
+      "topic",
+      "place",
+      "to",
+      "queries",
+      "expected_clicks",
+      "impressions",
+      "clicks",
+      "position",
+      "effort",
+      "confidence",
+      "why",
+    ],
+    (plan.edits ?? []).map((
+      edit,
+    ) => [
+      edit.rank,
+      edit.url,
+      edit.kind,
+      edit.label,
+      edit.place?.after_heading ?? "",
+      edit.target_url ?? "",
+      edit.queries.join(" · "),
+      Math.round(edit.expected_clicks),
+      edit.impressions,
+      edit.clicks,
+      edit.avg_position,
+      edit.effort,
+      edit.confidence,
+      edit.reason,
+    ]),
+  );
+}
