@@ -1,10 +1,22 @@
-// Stage 5: every cluster against every segment; what no segment answers is a gap, ranked by opportunity.
+// Stage 5: what the page does not answer, what that is worth and where it belongs; with method cosine every cluster against
+// every segment, ranked by opportunity.
 import { limits } from "../_shared/engine/budget.ts";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import { digestOf, resume, saveCheckpoint } from "../_shared/engine/staging.ts";
+import { advise } from "../_shared/wasm/advice.ts";
 import { type GapCluster, GapScorer } from "../_shared/wasm/gap.ts";
+import { model_profile } from "../_shared/wasm/policy.ts";
 
-interface Input {
+/** What keyword_clustering measured (crates/advice, Input). */
+interface MeasuredInput {
+  method: "calibrated";
+  threshold: number;
+  top: number;
+  model: string;
+}
+
+interface CosineInput {
+  method: "cosine";
   threshold: number;
   top: number;
   /** Null when the page has no keywords. */
@@ -17,8 +29,15 @@ interface Input {
 serveStage({
   stage: "gap_analysis",
   async run(job, context) {
-    const { input, rpc, signal, budget } = context;
-    const { threshold, top, model, dimensions, segments, clusters } = await input<Input>();
+    const { rpc, signal, budget } = context;
+    const input = await context.input<MeasuredInput | CosineInput>();
+    if (input.method === "calibrated") {
+      const { method, threshold, top, model } = input;
+      const is_english_model = model_profile(model).is_english;
+      const advice = JSON.parse(advise(JSON.stringify({ ...input, is_english_model })));
+      return { output: { method, threshold, top, model, ...advice } };
+    }
+    const { threshold, top, model, dimensions, segments, clusters } = input;
     const settings = { threshold, top, model };
     if (dimensions === null) return { output: { ...settings, recommendations: [], coverage: [] } };
 

@@ -1,8 +1,9 @@
-// Stage 4: the page's search queries → embeddings → clusters and noise points.
+// Stage 4: the page's search queries → embeddings → how well the page covers each, and topics; with method cosine clusters and
+// noise points.
 import { limits } from "../_shared/engine/budget.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
-import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import { serveStage, type StageContext as AnyContext } from "../_shared/engine/serve_stage.ts";
 import {
   digestOf,
   loadCheckpoint,
@@ -10,6 +11,8 @@ import {
   saveCheckpoint,
   stageVectors,
 } from "../_shared/engine/staging.ts";
+import { topics } from "../_shared/wasm/advice.ts";
+import { PageCoverage } from "../_shared/wasm/coverage.ts";
 import {
   Centroid,
   type ClusterSummary,
@@ -19,6 +22,13 @@ import {
 
 interface Input {
   page_id: string;
+  method: "calibrated" | "cosine";
+  /** Of the page and whose it is (crates/advice, SiteFacts). */
+  facts: Record<string, unknown>;
+  /** None with method cosine. */
+  segments: { id: number; kind: string; heading_path: string[]; text: string }[];
+  /** That the segments were embedded with. */
+  segment_model: string | null;
   eps: number;
   min_points: number;
   /** Null when no cluster is to be split. */
@@ -30,47 +40,115 @@ interface Input {
   left_out_count: number;
 }
 
+type StageContext = AnyContext & { purpose: "query" };
+
+/** A topic, a cluster or a noise point: a row of keyword_clusters without its centroid. */
+type Row = Pick<ClusterSummary, "queries" | "size">;
+
 /** What is compared between two looks at the CPU time: 5 ms, or 20 where sketches do not help. */
 const stepBlocks = 4;
 
 serveStage({
   stage: "keyword_clustering",
   needs: ["embeddings"],
-  async run(job, context) {
+  async run(job, anyContext) {
+    const context = { ...anyContext, purpose: "query" as const };
     const input = await context.input<Input>();
-    const { eps, min_points, max_cluster_size, keywords, left_out_count } = input;
+    const { method, eps, min_points, max_cluster_size, keywords, left_out_count } = input;
     const { model, dimensions } = context.env.embedding;
+    const settings = { method, model, dimensions, eps, min_points, max_cluster_size };
+    if (input.segment_model && input.segment_model !== model) {
+      // The commit sends the job back to embed the segments anew.
+      return { output: { ...settings, left_out_count, clusters: [] } };
+    }
     const usage = await embed(keywords.map(({ query }) => query), { ...context, job });
     const digest = await digestOf([model, dimensions, input]);
-    const { clusters, is_exact } = await clustered(input, digest, job, context);
+    const { clusters, is_exact } = await kept(
+      method === "cosine" ? clustered : covered,
+      input,
+      digest,
+      job,
+      context,
+    );
     const centroids = (start: number, end: number) =>
       centroidsOf(clusters.slice(start, end), context);
     await stageVectors(clusters.length, centroids, digest, job, context);
-    const settings = { model, dimensions, eps, min_points, max_cluster_size, is_exact };
-    return { output: { ...settings, left_out_count, clusters, digest, usage } };
+    return { output: { ...settings, is_exact, left_out_count, clusters, digest, usage } };
   },
 });
 
 interface Clustered {
-  /** Clusters and noise points, without their centroids. */
-  clusters: ClusterSummary[];
+  clusters: Row[];
   /** Whether all pairs were compared. */
   is_exact: boolean;
 }
 
-/** Takes as many invocations as it must. */
-async function clustered(
-  { eps, min_points, max_cluster_size, exact, keywords }: Input,
+type Work = (
+  input: Input,
+  digest: string,
+  job: StageJob,
+  context: StageContext,
+) => Promise<Clustered>;
+
+/** Takes as many invocations as `work` must, and does not do it again when staging takes more. */
+async function kept(
+  work: Work,
+  input: Input,
   digest: string,
   job: StageJob,
   context: StageContext,
 ): Promise<Clustered> {
-  const before = await loadCheckpoint(`clusters of ${digest}`, job, context);
+  const name = `clusters of ${digest}`;
+  const before = await loadCheckpoint(name, job, context);
   if (before) return JSON.parse(new TextDecoder().decode(before));
-  const { budget, signal } = context;
-  // From here on, each keyword is clustered, perhaps split, and staged.
-  budget.pauseUnlessFresh(keywords.length, 3 * keywords.length);
+  const count = input.keywords.length;
+  // From here on, each keyword is compared, perhaps split, and staged.
+  context.budget.pauseUnlessFresh(count, 3 * count);
+  const result = await work(input, digest, job, context);
+  if (count > limits.uncutCount) {
+    await saveCheckpoint(new TextEncoder().encode(JSON.stringify(result)), name, job, context);
+  }
+  return result;
+}
 
+/** How well the page covers each query, and topics by what they want and where the page answers it. */
+const covered: Work = async ({ facts, segments, keywords }, digest, job, context) => {
+  const { budget, signal, rpc } = context;
+  const page = new PageCoverage(context.env.embedding.dimensions, segments, keywords);
+  try {
+    for (let start = 0; start < segments.length; start += limits.vectorCount) {
+      signal.throwIfAborted();
+      const ids = segments.slice(start, start + limits.vectorCount).map(({ id }) => id);
+      const table = "page_embeddings";
+      page.push_segments(await rpc<string>("get_vectors", { p_table: table, p_ids: ids }));
+    }
+    const queries = keywords.map(({ query }) => query);
+    await eachCachedVector(queries, context, (vector) => page.push_queries(vector));
+    await resume((checkpoint) => page.restore(checkpoint), digest, job, context);
+    const startMs = budget.usedMs();
+    for (let done = 0; done < 1;) {
+      signal.throwIfAborted();
+      done = page.step(stepBlocks);
+      if (done < 1 && budget.isSpentSince(startMs)) {
+        await saveCheckpoint(page.checkpoint(), digest, job, context);
+        budget.pause(Math.ceil(keywords.length * (2 - done)));
+      }
+    }
+    const found = { facts, rows: keywords, measured: page.queries(), groups: page.topics() };
+    return { clusters: JSON.parse(topics(JSON.stringify(found))), is_exact: true };
+  } finally {
+    page.free();
+  }
+};
+
+/** The plain rule: DBSCAN on cosines. */
+const clustered: Work = async (
+  { eps, min_points, max_cluster_size, exact, keywords },
+  digest,
+  job,
+  context,
+) => {
+  const { budget, signal } = context;
   const clustering = new KeywordClustering(context.env.embedding.dimensions);
   try {
     const queries = keywords.map(({ query }) => query);
@@ -106,20 +184,14 @@ async function clustered(
       clustering.split(max_cluster_size);
       await stepToEnd();
     }
-    const result = { clusters: clustering.summarize(keywords), is_exact: clustering.is_exact };
-    if (keywords.length > limits.uncutCount) {
-      // Staging may take more invocations, which shall not cluster again.
-      const bytes = new TextEncoder().encode(JSON.stringify(result));
-      await saveCheckpoint(bytes, `clusters of ${digest}`, job, context);
-    }
-    return result;
+    return { clusters: clustering.summarize(keywords), is_exact: clustering.is_exact };
   } finally {
     clustering.free();
   }
-}
+};
 
 /** pgvector text of the centroids. */
-async function centroidsOf(clusters: ClusterSummary[], context: StageContext): Promise<string[]> {
+async function centroidsOf(clusters: Row[], context: StageContext): Promise<string[]> {
   const centroid = new Centroid(context.env.embedding.dimensions);
   const texts: string[] = [];
   let count = 0;

@@ -28,7 +28,7 @@ serveStage({
   async run(job, context) {
     const { segments, ...page } = await segmentedPage(context);
     const texts = rust.embedding_texts(page.title, segments);
-    const usage = await embed(texts, { ...context, job });
+    const usage = await embed(texts, { ...context, job, purpose: "passage" });
     const { model, dimensions } = context.env.embedding;
     const embeddings = async (start: number, end: number) =>
       (await cachedVectors(texts.slice(start, end), context)).map(rust.pgvector_text);

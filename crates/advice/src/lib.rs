@@ -7,11 +7,13 @@ mod curve;
 pub mod intent;
 mod place;
 mod site;
+mod topics;
 mod words;
 
 pub use curve::Curve;
 pub use intent::Intent;
 pub use site::{Apart, QueryRow, Site, SiteFacts, set_apart};
+pub use topics::{Group, Hit, Measured, MeasuredQuery, TopicRow, TopicsInput, topics};
 
 use place::Outline;
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,9 @@ pub struct Input {
     /// Days that impressions and clicks are of.
     #[serde(default)]
     pub period_days: Option<f64>,
+    /// The embedding model knows English alone.
+    #[serde(default)]
+    pub is_english_model: bool,
 }
 
 /// What a topic is to the page.
@@ -192,9 +197,20 @@ pub struct Edit {
     pub open_queries: Vec<String>,
     pub expected_clicks: f64,
     pub opportunity: f64,
+    /// Those of the open queries.
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: Option<f64>,
     pub coverage: f64,
     pub confidence: f64,
     pub place: Place,
+}
+
+/// Why the advice is to be read with care.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    pub code: &'static str,
+    pub message: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -206,6 +222,32 @@ pub struct Advice {
     pub period_days: f64,
     /// The position that an answer is expected to reach.
     pub target_position: f64,
+    pub warnings: Vec<Warning>,
+}
+
+/// Fewer queries say little of what people want.
+const FEW_QUERIES: usize = 15;
+
+fn warnings(input: &Input, query_count: usize) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, message: String| warnings.push(Warning { code, message });
+    let language = input.language.as_deref().unwrap_or("");
+    if input.is_english_model && !language.is_empty() && !language.to_lowercase().starts_with("en")
+    {
+        let message = format!(
+            "the embedding model knows English alone, and the page is in {language}: coverage rests on shared words"
+        );
+        warn("english_model", message);
+    }
+    if query_count < FEW_QUERIES {
+        warn(
+            "few_queries",
+            format!(
+                "there are {query_count} queries, which say little of what people want to know"
+            ),
+        );
+    }
+    warnings
 }
 
 /// Search Console's own exports span three months.
@@ -289,6 +331,7 @@ pub fn advise(input: &Input) -> Advice {
         ctr_curve: worth.curve,
         period_days,
         target_position: target,
+        warnings: warnings(input, asked().map(|topic| topic.queries.len()).sum()),
     }
 }
 
@@ -533,6 +576,9 @@ fn gap_edit(verdict: &TopicVerdict, topic: &Topic, input: &Input, outline: &Outl
             .iter()
             .map(|query| query.impressions * (1.0 - query.coverage))
             .sum(),
+        impressions: open.iter().map(|query| query.impressions).sum(),
+        clicks: open.iter().map(|query| query.clicks).sum(),
+        avg_position: avg_position(open.iter().copied()),
         coverage: verdict.coverage,
         confidence: verdict.confidence,
         place,
@@ -557,6 +603,9 @@ fn improvement(verdict: &TopicVerdict, topic: &Topic, input: &Input, outline: &O
             .collect(),
         expected_clicks: verdict.expected_clicks,
         opportunity: verdict.opportunity,
+        impressions: topic.queries.iter().map(|query| query.impressions).sum(),
+        clicks: topic.queries.iter().map(|query| query.clicks).sum(),
+        avg_position: avg_position(topic.queries.iter()),
         coverage: verdict.coverage,
         confidence: verdict.confidence,
         place: match best {
@@ -691,6 +740,7 @@ mod tests {
             threshold: 0.7,
             top: 10,
             period_days: Some(30.0),
+            is_english_model: false,
         }
     }
 

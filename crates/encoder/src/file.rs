@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         };
         let is_sound = shape.width > 0
             && shape.heads > 0
-            && shape.width % (shape.heads * 8) == 0
+            && shape.width.is_multiple_of(shape.heads * 8)
             && [shape.width, shape.inner]
                 .iter()
                 .all(|size| size % BLOCK == 0)

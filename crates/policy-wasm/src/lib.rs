@@ -48,8 +48,22 @@ export interface IntakeRequest {
     exact: boolean;
     similarity_threshold: number;
     top: number;
+    method: "calibrated" | "cosine";
+    brand: string[];
+    period_days?: number;
   };
   idempotency_key?: string;
+}
+
+/** How an embedding model wants to be asked. */
+export interface ModelProfile {
+  query_prefix: string;
+  passage_prefix: string;
+  /** The request's `input_type` for queries and passages; null: it takes none. */
+  input_types: [string, string] | null;
+  max_tokens: number;
+  dimensions: number | null;
+  is_english: boolean;
 }
 
 export type IntakeCheck =
@@ -229,4 +243,10 @@ fn parse_and_check(url: &str, hosts: HostRules<'_>) -> Result<AllowedUrl, Refuse
 fn random() -> Result<f64, JsError> {
     let bits = getrandom::u64()?;
     Ok((bits >> 11) as f64 / (1u64 << 53) as f64)
+}
+
+/// How the embedding model of that name wants to be asked; an unknown one takes texts as they are.
+#[wasm_bindgen(unchecked_return_type = "ModelProfile")]
+pub fn model_profile(model: &str) -> Result<JsValue, JsError> {
+    write(&pageperfect_models::profile(model))
 }

@@ -58,7 +58,25 @@ pub struct Parameters {
     pub similarity_threshold: f64,
     /// Most recommendations, 1 to 100.
     pub top: u32,
+    /// How coverage is measured.
+    pub method: Method,
+    /// Names of the site, whose queries are no questions to the page.
+    pub brand: Vec<String>,
+    /// Days that the keywords' figures are of; without it dated rows tell, or three months are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_days: Option<u32>,
 }
+
+/// calibrated: the probability that a passage answers, per query; cosine: the plain similarity of topics and segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    Calibrated,
+    Cosine,
+}
+
+/// Most names in `parameters.brand`.
+pub const MAX_BRANDS: usize = 20;
 
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,6 +105,9 @@ const PARAMETERS: &[&str] = &[
     "exact",
     "similarity_threshold",
     "top",
+    "method",
+    "brand",
+    "period_days",
 ];
 const KEYWORD_FIELDS: &[&str] = &["query", "impressions", "clicks", "position"];
 
@@ -206,6 +227,16 @@ fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
             )
             .unwrap_or(0.7),
         top: reader.whole("top", 1, 100).unwrap_or(10),
+        method: match reader.text("method").as_deref() {
+            None | Some("calibrated") => Method::Calibrated,
+            Some("cosine") => Method::Cosine,
+            Some(_) => {
+                reader.error("method", "must be calibrated or cosine");
+                Method::Calibrated
+            }
+        },
+        brand: reader.texts("brand", MAX_BRANDS),
+        period_days: reader.whole("period_days", 1, 1_000),
     }
 }
 
@@ -382,6 +413,36 @@ impl Reader<'_> {
                 let message = format!("must be a string, not {}", kind_of(other));
                 self.error(field, message);
                 None
+            }
+        }
+    }
+
+    /// One text or a list of texts; empty when it was not sent.
+    fn texts(&mut self, field: &str, most: usize) -> Vec<String> {
+        let list = match self.get(field) {
+            None => return Vec::new(),
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+        };
+        let texts: Option<Vec<String>> = (list.iter())
+            .map(|text| Some(text.as_str()?.trim().to_owned()))
+            .map(|text| text.filter(|text| !text.is_empty() && !text.contains('\0')))
+            .collect();
+        match texts {
+            Some(texts)
+                if texts.len() <= most
+                    && texts
+                        .iter()
+                        .all(|text| text.chars().count() <= MAX_QUERY_CHARS) =>
+            {
+                texts
+            }
+            _ => {
+                self.error(
+                    field,
+                    format!("must be a text or a list of at most {most} texts, none empty"),
+                );
+                Vec::new()
             }
         }
     }

@@ -56,7 +56,7 @@ fn a_url_alone_gets_every_default() {
             "ultra_premium": false,
             "render": false,
             "generate_draft": true,
-            "parameters": { "eps": 0.3, "min_points": 2, "exact": false, "similarity_threshold": 0.7, "top": 10 },
+            "parameters": { "eps": 0.3, "min_points": 2, "exact": false, "similarity_threshold": 0.7, "top": 10, "method": "calibrated", "brand": [] },
         })
     );
 }
@@ -72,7 +72,8 @@ fn everything_that_is_sent_is_kept() {
         "generate_draft": false,
         "keywords": [{ "query": " trail shoes ", "impressions": 1340, "clicks": 12, "position": 7.25 }],
         "parameters": {
-            "eps": 2, "min_points": 1, "max_cluster_size": 50, "exact": true, "similarity_threshold": 0, "top": 100
+            "eps": 2, "min_points": 1, "max_cluster_size": 50, "exact": true, "similarity_threshold": 0, "top": 100,
+            "method": "cosine", "brand": "Acme", "period_days": 28
         },
         "idempotency_key": " import-2026-11 ",
     }))
@@ -89,7 +90,10 @@ fn everything_that_is_sent_is_kept() {
             "keywords": [{ "query": "trail shoes", "impressions": 1340.0, "clicks": 12.0, "position": 7.25 }],
             "parameters": {
                 "eps": 2.0, "min_points": 1, "max_cluster_size": 50, "exact": true, "similarity_threshold": 0.0,
-                "top": 100
+                "top": 100,
+                "method": "cosine",
+                "brand": ["Acme"],
+                "period_days": 28
             },
             "idempotency_key": "import-2026-11",
         })
@@ -258,6 +262,17 @@ fn parameters_out_of_range() {
         ("top", json!(0), top),
         ("top", json!(101), top),
         ("top", json!(true), top),
+        ("method", json!("euclid"), "must be calibrated or cosine"),
+        (
+            "brand",
+            json!(["Acme", " "]),
+            "must be a text or a list of at most 20 texts, none empty",
+        ),
+        (
+            "brand",
+            json!(5),
+            "must be a text or a list of at most 20 texts, none empty",
+        ),
     ] {
         assert_eq!(
             error(with("parameters", json!({ field: value }))),
@@ -291,7 +306,7 @@ fn an_unknown_field_names_the_nearest_known_one() {
     }
     assert_eq!(
         error(with("parameters", json!({ "epsilon": 0.3 }))),
-        "parameters.epsilon is not a known field; there are eps, min_points, max_cluster_size, exact, similarity_threshold, top"
+        "parameters.epsilon is not a known field; there are eps, min_points, max_cluster_size, exact, similarity_threshold, top, method, brand, period_days"
     );
     assert_eq!(
         error(with("parameters", json!({ "minPoints": 2 }))),

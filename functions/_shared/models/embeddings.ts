@@ -6,6 +6,7 @@ import type { EmbeddingSettings, Env } from "../platform/env.ts";
 import { Failure } from "../engine/failure.ts";
 import { callModel, type ModelAnswer, type ModelContext } from "./model_calls.ts";
 import { isRefused, openAiClient } from "./openai.ts";
+import { model_profile } from "../wasm/policy.ts";
 
 /** The API takes 300,000 tokens a request; a token is at least one character. */
 const maxBatchCharacters = 250_000;
@@ -19,11 +20,28 @@ export interface EmbeddingUsage {
   embedded_count: number;
 }
 
+/** What a text is: models that find passages for queries tell the two apart. */
+export type Purpose = "query" | "passage";
+
 export interface EmbeddingContext extends ModelContext {
   env: Env;
+  /** Default: passage. */
+  purpose?: Purpose;
 }
 
 type Embedder = (texts: string[]) => Promise<ModelAnswer<unknown[]>>;
+
+/** How a model wants to be asked for texts of one purpose (crates/models), which is also how the cache knows them. */
+function asked({ model, dimensions }: EmbeddingSettings, purpose: Purpose = "passage") {
+  const profile = model_profile(model);
+  const prefix = purpose === "query" ? profile.query_prefix : profile.passage_prefix;
+  const inputType = profile.input_types?.[purpose === "query" ? 0 : 1];
+  return {
+    cache: { p_model: inputType ? `${model} ${inputType}` : model, p_dimensions: dimensions },
+    parameters: inputType ? { input_type: inputType } : {},
+    texts: (texts: string[]) => prefix === "" ? texts : texts.map((text) => prefix + text),
+  };
+}
 
 /**
  * Brings the embeddings of all texts into the cache. Every batch counts at once, so an invocation that is cut short loses
@@ -39,8 +57,8 @@ export async function embed(
 ): Promise<EmbeddingUsage> {
   const { rpc, signal, budget } = context;
   const settings = context.env.embedding;
-  const cache = { p_model: settings.model, p_dimensions: settings.dimensions };
-  const unique = [...new Set(texts)];
+  const { cache, parameters, texts: worded } = asked(settings, context.purpose);
+  const unique = [...new Set(worded(texts))];
   const missing: string[] = [];
   for (const batch of batches(unique, cacheBatchTexts, maxBatchCharacters)) {
     signal.throwIfAborted();
@@ -56,7 +74,7 @@ export async function embed(
   const isBuiltIn = settings.api === "supabase";
   const ask = isBuiltIn
     ? builtIn(settings, () => budget.isSpent)
-    : await overHttp(settings, signal, fetcher);
+    : await overHttp(settings, parameters, signal, fetcher);
   const work = async (batch: string[]) => {
     const characters = batch.reduce((sum, text) => sum + text.length, 0);
     const embeddings = await callModel(settings, characters / 4, timeoutMs, context, async () => {
@@ -87,6 +105,7 @@ const withoutBase64 = new Set<string>();
 
 async function overHttp(
   settings: EmbeddingSettings,
+  parameters: Record<string, string>,
   signal: AbortSignal,
   fetcher?: typeof fetch,
 ): Promise<Embedder> {
@@ -99,6 +118,7 @@ async function overHttp(
       encoding_format,
       // Only these models can be shortened; others refuse the parameter.
       ...(model.includes("text-embedding-3") ? { dimensions } : {}),
+      ...parameters,
     }, { signal }).withResponse();
     const embeddings: unknown[] = [];
     for (const { index, embedding } of data.data ?? []) embeddings[index] = embedding;
@@ -160,15 +180,14 @@ function builtIn({ model }: EmbeddingSettings, isSpent: () => boolean): Embedder
  */
 export async function cachedVectors(
   texts: string[],
-  { env, rpc, signal }: Pick<EmbeddingContext, "env" | "rpc" | "signal">,
+  { env, rpc, signal, purpose }: Pick<EmbeddingContext, "env" | "rpc" | "signal" | "purpose">,
 ): Promise<string[]> {
-  const { model, dimensions } = env.embedding;
+  const { cache, texts: worded } = asked(env.embedding, purpose);
   const vectors: string[] = [];
-  for (const batch of batches(texts, limits.vectorCount, maxBatchCharacters)) {
+  for (const batch of batches(worded(texts), limits.vectorCount, maxBatchCharacters)) {
     signal.throwIfAborted();
     const cached = await rpc<(string | null)[]>("embedding_cache_get", {
-      p_model: model,
-      p_dimensions: dimensions,
+      ...cache,
       p_texts: batch,
     });
     for (const vector of cached) {
@@ -187,7 +206,7 @@ export async function cachedVectors(
 /** Hands the texts' embeddings to `take` chunk by chunk, so that a page's vectors are never in memory all at once. */
 export async function eachCachedVector(
   texts: string[],
-  context: Pick<EmbeddingContext, "env" | "rpc" | "signal">,
+  context: Pick<EmbeddingContext, "env" | "rpc" | "signal" | "purpose">,
   take: (vector: string) => void,
 ): Promise<void> {
   for (let start = 0; start < texts.length; start += limits.vectorCount) {

@@ -11,6 +11,9 @@ begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
+  if p_output ->> 'method' = 'calibrated' then
+    return pipeline.commit_advice(v_lease, p_output);
+  end if;
   update public.keyword_clusters as k
   set best_segment_id = m.best_segment_id, best_similarity = m.best_similarity,
       second_segment_id = m.second_segment_id, second_similarity = m.second_similarity,

@@ -22,16 +22,18 @@ begin
   delete from public.keyword_clusters where page_id = v_lease.page_id;
   insert into public.keyword_clusters (
     page_id, job_id, cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion,
-    impressions, clicks, avg_position, model, dimensions, centroid)
+    impressions, clicks, avg_position, model, dimensions, centroid, measured, apart)
   select v_lease.page_id, v_lease.job_id, c.cluster_index, c.is_noise, c.label, c.medoid_query, coalesce(c.terms, '{}'), c.queries,
     c.size, c.cohesion, c.impressions::bigint, c.clicks::bigint, c.avg_position,
-    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(c.centroid::extensions.vector, v.vector)
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(c.centroid::extensions.vector, v.vector),
+    c.query_coverage, c.kind
   from rows from (jsonb_to_recordset(p_output -> 'clusters') as (
     cluster_index integer, is_noise boolean, label text, medoid_query text, terms text[], queries text[], size integer,
-    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text))
+    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text,
+    query_coverage jsonb, kind text))
     with ordinality as c (
     cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion, impressions, clicks, avg_position,
-    centroid, ordinality)
+    centroid, query_coverage, kind, ordinality)
   left join pipeline.staged_vectors as v
     on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = c.ordinality - 1
     and v.digest = p_output ->> 'digest'

@@ -11,6 +11,7 @@ declare
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
   v_model text;
   v_dimensions integer;
+  v_is_measured boolean;
 begin
   select k.model, k.dimensions into v_model, v_dimensions
   from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
@@ -21,8 +22,32 @@ begin
     -- A job with another model is at work on the page; its clusters come next.
     raise exception 'page % has segments and clusters of different embedding models', v_job.page_id using errcode = '55000';
   end if;
+  select coalesce(bool_and(k.measured is not null), false) into v_is_measured
+  from public.keyword_clusters as k where k.page_id = v_job.page_id;
+  if v_is_measured then
+    return jsonb_build_object(
+      'method', 'calibrated', 'model', v_model, 'dimensions', v_dimensions,
+      'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
+      'top', coalesce((v_parameters ->> 'top')::integer, 10),
+      'language', (select p.language from public.pages as p where p.id = v_job.page_id),
+      -- Of dated rows the days from the first to the last.
+      'period_days', coalesce((v_parameters ->> 'period_days')::integer, (
+        select max(g.date) - min(g.date) + 1
+        from public.gsc_page_query as g
+        where g.page_id = (select pipeline.keyword_page_id(v_job.page_id)) and g.date is not null)),
+      'segments', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
+          'text', case when e.kind = 'heading' then e.text else '' end) order by e.position), '[]'::jsonb)
+        from public.page_embeddings as e
+        where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions),
+      'topics', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'label', k.label, 'kind', k.apart, 'queries', k.measured)
+          order by k.id), '[]'::jsonb)
+        from public.keyword_clusters as k where k.page_id = v_job.page_id));
+  end if;
   -- The vectors come in chunks, through get_vectors.
   return jsonb_build_object(
+    'method', 'cosine',
     'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
     'top', coalesce((v_parameters ->> 'top')::integer, 10),
     'model', v_model, 'dimensions', v_dimensions,
