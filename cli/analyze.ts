@@ -26,6 +26,9 @@ export interface AnalyzeOptions {
   exact?: boolean;
   threshold?: number;
   top?: number;
+  brand?: string[];
+  method?: string;
+  fast?: boolean;
   priority?: number;
   premium?: boolean;
   ultraPremium?: boolean;
@@ -88,6 +91,13 @@ export function addAnalysisOptions(command: Command): Command {
     )
     .option("--threshold <similarity>", "a cluster below it is a gap (default 0.7)", number)
     .option("--top <count>", "gaps to recommend at most (default 10)", number)
+    .option(
+      "--brand <name>",
+      "a name people look for the site by, besides those that the page tells; may be repeated",
+      (name: string, names: string[] = []) => [...names, name],
+    )
+    .option("--method <name>", "calibrated (default) or cosine, the plain similarity")
+    .option("--fast", "embed offline with a table of words instead of a model; English only")
     .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
     .option("--premium", "crawl through ScraperAPI's premium proxies")
     .option("--ultra-premium", "crawl through ScraperAPI's ultra premium proxies")
@@ -131,7 +141,14 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
   Deno.addSignalListener("SIGINT", onInterrupt);
   const attached = await attachStack();
   if (!attached) say("starting the stack (./pageperfect up keeps one running)");
-  const stack = attached ?? await startStack({ instance: "default", report: say });
+  else if (options.fast) {
+    say(`the running stack embeds with ${attached.embedding.model}; --fast is for ./pageperfect up`);
+  }
+  const stack = attached ?? await startStack({
+    instance: "default",
+    offlineModel: options.fast ? "static" : "encoder",
+    report: say,
+  });
   try {
     const url = page.file ? await stack.serveFile(page.file) : page.url!;
     const supabase = createClient(stack.apiUrl, stack.serviceRoleKey, {
@@ -273,6 +290,8 @@ const optionNames: Record<string, string> = {
   "parameters.exact": "--exact",
   "parameters.similarity_threshold": "--threshold",
   "parameters.top": "--top",
+  "parameters.brand": "--brand",
+  "parameters.method": "--method",
 };
 
 async function createJob(
@@ -303,6 +322,8 @@ async function createJob(
         exact: options.exact,
         similarity_threshold: options.threshold,
         top: options.top,
+        brand: options.brand,
+        method: options.method,
       },
     }),
   });

@@ -46,6 +46,7 @@ export function describe(info: StackInfo): string {
 
 interface UpOptions {
   detach?: boolean;
+  fast?: boolean;
   apiPort: number;
   dbPort: number;
   standinsPort: number;
@@ -69,6 +70,7 @@ async function up(options: UpOptions) {
   const started = performance.now();
   const stack = await startStack({
     instance: "default",
+    offlineModel: options.fast ? "static" : "encoder",
     ports: { api: options.apiPort, db: options.dbPort, standins: options.standinsPort },
     report: say,
   });
@@ -96,6 +98,7 @@ async function upDetached(options: UpOptions) {
       "--standins-port",
       options.standinsPort,
     ],
+    ...(options.fast ? ["--fast"] : []),
   ].map(String);
   // The shell leaves at once, so that the supervisor belongs to no terminal and nobody waits for it.
   const quoted = command.map((part) => `'${part.replaceAll("'", "'\\''")}'`).join(" ");
@@ -135,6 +138,7 @@ export function registerStack(program: Command) {
   program.command("up")
     .description("start the stack: Postgres, API gateway, functions, ticker, stand-ins")
     .option("-d, --detach", "start it in the background")
+    .option("--fast", "embed offline with a table of words instead of a model; English only")
     .option(
       "--api-port <port>",
       "port of the API (PAGEPERFECT_API_PORT)",

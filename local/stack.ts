@@ -4,6 +4,7 @@
 import postgres, { type Sql } from "npm:postgres@3.4.9";
 import { readEnv } from "../functions/_shared/platform/env.ts";
 import { offlineDimensions, offlineModel } from "./standins/embedding.ts";
+import { encoderDimensions, encoderModel } from "./standins/encoder.ts";
 import { FunctionHost } from "./functions.ts";
 import { createGateway, createKeys, type Keys, signJwt } from "./gateway.ts";
 import { exists, root, stateDir } from "./paths.ts";
@@ -44,6 +45,11 @@ export interface StackOptions {
   realApis?: boolean;
   /** See Schema.autoExpose; default false, as on projects made today. */
   autoExpose?: boolean;
+  /**
+   * The embedding model where no real one is set. static: a table of words' vectors, fast, English; encoder: it judges
+   * meanings, in a hundred languages. Default: encoder for a named instance, static for a temporary one.
+   */
+  offlineModel?: "static" | "encoder";
   /** Told what is being done, a line at a time. */
   report?: (line: string) => void;
 }
@@ -165,13 +171,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const standins = new Standins(keys.secretKey);
     const standinServer = serve(ports.standins, (request) => standins.handle(request));
-    cleanups.push(() => standinServer.shutdown());
+    cleanups.push(() => standinServer.shutdown().finally(() => standins.close()));
     const standinUrl = `http://127.0.0.1:${standinServer.addr.port}`;
 
     const restSql = postgres(db.authenticatorUrl, { max: 20, onnotice: () => {}, ...restOptions });
     cleanups.push(() => restSql.end({ timeout: 2 }));
     const rest = new RestApi(restSql);
-    const outside = outsideApis(options.realApis ?? lasting, standinUrl);
+    const outside = outsideApis(
+      options.realApis ?? lasting,
+      standinUrl,
+      options.offlineModel ?? (lasting ? "encoder" : "static"),
+    );
     const functionEnv = (): Record<string, string> => ({
       ...fromEnvironment(systemVariables),
       ...outside.env,
@@ -393,7 +403,11 @@ function fromEnvironment(names: string[]): Record<string, string> {
 }
 
 /** Which outside APIs are real, and how the functions reach each: a stand-in takes the part of what is not set. */
-function outsideApis(allowReal: boolean, standinUrl: string) {
+function outsideApis(
+  allowReal: boolean,
+  standinUrl: string,
+  offline: "static" | "encoder",
+) {
   const env = allowReal ? fromEnvironment(settings) : {};
   const real: RealApi[] = [];
   const use = (name: RealApi, signs: string[], standin: Record<string, string>) => {
@@ -405,8 +419,10 @@ function outsideApis(allowReal: boolean, standinUrl: string) {
     use("embeddings", [...openai, "EMBEDDING_BASE_URL"], {
       EMBEDDING_BASE_URL: `${standinUrl}/v1`,
       EMBEDDING_API_KEY: "stand-in",
-      OPENAI_EMBEDDING_MODEL: offlineModel,
-      OPENAI_EMBEDDING_DIMENSIONS: String(offlineDimensions),
+      OPENAI_EMBEDDING_MODEL: offline === "static" ? offlineModel : encoderModel,
+      OPENAI_EMBEDDING_DIMENSIONS: String(
+        offline === "static" ? offlineDimensions : encoderDimensions,
+      ),
     });
   }
   use("drafts", [...openai, "DRAFT_BASE_URL", "ANTHROPIC_API_KEY"], {

@@ -112,9 +112,9 @@ async function kept(
 }
 
 /** How well the page covers each query, and topics by what they want and where the page answers it. */
-const covered: Work = async ({ facts, segments, keywords }, digest, job, context) => {
+const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, context) => {
   const { budget, signal, rpc } = context;
-  const page = new PageCoverage(context.env.embedding.dimensions, segments, keywords);
+  const page = new PageCoverage(context.env.embedding.dimensions, segments, keywords, eps);
   try {
     for (let start = 0; start < segments.length; start += limits.vectorCount) {
       signal.throwIfAborted();

@@ -5,6 +5,7 @@
 // to fail through `fail` or POST /control/faults, and to keep a rate limit through `limit`.
 
 import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
+import { type Embedding, encoderDimensions, encoderModel, OfflineEncoder } from "./encoder.ts";
 import { writeDraft } from "./draft.ts";
 import { RateLimiter } from "./limits.ts";
 
@@ -81,6 +82,7 @@ export class Standins {
   #faults: Fault[] = [];
   #limits = new Map<Api, RateLimiter>();
   #model?: Promise<OfflineModel>;
+  #encoder?: OfflineEncoder;
   #files = new Map<string, string>();
 
   /** `controlKey` opens /control, which can make the stack serve any file its user may read. */
@@ -226,10 +228,26 @@ export class Standins {
     return await (this.#model ??= OfflineModel.load());
   }
 
+  /** Ends what runs beside this process's own thread. */
+  close() {
+    this.#encoder?.close();
+  }
+
+  async #embed(model: unknown, texts: string[], dimensions: number): Promise<Embedding[]> {
+    if (model === encoderModel) return await (this.#encoder ??= new OfflineEncoder()).embed(texts);
+    const table = await this.#load();
+    return texts.map((text) => table.embed(text, dimensions));
+  }
+
   async #embeddings(body: Record<string, unknown>): Promise<Response> {
-    const { model, encoding_format: format = "float", dimensions = offlineDimensions } = body;
-    if (model !== offlineModel) {
+    const longest = body.model === encoderModel ? encoderDimensions : offlineDimensions;
+    const { model, encoding_format: format = "float", dimensions = longest } = body;
+    if (model !== offlineModel && model !== encoderModel) {
       throw new ApiError(404, `The model \`${model}\` does not exist`, "model_not_found");
+    }
+    if (model === encoderModel && dimensions !== encoderDimensions) {
+      const message = "This model does not support specifying dimensions.";
+      throw new ApiError(400, message, null, "dimensions");
     }
     if (format !== "float" && format !== "base64") {
       throw new ApiError(
@@ -241,10 +259,10 @@ export class Standins {
     }
     if (
       !Number.isInteger(dimensions) || dimensions as number < 1 ||
-      dimensions as number > offlineDimensions
+      dimensions as number > longest
     ) {
       const message =
-        `Invalid value for 'dimensions' = ${dimensions}. Must be between 1 and ${offlineDimensions}.`;
+        `Invalid value for 'dimensions' = ${dimensions}. Must be between 1 and ${longest}.`;
       throw new ApiError(400, message, null, "dimensions");
     }
     const inputs = Array.isArray(body.input) ? body.input : [body.input];
@@ -256,9 +274,7 @@ export class Standins {
         "input",
       );
     }
-    const encoder = await this.#load();
-    let tokenCount = 0;
-    const data = inputs.map((input, index) => {
+    for (const input of inputs) {
       if (typeof input !== "string" || input === "") {
         throw new ApiError(
           400,
@@ -267,7 +283,9 @@ export class Standins {
           "input",
         );
       }
-      const result = encoder.embed(input, dimensions as number);
+    }
+    let tokenCount = 0;
+    const data = (await this.#embed(model, inputs, dimensions as number)).map((result, index) => {
       if (result.tokenCount > maxInputTokens) {
         const message = `This model's maximum context length is ${maxInputTokens} tokens, ` +
           `however you requested ${result.tokenCount} tokens.`;
