@@ -11,7 +11,7 @@ import {
   saveCheckpoint,
   stageVectors,
 } from "../_shared/engine/staging.ts";
-import { topics } from "../_shared/wasm/advice.ts";
+import { own_segments, topics } from "../_shared/wasm/advice.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
 import {
   Centroid,
@@ -114,11 +114,13 @@ async function kept(
 /** How well the page covers each query, and topics by what they want and where the page answers it. */
 const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, context) => {
   const { budget, signal, rpc } = context;
-  const page = new PageCoverage(context.env.embedding.dimensions, segments, keywords, eps);
+  const own = Array.from(own_segments(JSON.stringify(segments)));
+  const compared = own.map((index) => segments[index]);
+  const page = new PageCoverage(context.env.embedding.dimensions, compared, keywords, eps);
   try {
-    for (let start = 0; start < segments.length; start += limits.vectorCount) {
+    for (let start = 0; start < compared.length; start += limits.vectorCount) {
       signal.throwIfAborted();
-      const ids = segments.slice(start, start + limits.vectorCount).map(({ id }) => id);
+      const ids = compared.slice(start, start + limits.vectorCount).map(({ id }) => id);
       const table = "page_embeddings";
       page.push_segments(await rpc<string>("get_vectors", { p_table: table, p_ids: ids }));
     }
@@ -134,7 +136,13 @@ const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, co
         budget.pause(Math.ceil(keywords.length * (2 - done)));
       }
     }
-    const found = { facts, rows: keywords, measured: page.queries(), groups: page.topics() };
+    const found = {
+      facts,
+      rows: keywords,
+      segments: own,
+      measured: page.queries(),
+      groups: page.topics(),
+    };
     return { clusters: JSON.parse(topics(JSON.stringify(found))), is_exact: true };
   } finally {
     page.free();

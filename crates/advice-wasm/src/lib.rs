@@ -15,7 +15,18 @@ fn answer<I: DeserializeOwned, O: Serialize>(
     )?))?)
 }
 
-/// Topics of measured queries: `{facts, rows, measured, groups}` to rows of `keyword_clusters` (`TopicsInput`, `TopicRow`).
+/// Indexes of the segments that are the page's own text; `segments` is `[{id, kind, heading_path, text}]`.
+///
+/// # Errors
+/// JSON of another shape.
+#[wasm_bindgen]
+pub fn own_segments(segments: &str) -> Result<Vec<u32>, JsError> {
+    let segments: Vec<pageperfect_advice::Segment> = serde_json::from_str(segments)?;
+    let own = pageperfect_advice::own_segments(&segments);
+    Ok(own.into_iter().map(|index| index as u32).collect())
+}
+
+/// Topics of measured queries: `{facts, rows, measured, groups, segments}` to rows of `keyword_clusters` (`TopicsInput`, `TopicRow`).
 ///
 /// # Errors
 /// JSON of another shape.

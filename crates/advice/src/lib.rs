@@ -271,6 +271,21 @@ const BANDS: (f64, f64) = (0.5, 0.85);
 /// Nothing less sure is of the first band.
 const SURE: f64 = 0.5;
 
+/// The segments that are the page's own text, by their index: links to other pages and what visitors wrote answer nothing,
+/// however well they match.
+pub fn own_segments(segments: &[Segment]) -> Vec<usize> {
+    let outline = Outline::new(segments);
+    let own: Vec<usize> = (0..segments.len())
+        .filter(|&segment| !outline.is_chrome(segment))
+        .collect();
+    // A page of nothing else is taken as it is.
+    if own.is_empty() {
+        (0..segments.len()).collect()
+    } else {
+        own
+    }
+}
+
 /// Decides on everything.
 ///
 /// # Panics

@@ -217,10 +217,6 @@ pub fn set_apart(facts: &SiteFacts, queries: &[QueryRow], relation: &[f32]) -> V
     let site = Site::new(facts, queries);
     let mut apart: Vec<Option<Apart>> = queries.iter().map(|row| site.apart(row)).collect();
     let rest: Vec<usize> = (0..queries.len()).filter(|&i| apart[i].is_none()).collect();
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(0.0)
-    };
     let usual = median(rest.iter().filter_map(|&i| queries[i].position).collect());
     let near = median(rest.iter().map(|&i| f64::from(relation[i])).collect());
     let spread = median(
@@ -231,13 +227,18 @@ pub fn set_apart(facts: &SiteFacts, queries: &[QueryRow], relation: &[f32]) -> V
     for i in rest {
         let distance = (near - f64::from(relation[i])) / spread.max(1e-9);
         let behind = queries[i].position.unwrap_or(usual);
-        let is_far = behind > (1.75 * usual).max(25.0) && distance > 0.5;
-        let is_lost = behind > (2.5 * usual).max(40.0) && distance > -0.5;
+        let is_far = behind > (2.0 * usual).max(30.0) && distance > 0.5;
+        let is_lost = behind > (3.0 * usual).max(45.0) && distance > -0.5;
         if is_far || is_lost {
             apart[i] = Some(Apart::Unrelated);
         }
     }
     apart
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 impl Name {

@@ -1,7 +1,7 @@
 //! From what was measured of each query to topics: those that are no question to the page stand apart, other spellings of a
 //! query count for it.
 
-use crate::site::{Apart, QueryRow, SiteFacts, set_apart};
+use crate::site::{Apart, QueryRow, SiteFacts, median, set_apart};
 use crate::{Kind, words::words};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 /// What was measured of a query, in the queries' order.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Measured {
-    /// 0 to 1.
-    pub coverage: f64,
+    /// That no passage answers it, by meaning and words, 0 to 1.
+    pub gap_probability: f64,
     /// Cosine with the nearest segment, on any scale.
     pub meaning: f64,
     /// Index of the query that this is another spelling of.
@@ -42,6 +42,8 @@ pub struct TopicsInput {
     pub rows: Vec<QueryRow>,
     pub measured: Vec<Measured>,
     pub groups: Vec<Group>,
+    /// Of each segment that was compared: its index among all of the page.
+    pub segments: Vec<usize>,
 }
 
 /// A row of `keyword_clusters`.
@@ -76,6 +78,25 @@ pub struct MeasuredQuery {
     pub missing_terms: Vec<String>,
 }
 
+/// The odds of a gap double with each doubling of the position over the page's median: a page that answers is found higher.
+/// Chosen, not fitted: no data at hand has real positions. What stands in the page counts for more.
+const RANK_WEIGHT: f64 = std::f64::consts::LN_2;
+/// Doublings that count.
+const RANK_DOUBLINGS: f64 = 2.0;
+
+/// The probability that nothing answers, with what the position says of it.
+fn with_rank(gap_probability: f64, position: Option<f64>, usual: f64) -> f64 {
+    let Some(position) = position.filter(|position| *position >= 1.0 && usual >= 1.0) else {
+        return gap_probability;
+    };
+    let doublings = (position / usual)
+        .log2()
+        .clamp(-RANK_DOUBLINGS, RANK_DOUBLINGS);
+    let odds =
+        gap_probability / (1.0 - gap_probability).max(1e-9) * (RANK_WEIGHT * doublings).exp();
+    odds / (1.0 + odds)
+}
+
 /// The topics by impressions, highest first.
 ///
 /// # Panics
@@ -86,12 +107,44 @@ pub fn topics(input: &TopicsInput) -> Vec<TopicRow> {
         rows,
         measured,
         groups,
+        segments,
     } = input;
     let relation: Vec<f32> = measured
         .iter()
         .map(|measured| measured.meaning as f32)
         .collect();
     let apart = set_apart(facts, rows, &relation);
+    let usual = median(
+        (0..rows.len())
+            .filter(|&i| apart[i].is_none())
+            .filter_map(|i| rows[i].position)
+            .collect(),
+    );
+    let measured: Vec<MeasuredQuery> = (rows.iter().zip(measured))
+        .map(|(row, measured)| MeasuredQuery {
+            query: row.query.clone(),
+            variants: Vec::new(),
+            impressions: row.impressions,
+            clicks: row.clicks,
+            position: row.position,
+            coverage: pageperfect_coverage::coverage(with_rank(
+                measured.gap_probability,
+                row.position,
+                usual,
+            )),
+            hits: measured
+                .hits
+                .iter()
+                .map(|hit| (segments[hit.segment], hit.score))
+                .collect(),
+            missing_terms: measured.missing_in_best.clone(),
+        })
+        .collect();
+    let variant_of: Vec<Option<usize>> = input
+        .measured
+        .iter()
+        .map(|measured| measured.variant_of)
+        .collect();
     let mut members: Vec<(Option<Kind>, String, Vec<usize>)> = Vec::new();
     for kind in [Apart::Brand, Apart::Navigation, Apart::Unrelated] {
         let found = (0..rows.len())
@@ -120,7 +173,7 @@ pub fn topics(input: &TopicsInput) -> Vec<TopicRow> {
     }
     let mut topics: Vec<TopicRow> = (members.into_iter())
         .filter(|(_, _, members)| !members.is_empty())
-        .map(|(kind, label, members)| topic(kind, label, &members, rows, measured))
+        .map(|(kind, label, members)| topic(kind, label, &members, &measured, &variant_of))
         .collect();
     topics.sort_by(|a, b| {
         b.impressions
@@ -147,44 +200,24 @@ fn topic(
     kind: Option<Kind>,
     label: String,
     members: &[usize],
-    rows: &[QueryRow],
-    measured: &[Measured],
+    measured: &[MeasuredQuery],
+    variant_of: &[Option<usize>],
 ) -> TopicRow {
     let mut queries: Vec<(MeasuredQuery, f64)> = Vec::new();
-    let weight = |row: &QueryRow| row.impressions.max(1.0);
+    let weight = |query: &MeasuredQuery| query.impressions.max(1.0);
     // Those that stand for themselves first, then other spellings: with theirs when it is here.
     let here: HashSet<usize> = members.iter().copied().collect();
-    let stands_for = |i: usize| {
-        measured[i]
-            .variant_of
-            .filter(|of| here.contains(of))
-            .unwrap_or(i)
-    };
+    let stands_for = |i: usize| variant_of[i].filter(|of| here.contains(of)).unwrap_or(i);
     let (own, other): (Vec<usize>, Vec<usize>) = (members.iter().copied())
         // A spelling of a spelling stands alone: chains lead away.
         .partition(|&i| stands_for(i) == i || stands_for(stands_for(i)) != stands_for(i));
     let mut places = HashMap::new();
     for i in own {
-        let (row, measured) = (&rows[i], &measured[i]);
-        let query = MeasuredQuery {
-            query: row.query.clone(),
-            variants: Vec::new(),
-            impressions: row.impressions,
-            clicks: row.clicks,
-            position: row.position,
-            coverage: measured.coverage,
-            hits: measured
-                .hits
-                .iter()
-                .map(|hit| (hit.segment, hit.score))
-                .collect(),
-            missing_terms: measured.missing_in_best.clone(),
-        };
         places.insert(i, queries.len());
-        queries.push((query, weight(row)));
+        queries.push((measured[i].clone(), weight(&measured[i])));
     }
     for i in other {
-        let row = &rows[i];
+        let row = &measured[i];
         let (query, seen) = &mut queries[places[&stands_for(i)]];
         query.variants.push(row.query.clone());
         query.impressions += row.impressions;
@@ -234,6 +267,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_high_position_speaks_for_an_answer_and_a_low_one_against() {
+        assert_eq!(with_rank(0.5, Some(10.0), 10.0), 0.5);
+        assert!(with_rank(0.5, Some(5.0), 10.0) < 0.4);
+        assert_eq!(
+            with_rank(0.5, Some(40.0), 10.0),
+            with_rank(0.5, Some(400.0), 10.0)
+        );
+        assert_eq!(with_rank(1.0, None, 10.0), 1.0);
+        assert!(with_rank(1.0, Some(1.0), 10.0) <= 1.0);
+    }
+
+    #[test]
     fn a_query_stands_in_one_topic_and_spellings_count_for_it() {
         let row = |query: &str, impressions: f64, position: f64| QueryRow {
             query: query.into(),
@@ -242,7 +287,7 @@ mod tests {
             position: Some(position),
         };
         let measured = |variant_of| Measured {
-            coverage: 0.5,
+            gap_probability: 0.5,
             meaning: 0.5,
             variant_of,
             missing_in_best: vec![],
@@ -267,6 +312,7 @@ mod tests {
                 measured(None),
                 measured(None),
             ],
+            segments: vec![],
             groups: vec![
                 Group {
                     label: "wool barn".into(),
