@@ -142,7 +142,9 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
   const attached = await attachStack();
   if (!attached) say("starting the stack (./pageperfect up keeps one running)");
   else if (options.fast) {
-    say(`the running stack embeds with ${attached.embedding.model}; --fast is for ./pageperfect up`);
+    say(
+      `the running stack embeds with ${attached.embedding.model}; --fast is for ./pageperfect up`,
+    );
   }
   const stack = attached ?? await startStack({
     instance: "default",

@@ -8,7 +8,7 @@ export const encoderModel = "multilingual-e5-small";
 export const encoderDimensions = 384;
 
 export interface Embedding {
-  vector: Float32Array<ArrayBuffer>;
+  vector: Float32Array;
   tokenCount: number;
 }
 

@@ -36,9 +36,10 @@ function asked({ model, dimensions }: EmbeddingSettings, purpose: Purpose = "pas
   const profile = model_profile(model);
   const prefix = purpose === "query" ? profile.query_prefix : profile.passage_prefix;
   const inputType = profile.input_types?.[purpose === "query" ? 0 : 1];
+  const parameters: Record<string, string> = inputType ? { input_type: inputType } : {};
   return {
     cache: { p_model: inputType ? `${model} ${inputType}` : model, p_dimensions: dimensions },
-    parameters: inputType ? { input_type: inputType } : {},
+    parameters,
     texts: (texts: string[]) => prefix === "" ? texts : texts.map((text) => prefix + text),
   };
 }
