@@ -19,7 +19,7 @@ begin
     'method', coalesce(v_parameters ->> 'method', 'calibrated'),
     'facts', (
       select jsonb_build_object('url', p.url, 'canonical_url', p.canonical_url, 'title', p.title, 'language', p.language,
-        'site_name', to_jsonb(p) -> 'site_name', 'brand', coalesce(v_parameters -> 'brand', '[]'::jsonb))
+        'site_name', to_jsonb(p) #> '{facts,site_name}', 'brand', coalesce(v_parameters -> 'brand', '[]'::jsonb))
       from public.pages as p where p.id = v_job.page_id),
     'segment_model', (select e.model from public.page_embeddings as e where e.page_id = v_job.page_id limit 1),
     -- Their vectors come in chunks, through get_vectors.
