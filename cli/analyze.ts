@@ -2,8 +2,9 @@
 // would: the intake function, the tables over REST, `get_pageperfect_report`.
 
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import { unzipSync } from "npm:fflate@0.8.2";
 import { type Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
-import { attachStack, type RunningStack, startStack } from "../local/stack.ts";
+import { attachStack, keysUnknownTo, type RunningStack, startStack } from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { mayColor, reportWidth, watchJob } from "./progress.ts";
 import { buildReport, type JobResult, type Report } from "./report.ts";
@@ -131,7 +132,7 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
   const page = await readTarget(target);
   const csv = await readFile(options.keywords, "--keywords");
   await ensureBuilt(say);
-  const { keywords, warnings } = await parseKeywords(csv, options.keywords);
+  const { keywords, warnings } = await parseKeywords(csv, options.keywords, page.url);
 
   const interruption = new AbortController();
   const onInterrupt = () => {
@@ -151,6 +152,14 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
     offlineModel: options.fast ? "static" : "encoder",
     report: say,
   });
+  const unknown = attached ? keysUnknownTo(attached) : [];
+  if (unknown.length > 0) {
+    say(
+      `${
+        unknown.join(" and ")
+      }: not used, since the running stack was started without; ./pageperfect down, then again`,
+    );
+  }
   try {
     const url = page.file ? await stack.serveFile(page.file) : page.url!;
     const supabase = createClient(stack.apiUrl, stack.serviceRoleKey, {
@@ -255,28 +264,64 @@ async function readFile(path: string, option: string): Promise<Uint8Array> {
   }
 }
 
-async function parseKeywords(bytes: Uint8Array, path: string) {
-  const starts = (...signature: number[]) => signature.every((byte, i) => bytes[i] === byte);
-  if (starts(0x50, 0x4b, 0x03, 0x04)) {
-    inputError(
-      `${path} is a ZIP archive or a spreadsheet: give the CSV file that is inside (Queries.csv)`,
-    );
-  }
+interface ParsedKeywords {
+  keywords: Keyword[];
+  warnings: string[];
+}
+
+/** The queries of a CSV file, or of the one in a ZIP that holds them; of several pages those of `url`. */
+async function parseKeywords(
+  bytes: Uint8Array,
+  path: string,
+  url: string | undefined,
+): Promise<ParsedKeywords> {
   // A generated module: it need not exist when this one is loaded.
   const module = new URL("../functions/_shared/wasm/gsc.ts", import.meta.url).href;
-  const gsc: {
-    parse_csv(bytes: Uint8Array): { keywords: Keyword[]; warnings: string[] };
-  } = await import(module);
-  let parsed;
-  try {
-    parsed = gsc.parse_csv(bytes);
-  } catch (error) {
-    return inputError(`${path}, ${plain((error as Error).message)}`);
+  const gsc: { parse_csv(bytes: Uint8Array, page?: string): ParsedKeywords } = await import(module);
+  let parsed: ParsedKeywords | undefined;
+  if ([0x50, 0x4b, 0x03, 0x04].every((byte, i) => bytes[i] === byte)) {
+    parsed = firstWithQueries(unzip(bytes, path), (csv) => gsc.parse_csv(csv, url));
+    if (parsed === undefined) {
+      inputError(`${path} holds no CSV file of queries, such as Queries.csv`);
+    }
+  } else {
+    try {
+      parsed = gsc.parse_csv(bytes, url);
+    } catch (error) {
+      return inputError(`${path}, ${plain((error as Error).message)}`);
+    }
   }
   if (parsed.keywords.length === 0) {
     inputError(`${path} has no queries: is it Queries.csv of the export?`);
   }
   return parsed;
+}
+
+/** The CSV files of a ZIP, that named Queries.csv first: its name is in the user's language. */
+function unzip(bytes: Uint8Array, path: string): Uint8Array[] {
+  try {
+    const files = unzipSync(bytes, {
+      filter: ({ name, originalSize }) => /\.csv$/i.test(name) && originalSize < 100_000_000,
+    });
+    const isQueries = (name: string) => /(^|\/)queries\.csv$/i.test(name);
+    return Object.entries(files).sort(([a], [b]) => Number(isQueries(b)) - Number(isQueries(a)))
+      .map(([, file]) => file);
+  } catch (error) {
+    return inputError(`${path} cannot be unpacked: ${(error as Error).message}`);
+  }
+}
+
+function firstWithQueries(
+  files: Uint8Array[],
+  parse: (csv: Uint8Array) => ParsedKeywords,
+): ParsedKeywords | undefined {
+  for (const file of files) {
+    try {
+      const parsed = parse(file);
+      if (parsed.keywords.length > 0) return parsed;
+    } catch { /* another report of the export */ }
+  }
+  return undefined;
 }
 
 /** Fields of the intake's answer, as the user gave them here. */

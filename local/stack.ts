@@ -402,6 +402,20 @@ function fromEnvironment(names: string[]): Record<string, string> {
   return found;
 }
 
+/**
+ * Keys in this process's environment for APIs that a running stack has stand-ins for: it knows the settings that it was
+ * started with.
+ */
+export function keysUnknownTo({ realApis }: StackInfo): string[] {
+  const { OPENAI_API_KEY, ANTHROPIC_API_KEY, SCRAPER_API_KEY } = fromEnvironment(settings);
+  const lacks = (api: RealApi) => !realApis.includes(api);
+  return [
+    ...(OPENAI_API_KEY && lacks("embeddings") && lacks("drafts") ? ["OPENAI_API_KEY"] : []),
+    ...(ANTHROPIC_API_KEY && lacks("drafts") ? ["ANTHROPIC_API_KEY"] : []),
+    ...(SCRAPER_API_KEY && lacks("scraperapi") ? ["SCRAPER_API_KEY"] : []),
+  ];
+}
+
 /** Which outside APIs are real, and how the functions reach each: a stand-in takes the part of what is not set. */
 function outsideApis(
   allowReal: boolean,

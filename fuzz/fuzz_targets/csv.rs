@@ -6,7 +6,7 @@ use pageperfect_gsc::{MAX_QUERY_CHARS, parse_csv};
 use std::collections::HashSet;
 
 fuzz_target!(|bytes: &[u8]| {
-    match parse_csv(bytes) {
+    match parse_csv(bytes, None, |_| None) {
         Ok(parsed) => {
             let mut seen = HashSet::new();
             for keyword in &parsed.keywords {

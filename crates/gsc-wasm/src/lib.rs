@@ -34,10 +34,11 @@ export interface SearchConsoleRow {
 }
 "#;
 
-/// Reads a CSV file of search queries. Throws `line N: …` for a broken line.
+/// Reads a CSV file of search queries. Of a file with a column of pages only the rows of `page`
+/// count. Throws `line N: …` for a broken line and for a file of something else.
 #[wasm_bindgen(unchecked_return_type = "ParsedCsv")]
-pub fn parse_csv(bytes: &[u8]) -> Result<JsValue, JsError> {
-    let parsed = pageperfect_gsc::parse_csv(bytes)?;
+pub fn parse_csv(bytes: &[u8], page: Option<String>) -> Result<JsValue, JsError> {
+    let parsed = pageperfect_gsc::parse_csv(bytes, page.as_deref(), address)?;
     parse_json(&serde_json::to_string(&parsed)?)
 }
 
@@ -120,11 +121,29 @@ impl SearchConsoleRows {
     }
 }
 
-/// As the intake's URL policy normalises addresses, so that both name the same page. An address
-/// with a #fragment is a page of its own, as Search Console counts it.
+/// The address of a page as pages are known by: without the #fragment, which names a place in the
+/// page and is never sent, and with escapes in capitals, so that `%c3` and `%C3` are one page.
 fn address(text: &str) -> Option<String> {
     let url = web_sys::Url::new(text).ok()?;
-    matches!(url.protocol().as_str(), "http:" | "https:").then(|| url.href())
+    url.set_hash("");
+    matches!(url.protocol().as_str(), "http:" | "https:").then(|| capital_escapes(&url.href()))
+}
+
+fn capital_escapes(href: &str) -> String {
+    let mut digits = 0;
+    href.chars()
+        .map(|c| {
+            let is_digit = digits > 0 && c.is_ascii_hexdigit();
+            digits = if c == '%' {
+                2
+            } else if is_digit {
+                digits - 1
+            } else {
+                0
+            };
+            if is_digit { c.to_ascii_uppercase() } else { c }
+        })
+        .collect()
 }
 
 /// One string across the boundary instead of a call for each field of each row.

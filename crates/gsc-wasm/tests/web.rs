@@ -14,7 +14,7 @@ fn json(value: &JsValue) -> String {
 #[wasm_bindgen_test]
 fn a_file_becomes_plain_objects_with_numbers() {
     let csv = "\u{feff}Top queries,Clicks,Impressions,CTR,Position\nwide \"shoes\" ü,2,\"1,234\",0.2%,7.5\n,1,1,1,1\n";
-    let parsed = parse_csv(csv.as_bytes()).unwrap_or_else(|_| panic!("the file is good"));
+    let parsed = parse_csv(csv.as_bytes(), None).unwrap_or_else(|_| panic!("the file is good"));
     assert_eq!(
         json(&parsed),
         r#"{"keywords":[{"query":"wide \"shoes\" ü","impressions":1234,"clicks":2,"position":7.5}],"warnings":["1 row skipped: the query is empty (line 3)"]}"#
@@ -24,7 +24,7 @@ fn a_file_becomes_plain_objects_with_numbers() {
 #[wasm_bindgen_test]
 fn a_broken_line_is_thrown_as_an_error_with_its_number() {
     let csv = b"query,clicks,impressions,position\na,1,2,3\nb,x,2,3\n";
-    let error = JsValue::from(parse_csv(csv).expect_err("line 3 is broken"));
+    let error = JsValue::from(parse_csv(csv, None).expect_err("line 3 is broken"));
     let error: js_sys::Error = error.dyn_into().unwrap();
     assert_eq!(
         error.message(),
@@ -38,7 +38,7 @@ fn a_hundred_thousand_rows() {
         .map(|i| format!("query number {i},1,2,3.5\n"))
         .collect();
     let csv = format!("query,clicks,impressions,position\n{rows}");
-    let parsed = parse_csv(csv.as_bytes()).unwrap_or_else(|_| panic!("the file is good"));
+    let parsed = parse_csv(csv.as_bytes(), None).unwrap_or_else(|_| panic!("the file is good"));
     let keywords = js_sys::Reflect::get(&parsed, &"keywords".into()).unwrap();
     assert_eq!(js_sys::Array::from(&keywords).length(), 100_000);
 }

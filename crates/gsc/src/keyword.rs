@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// database indexes them: 500 characters of four bytes still fit an index entry.
 pub const MAX_QUERY_CHARS: usize = 500;
 
+/// Longest address of a page, in bytes of its normalised form: the database indexes it.
+pub const MAX_PAGE_BYTES: usize = 2_000;
+
 /// Largest impressions or clicks of one row. Far above anything real, and low enough that the sum
 /// of a whole file stays exact in an `f64` and in a `bigint`.
 pub const MAX_COUNT: f64 = 1e9;

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! let csv = b"Top queries,Clicks,Impressions,CTR,Position\ntrail shoes,12,\"1,340\",0.9%,7.2\n";
-//! let parsed = pageperfect_gsc::parse_csv(csv)?;
+//! let parsed = pageperfect_gsc::parse_csv(csv, None, |_| None)?;
 //! assert_eq!(parsed.keywords[0].query, "trail shoes");
 //! assert_eq!(parsed.keywords[0].impressions, 1340.0);
 //! # Ok::<(), pageperfect_gsc::CsvError>(())
@@ -14,6 +14,6 @@ mod number;
 mod rows;
 mod table;
 
-pub use keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
-pub use rows::{AnswerError, Defaults, MAX_PAGE_BYTES, Row, SearchConsoleRows};
+pub use keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_PAGE_BYTES, MAX_QUERY_CHARS};
+pub use rows::{AnswerError, Defaults, Row, SearchConsoleRows};
 pub use table::{CsvError, ParsedCsv, parse_csv};

@@ -31,6 +31,17 @@ pub(crate) fn parse_decimal(text: &str, decimal_comma: bool) -> Option<f64> {
     }
 }
 
+/// A position. Nothing ranks in the thousands, so `8,125` is 8.125 in every language.
+pub(crate) fn parse_position(text: &str, decimal_comma: bool) -> Option<f64> {
+    let value = parse_decimal(text, decimal_comma)?;
+    match text.trim().split_once(',') {
+        Some((whole, fraction)) if value >= 1000.0 && !fraction.contains([',', '.']) => {
+            parse_plain(&format!("{whole}.{fraction}"))
+        }
+        _ => Some(value),
+    }
+}
+
 /// `'` is Switzerland's separator; the spaces are plain, no-break and narrow no-break.
 fn is_group_separator(c: char) -> bool {
     matches!(c, ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}')

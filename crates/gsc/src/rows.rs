@@ -3,11 +3,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::keyword::{Figures, Keyword, MAX_COUNT, MAX_QUERY_CHARS, Merger};
-use crate::table::{CsvError, Reason, Skipped, error, field, read_table};
-
-/// Longest address of a page, in bytes of its normalised form: the database indexes it.
-pub const MAX_PAGE_BYTES: usize = 2_000;
+use crate::keyword::{Figures, Keyword, MAX_COUNT, MAX_PAGE_BYTES, MAX_QUERY_CHARS, Merger};
+use crate::table::{CsvError, Queries, Reason, Skipped, error, field, read_table};
 
 /// What a file without the columns is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +80,7 @@ impl SearchConsoleRows {
         let mut merger = Merger::default();
         let mut skipped = Skipped::default();
         let mut source_count = 0;
+        let mut queries = Queries::default();
         let default_page = match defaults.page.map(|page| pages.find(page)) {
             Some(Address::Known(page)) => Some(page),
             Some(_) => {
@@ -104,6 +102,7 @@ impl SearchConsoleRows {
             let Some(keyword) = header.keyword(record, line, &mut skipped)? else {
                 return Ok(());
             };
+            queries.look_at(&keyword.query);
             let page = match &header.page {
                 None => match default_page {
                     Some(page) => page,
@@ -151,6 +150,7 @@ impl SearchConsoleRows {
             merger.push(Key { page, date, query }, figures);
             Ok(())
         })?;
+        queries.check(header.line)?;
         let mut warnings = skipped.warnings();
         warnings.extend(header.warning());
         if source_count == 0 {

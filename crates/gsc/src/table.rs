@@ -4,9 +4,8 @@ use std::fmt;
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Serialize;
 
-use crate::keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_QUERY_CHARS};
-use crate::number::{parse_count, parse_decimal};
-use crate::rows::MAX_PAGE_BYTES;
+use crate::keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_PAGE_BYTES, MAX_QUERY_CHARS};
+use crate::number::{parse_count, parse_decimal, parse_position};
 
 /// What a CSV file holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,26 +46,82 @@ pub(crate) fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvEr
 /// (comma, semicolon or tab) is found from the header. Takes UTF-8 with or without a byte order
 /// mark, and UTF-16 with one.
 ///
+/// Rows of several pages need `page`, the address whose rows are wanted, as `address` writes it. A
+/// row that holds the sums of all others is left out.
+///
 /// # Errors
 /// The first broken line: a missing column, a number that is none, a negative number, a quotation
-/// mark that is not closed, text that is not UTF-8. Rows without a query are no error: they are
-/// skipped with a warning.
-pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
-    let mut merger = KeywordMerger::default();
+/// mark that is not closed, text that is not UTF-8. A file of something else than queries, by what
+/// stands in it: pages, countries, devices, days, a comparison. A file without rows of `page`. Rows
+/// without a query are no error: they are skipped with a warning.
+pub fn parse_csv(
+    bytes: &[u8],
+    page: Option<&str>,
+    address: impl Fn(&str) -> Option<String>,
+) -> Result<ParsedCsv, CsvError> {
+    let wanted = page.map(|page| address(page).unwrap_or_else(|| page.to_owned()));
+    let mut rows: Vec<Keyword> = Vec::new();
     let mut skipped = Skipped::default();
+    let mut queries = Queries::default();
+    let mut pages: Vec<String> = Vec::new(); // different ones, as far as they are of interest
+    let mut other_pages = 0_u64;
     let header = read_table(bytes, |header, record, line| {
-        if let Some(keyword) = header.keyword(record, line, &mut skipped)? {
-            merger.push(keyword);
+        let Some(keyword) = header.keyword(record, line, &mut skipped)? else {
+            return Ok(());
+        };
+        if let Some((column, _)) = &header.page {
+            let text = field(record, *column, line)?;
+            let name = address(text).unwrap_or_else(|| text.to_owned());
+            let is_wanted = wanted.as_ref().is_none_or(|wanted| *wanted == name);
+            if pages.len() < 3 && !pages.contains(&name) {
+                pages.push(name);
+            }
+            if !is_wanted {
+                other_pages += 1;
+                return Ok(());
+            }
         }
+        queries.look_at(&keyword.query);
+        rows.push(keyword);
         Ok(())
     })?;
+    queries.check(header.line)?;
+    if let Some((_, name)) = &header.page {
+        let list = pages.join(", ");
+        if wanted.is_none() && pages.len() > 1 {
+            return error(
+                header.line,
+                format!(
+                    "the column {name:?} names several pages ({list}, …): say which one is meant"
+                ),
+            );
+        }
+        if rows.is_empty() && other_pages > 0 {
+            return error(
+                header.line,
+                format!(
+                    "no row is of the page {}; the file has {list}",
+                    wanted.unwrap_or_default()
+                ),
+            );
+        }
+    }
 
     let mut warnings = skipped.warnings();
     warnings.extend(header.warning());
-    if let Some((_, page)) = &header.page {
+    if other_pages > 0 {
+        warnings.push(format!("{other_pages} rows of other pages were left out"));
+    }
+    if let Some(total) = total_row(&rows) {
+        let row = rows.remove(total);
         warnings.push(format!(
-            "the column {page:?} is ignored: every row is taken as one of the same page"
+            "the row {:?} was left out: it holds the sums of all others",
+            row.query
         ));
+    }
+    let mut merger = KeywordMerger::default();
+    for row in rows {
+        merger.push(row);
     }
     match merger.merged_count() {
         0 => {}
@@ -80,6 +135,80 @@ pub fn parse_csv(bytes: &[u8]) -> Result<ParsedCsv, CsvError> {
         warnings.push("the file has no rows with a query".into());
     }
     Ok(ParsedCsv { keywords, warnings })
+}
+
+/// The first or the last row, when its impressions and clicks are the sums of all others. Few rows
+/// add up by chance, so among those it must be named a total as well.
+fn total_row(rows: &[Keyword]) -> Option<usize> {
+    let sum = |of: fn(&Keyword) -> f64| rows.iter().map(of).sum::<f64>();
+    let (impressions, clicks) = (sum(|row| row.impressions), sum(|row| row.clicks));
+    [rows.len().checked_sub(1)?, 0].into_iter().find(|&index| {
+        let row = &rows[index];
+        (rows.len() > 10 || rows.len() > 2 && is_total(&row.query))
+            && row.impressions > 0.0
+            && row.impressions * 2.0 == impressions
+            && row.clicks * 2.0 == clicks
+    })
+}
+
+fn is_total(query: &str) -> bool {
+    let words = [
+        "total",
+        "totals",
+        "grand total",
+        "sum",
+        "gesamt",
+        "gesamtsumme",
+        "summe",
+        "somme",
+        "totale",
+        "suma",
+        "soma",
+        "totaal",
+        "itogo",
+        "итого",
+        "合計",
+        "总计",
+        "합계",
+    ];
+    words.contains(&query.to_lowercase().as_str())
+}
+
+/// What a column of queries holds besides queries.
+#[derive(Default)]
+pub(crate) struct Queries {
+    count: u64,
+    addresses: u64,
+    days: u64,
+}
+
+impl Queries {
+    pub fn look_at(&mut self, query: &str) {
+        self.count += 1;
+        let is_day = query.len() >= 8
+            && query
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'/' | b'.'))
+            && query.bytes().filter(|b| b.is_ascii_digit()).count() >= 6;
+        self.addresses += u64::from(query.starts_with("http://") || query.starts_with("https://"));
+        self.days += u64::from(is_day);
+    }
+
+    /// People do search for addresses and days, but not for nothing else.
+    pub fn check(&self, line: u64) -> Result<(), CsvError> {
+        let most = |count: u64| self.count >= 1 && count * 5 >= self.count * 4;
+        let (what, file) = if most(self.addresses) {
+            ("addresses of pages", "Pages.csv")
+        } else if most(self.days) {
+            ("days", "Dates.csv")
+        } else {
+            return Ok(());
+        };
+        error(
+            line,
+            format!("the queries are {what}: this is {file}; give Queries.csv of the same export"),
+        )
+    }
 }
 
 /// Hands every row below the header to `each`, with its line; returns the header.
@@ -107,6 +236,10 @@ pub(crate) fn read_table(
             .position()
             .expect("a record that was read has a position");
         let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
+        // Rows that a spreadsheet left over.
+        if record.iter().all(|field| field.trim_ascii().is_empty()) {
+            continue;
+        }
         let Some((names, header_line)) = &names else {
             names = Some((Names::of(&record), line));
             continue;
@@ -231,6 +364,10 @@ pub(crate) struct Header {
     pub page: Option<(usize, String)>,
     /// Index and name of a column of days, if there is one.
     pub date: Option<(usize, String)>,
+    /// Whether the position is the sum of places counted from 0, as BigQuery's bulk export has it.
+    sums_places: bool,
+    /// Index of BigQuery's column of rows whose query is withheld.
+    anonymized: Option<usize>,
     /// Whether the names were not understood and Search Console's order was taken.
     by_order: bool,
     decimal_comma: bool,
@@ -247,7 +384,26 @@ impl Header {
         let mut found = [None; 4];
         let mut page = None;
         let mut date = None;
+        let mut sums_places = false;
+        let mut anonymized = None;
+        let ends_in = |word: &str| {
+            names
+                .iter()
+                .filter(|name| simple(name).ends_with(word))
+                .count()
+        };
+        if ends_in(" clicks") + ends_in(" impressions") > 2 {
+            return error(
+                line,
+                "this is an export of a comparison; export a single period (Date, without Compare)",
+            );
+        }
         for (index, name) in names.iter().enumerate() {
+            match simple(name).as_str() {
+                "sum position" | "sum top position" => sums_places = true,
+                "is anonymized query" => anonymized = Some(index),
+                _ => {}
+            }
             let Some(column) = column_of(name) else {
                 match simple(name).as_str() {
                     "page" | "pages" | "top pages" | "url" | "landing page" => {
@@ -267,6 +423,14 @@ impl Header {
                     ),
                 );
             }
+        }
+        if let (None, Some((file, what))) =
+            (found[0], names.first().and_then(|name| other_report(name)))
+        {
+            return error(
+                line,
+                format!("this is {file}, a list of {what}; give Queries.csv of the same export"),
+            );
         }
         let by_order = found.contains(&None)
             && first_row.is_some_and(|row| is_localized_export(names, found, row));
@@ -293,6 +457,8 @@ impl Header {
             column_count: names.len(),
             page,
             date,
+            sums_places,
+            anonymized,
             by_order,
             // Where the comma is free, it may be the decimal one.
             decimal_comma: by_order || delimiter != b',',
@@ -331,6 +497,12 @@ impl Header {
             );
         }
         let text = |column| field(record, column, line);
+        if let Some(column) = self.anonymized
+            && text(column)?.eq_ignore_ascii_case("true")
+        {
+            skipped.add(Reason::Anonymized, line);
+            return Ok(None);
+        }
         let [query, impressions, clicks, position] = self.columns;
         let query = text(query)?;
         if query.is_empty() {
@@ -365,11 +537,35 @@ impl Header {
                 }
             }
         };
+        let impressions = number(impressions, "impressions", parse_count, "a whole number")?;
+        let clicks = number(clicks, "clicks", parse_count, "a whole number")?;
+        let position = match text(position)? {
+            // Nobody saw it anywhere.
+            "" | "-" | "–" | "—" if impressions == 0.0 => 0.0,
+            _ => number(position, "position", parse_position, "a number")?,
+        };
+        let position = match (self.sums_places, impressions > 0.0) {
+            (true, true) => position / impressions + 1.0,
+            (true, false) => 0.0,
+            (false, _) => position,
+        };
+        if self.by_order && impressions > 0.0 {
+            // Five columns under unknown words: only the rate tells that they are what they seem.
+            let shown = text(EXPORT_RATE)?.trim_end_matches('%').trim_end();
+            let is_rate = parse_decimal(shown, self.decimal_comma)
+                .is_some_and(|rate| (rate - 100.0 * clicks / impressions).abs() <= 0.51);
+            if !is_rate {
+                return error(
+                    self.line,
+                    "the header is not known, and the columns are not those of a Search Console export: name them query, clicks, impressions and position",
+                );
+            }
+        }
         Ok(Some(Keyword {
             query: query.to_owned(),
-            impressions: number(impressions, "impressions", parse_count, "a whole number")?,
-            clicks: number(clicks, "clicks", parse_count, "a whole number")?,
-            position: number(position, "position", parse_decimal, "a number")?,
+            impressions,
+            clicks,
+            position,
         }))
     }
 }
@@ -390,6 +586,21 @@ const COLUMNS: [&str; 4] = ["query", "impressions", "clicks", "position"];
 /// Where Search Console's export has them, in every language: query, clicks, impressions, CTR,
 /// position.
 const EXPORT_ORDER: [usize; 4] = [0, 2, 1, 4];
+/// Where it has the CTR.
+const EXPORT_RATE: usize = 3;
+
+/// Another report of the same export by the name of its first column: its file, and what it lists.
+fn other_report(header: &str) -> Option<(&'static str, &'static str)> {
+    Some(match simple(header).as_str() {
+        "top pages" | "pages" | "page" => ("Pages.csv", "pages"),
+        "country" | "countries" => ("Countries.csv", "countries"),
+        "device" | "devices" => ("Devices.csv", "devices"),
+        "date" | "dates" => ("Dates.csv", "days"),
+        "search appearance" => ("Search appearance.csv", "kinds of results"),
+        "filter" | "filters" => ("Filters.csv", "the export's filters"),
+        _ => return None,
+    })
+}
 
 /// Search Console writes the header in its user's language. An export shows by its shape: five
 /// columns under five words, those that are understood in their place, and a percentage in the
@@ -416,7 +627,8 @@ fn column_of(header: &str) -> Option<usize> {
         | "keywords" | "search query" | "search queries" | "search term" => Some(0),
         "impressions" | "impression" => Some(1),
         "clicks" | "click" | "url clicks" => Some(2),
-        "position" | "average position" | "avg position" | "avgposition" => Some(3),
+        "position" | "average position" | "avg position" | "avgposition" | "sum position"
+        | "sum top position" => Some(3),
         _ => None,
     }
 }
@@ -436,12 +648,13 @@ pub(crate) enum Reason {
     Empty,
     Long,
     LongPage,
+    Anonymized,
 }
 
 /// Rows that were left out: how many and the first line of each kind.
 #[derive(Default)]
 pub(crate) struct Skipped {
-    rows: [(u64, u64); 3],
+    rows: [(u64, u64); 4],
 }
 
 impl Skipped {
@@ -458,6 +671,7 @@ impl Skipped {
             "the query is empty".to_owned(),
             format!("the query is longer than {MAX_QUERY_CHARS} characters"),
             format!("the page's address is longer than {MAX_PAGE_BYTES} bytes"),
+            "Google withholds the query".to_owned(),
         ];
         let kinds = self
             .rows

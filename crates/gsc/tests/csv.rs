@@ -13,14 +13,14 @@ fn row(query: &str, impressions: f64, clicks: f64, position: f64) -> Keyword {
 }
 
 fn keywords(csv: &str) -> Vec<Keyword> {
-    let ParsedCsv { keywords, warnings } =
-        parse_csv(csv.as_bytes()).unwrap_or_else(|error| panic!("{csv:?}: {error}"));
+    let ParsedCsv { keywords, warnings } = parse_csv(csv.as_bytes(), None, |_| None)
+        .unwrap_or_else(|error| panic!("{csv:?}: {error}"));
     assert!(warnings.is_empty(), "{csv:?}: {warnings:?}");
     keywords
 }
 
 fn error(csv: impl AsRef<[u8]>) -> String {
-    parse_csv(csv.as_ref())
+    parse_csv(csv.as_ref(), None, |_| None)
         .expect_err("the file is broken")
         .to_string()
 }
@@ -68,7 +68,7 @@ fn utf_16_as_spreadsheets_write_it() {
     let big: Vec<u8> = csv.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for bytes in [little, big] {
         assert_eq!(
-            parse_csv(&bytes).unwrap().keywords,
+            parse_csv(&bytes, None, |_| None).unwrap().keywords,
             [row("süß 🍰", 2.0, 1.0, 3.5)]
         );
     }
@@ -77,7 +77,7 @@ fn utf_16_as_spreadsheets_write_it() {
 #[test]
 fn rows_of_the_same_query_are_merged_with_a_warning() {
     let csv = "query,clicks,impressions,position\na,1,30,2\nb,0,0,0\n a ,2,10,6\nb,0,0,4\n";
-    let parsed = parse_csv(csv.as_bytes()).unwrap();
+    let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
     assert_eq!(
         parsed.keywords,
         [row("a", 40.0, 3.0, 3.0), row("b", 0.0, 0.0, 2.0)]
@@ -93,12 +93,12 @@ fn rows_without_a_query_are_skipped_with_a_warning() {
     let long = "q".repeat(MAX_QUERY_CHARS + 1);
     let csv =
         format!("query,clicks,impressions,position\n,1,2,3\na,1,2,3\n  ,,,\n,,,\n{long},1,2,3\n");
-    let parsed = parse_csv(csv.as_bytes()).unwrap();
+    let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
     assert_eq!(parsed.keywords, [row("a", 2.0, 1.0, 3.0)]);
     assert_eq!(
         parsed.warnings,
         [
-            "3 rows skipped: the query is empty (the first is line 2)",
+            "1 row skipped: the query is empty (line 2)",
             "1 row skipped: the query is longer than 500 characters (line 6)",
         ]
     );
@@ -106,7 +106,12 @@ fn rows_without_a_query_are_skipped_with_a_warning() {
 
 #[test]
 fn a_file_without_rows_is_no_error_but_warns() {
-    let parsed = parse_csv(b"Top queries,Clicks,Impressions,CTR,Position\n").unwrap();
+    let parsed = parse_csv(
+        b"Top queries,Clicks,Impressions,CTR,Position\n",
+        None,
+        |_| None,
+    )
+    .unwrap();
     assert_eq!(
         parsed,
         ParsedCsv {
@@ -117,13 +122,15 @@ fn a_file_without_rows_is_no_error_but_warns() {
 }
 
 #[test]
-fn a_column_of_pages_is_ignored_with_a_warning() {
-    let parsed =
-        parse_csv(b"Page,Query,Clicks,Impressions,Position\nhttps://a.com/,a,1,2,3\n").unwrap();
-    assert_eq!(
-        parsed.warnings,
-        ["the column \"Page\" is ignored: every row is taken as one of the same page"]
-    );
+fn a_column_with_one_page_needs_no_word() {
+    let parsed = parse_csv(
+        b"Page,Query,Clicks,Impressions,Position\nhttps://a.com/,a,1,2,3\n",
+        None,
+        |_| None,
+    )
+    .unwrap();
+    assert_eq!(parsed.keywords, [row("a", 2.0, 1.0, 3.0)]);
+    assert_eq!(parsed.warnings, [""; 0]);
 }
 
 #[test]
@@ -136,7 +143,8 @@ fn an_export_in_another_language_is_known_by_its_shape() {
         "Requêtes les plus fréquentes,Clics,Impressions,CTR,Position\na b,12,1\u{202f}340,\"0,9 %\",\"7,2\"\nc,0,5,0 %,1\n",
         "上位のクエリ,クリック数,表示回数,CTR,掲載順位\na b,12,\"1,340\",0.9%,7.2\nc,0,5,0%,1\n",
     ] {
-        let parsed = parse_csv(csv.as_bytes()).unwrap_or_else(|error| panic!("{csv:?}: {error}"));
+        let parsed = parse_csv(csv.as_bytes(), None, |_| None)
+            .unwrap_or_else(|error| panic!("{csv:?}: {error}"));
         assert_eq!(parsed.keywords, expected, "{csv:?}");
         assert_eq!(
             parsed.warnings,
@@ -282,7 +290,13 @@ fn a_hundred_thousand_rows_take_well_under_a_second() {
     let csv =
         "Top queries,Clicks,Impressions,CTR,Position\n".to_owned() + &rows.collect::<String>();
     let started = Instant::now();
-    assert_eq!(parse_csv(csv.as_bytes()).unwrap().keywords.len(), 100_000);
+    assert_eq!(
+        parse_csv(csv.as_bytes(), None, |_| None)
+            .unwrap()
+            .keywords
+            .len(),
+        100_000
+    );
     // Several times what a slow, busy machine takes for an unoptimised build.
     assert!(
         started.elapsed().as_secs_f64() < 5.0,
@@ -294,13 +308,13 @@ fn a_hundred_thousand_rows_take_well_under_a_second() {
 proptest! {
     #[test]
     fn any_bytes_get_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = parse_csv(&bytes);
+        let _ = parse_csv(&bytes, None, |_| None);
     }
 
     #[test]
     fn any_rows_under_a_header_get_an_answer(rows in "[\"a1,;\t\r\n. -]{0,200}", delimiter in "[,;\t]") {
         let header = ["query", "clicks", "impressions", "position"].join(&delimiter);
-        let _ = parse_csv(format!("{header}\n{rows}").as_bytes());
+        let _ = parse_csv(format!("{header}\n{rows}").as_bytes(), None, |_| None);
     }
 
     #[test]
@@ -313,7 +327,7 @@ proptest! {
             csv += &format!("\"{}\",{impressions},{clicks},{}.{}\n", query.replace('"', "\"\""), tenths / 10, tenths % 10);
             expected.push(row(&query, f64::from(impressions), f64::from(clicks), f64::from(tenths) / 10.0));
         }
-        prop_assert_eq!(parse_csv(csv.as_bytes()).unwrap().keywords, expected);
+        prop_assert_eq!(parse_csv(csv.as_bytes(), None, |_| None).unwrap().keywords, expected);
     }
 
     #[test]
@@ -323,4 +337,100 @@ proptest! {
         let message = error(&csv);
         prop_assert!(message.starts_with(&format!("line {line}: ")), "{}", message);
     }
+}
+
+const EXPORT: &str = "Top queries,Clicks,Impressions,CTR,Position\n";
+
+fn refusal(csv: &str) -> String {
+    parse_csv(csv.as_bytes(), None, |_| None)
+        .expect_err(csv)
+        .message
+}
+
+#[test]
+fn another_report_of_the_export_is_named() {
+    for (first, file) in [
+        ("Top pages", "Pages.csv"),
+        ("Country", "Countries.csv"),
+        ("Device", "Devices.csv"),
+        ("Date", "Dates.csv"),
+        ("Search Appearance", "Search appearance.csv"),
+    ] {
+        let csv = format!("{first},Clicks,Impressions,CTR,Position\nx,1,10,10%,3\n");
+        assert!(refusal(&csv).contains(file), "{first}");
+        assert!(refusal(&csv).contains("Queries.csv"), "{first}");
+    }
+    // By what stands in them, in any language and under any name.
+    let pages = "Les pages,Clics,Impressions,CTR,Position\nhttps://a.example/x,1,10,10%,3\n";
+    assert!(refusal(pages).contains("Pages.csv"));
+    let days = "Datum,Klicks,Impressionen,CTR,Position\n2026-01-31,1,10,10%,3\n";
+    assert!(refusal(days).contains("Dates.csv"));
+}
+
+#[test]
+fn five_columns_of_something_else_are_no_export() {
+    let csv = "Product,Orders,Views,Rate,Stars\nBike,12,340,80%,4.5\n";
+    assert!(refusal(csv).contains("header is not known"));
+}
+
+#[test]
+fn a_comparison_is_named() {
+    let csv = "Top queries,Jan 2026 Clicks,Dec 2025 Clicks,Jan 2026 Impressions,Dec 2025 Impressions\nx,1,2,3,4\n";
+    assert!(refusal(csv).contains("comparison"));
+}
+
+#[test]
+fn of_several_pages_the_one_that_is_analysed_counts() {
+    let csv = "Landing Page,Query,Url Clicks,Impressions,Site CTR,Average Position\n\
+        https://a.example/x,shoes,1,10,10%,3\nhttps://a.example/y,boots,1,20,5%,4\n";
+    let address = |text: &str| Some(text.to_lowercase());
+    let parsed = parse_csv(csv.as_bytes(), Some("https://A.example/y"), address).unwrap();
+    assert_eq!(parsed.keywords.len(), 1);
+    assert_eq!(parsed.keywords[0].query, "boots");
+    assert!(parsed.warnings[0].contains("1 rows of other pages"));
+    let error = parse_csv(csv.as_bytes(), Some("https://a.example/z"), address).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("no row is of the page https://a.example/z")
+    );
+    assert!(refusal(csv).contains("several pages"));
+}
+
+#[test]
+fn the_bulk_export_of_bigquery_is_read() {
+    let csv = "data_date,query,is_anonymized_query,impressions,clicks,sum_position\n\
+        2026-01-31,shoes,false,10,1,25\n2026-01-31,,true,7,0,3\n";
+    let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
+    assert_eq!(parsed.keywords.len(), 1);
+    assert_eq!(parsed.keywords[0].position, 3.5);
+    assert!(parsed.warnings[0].contains("withholds"));
+}
+
+#[test]
+fn blank_rows_missing_positions_and_totals_do_no_harm() {
+    let csv = format!(
+        "{EXPORT}shoes,1,10,10%,3\n,,,,\nboots,0,0,0%,-\nhats,0,0,0%,\ncaps,2,20,10%,\"8,125\"\nTotal,3,30,10%,5\n"
+    );
+    let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
+    let read: Vec<_> = parsed
+        .keywords
+        .iter()
+        .map(|k| (k.query.as_str(), k.position))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ("shoes", 3.0),
+            ("boots", 0.0),
+            ("hats", 0.0),
+            ("caps", 8.125)
+        ]
+    );
+    assert!(
+        parsed
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("\"Total\""))
+    );
 }

@@ -33,12 +33,15 @@ begin
   select c.next_stage into v_next from pipeline.stage_config as c
   where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
   if v_next is not null then
+    if p_result is not null then
+      update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
+    end if;
     v_next_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
       (p_lease.message ->> 'rank')::bigint, false);
   else
     update pipeline.jobs
     set status = 'completed', completed_at = v_now, last_completed_at = v_now, error = null,
-        result = coalesce(p_result, v_payload)
+        result = coalesce(p_result, result, v_payload)
     where pipeline = p_lease.pipeline and id = p_lease.job_id
     returning created_at into v_created_at;
   end if;

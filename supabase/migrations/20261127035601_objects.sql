@@ -137,7 +137,7 @@ begin
   where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
 
   for v_file in
-    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_queue_functions()', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function public.prune_embedding_cache(interval, integer)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
+    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_queue_functions()', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function public.prune_embedding_cache(interval, integer)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'
   loop
     begin
@@ -339,7 +339,8 @@ begin
 ('mark', '20251016130000_schedules.sql', 'ac0bf4565ce04c6d1fb643e1e65819e6499cd962c28ddacf86821bc5ddb89f3b', '{}'::text[], $file$$file$),
 ('mark', '20251016140000_search_console.sql', '2a661ebd3b85a7f19e696b20c36e3e2f0f85f8c909a18d829457c613a5d21b79', '{}'::text[], $file$$file$),
 ('mark', '20261127030000_members.sql', '1de607798e19ee0d5b00b22c6f53bb98e1dced94ee8e3220efdf17141ed4879d', '{}'::text[], $file$$file$),
-('mark', '20261127033800_one_engine.sql', '21b8101e51a9b9158ea50b627e5efb8cf50434749b49262cca9f1ac0d700f933', '{}'::text[], $file$$file$),
+('mark', '20261127033800_one_engine.sql', 'edd4d57c5c576d5bfa0dbadb86ca7ae730d435fec559e0680401108ebb44a592', '{}'::text[], $file$$file$),
+('mark', '20261127035600_measured_queries.sql', '74d46c9fad96fcddc5a5a8808dd97b6822b2543d6e1c8dc392324b1bed378f12', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb
@@ -437,6 +438,34 @@ $$;
 
 revoke execute on function access.decide_edit(uuid, bigint, text, text, text, text) from public, anon, authenticated;
 grant execute on function access.decide_edit(uuid, bigint, text, text, text, text) to authenticated, service_role;
+$file$),
+('object', 'access/get_analysis_input.sql', '36a1d5a268f4a79807ad0532a24747d98c9073a022c373e8d0ba17a70ccc6799', array['function access.get_analysis_input(uuid)'], $file$-- What the stages of a job that the caller may see compute from, for a what-if on the same wasm: {clustering, gaps}, as
+-- input_keyword_clustering and input_gap_analysis give it, without what the first of them computes. Null when a later job has
+-- replaced the page's segments.
+create or replace function access.get_analysis_input(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_page_id uuid;
+begin
+  select j.page_id into v_page_id from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
+  if not found then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  if not exists (select from public.page_embeddings as e where e.page_id = v_page_id and e.job_id = p_job_id) then
+    return null;
+  end if;
+  return jsonb_build_object('clustering', public.input_keyword_clustering(p_job_id),
+    'gaps', public.input_gap_analysis(p_job_id) - 'topics' - 'clusters');
+end;
+$$;
+
+revoke execute on function access.get_analysis_input(uuid) from public, anon, authenticated;
+grant execute on function access.get_analysis_input(uuid) to authenticated, service_role;
 $file$),
 ('object', 'access/get_costs.sql', '157dc3701f7bfcd63a34b5a162e0fd2fa32602db7cdd382a760b9f82499cab76', array['function access.get_costs(integer)'], $file$-- Dollars and tokens by day, page and model over the last days.
 create or replace function access.get_costs(p_days integer)
@@ -581,8 +610,8 @@ $$;
 revoke execute on function access.get_report(uuid) from public, anon, authenticated;
 grant execute on function access.get_report(uuid) to authenticated, service_role;
 $file$),
-('object', 'access/get_segments.sql', 'c060068870fe8b850a9009aeb11c454be530300f7827e51b8e3681d65232648a', array['function access.get_segments(uuid)'], $file$-- The segments of a job's page in full, with their embeddings: {model, dimensions, segments, vectors}, `vectors` being base64 of
--- their vector_send bytes on end. Empty when a later job has replaced them.
+('object', 'access/get_segments.sql', '9a63a0205eee65a7c97479502ce709eebea9f1c3450fe49bd4c5f8a93873d913', array['function access.get_segments(uuid)'], $file$-- The embeddings of a job's segments in their order: {model, dimensions, ids, vectors}, each base64 of its vector_send bytes. Empty
+-- when a later job has replaced them.
 create or replace function access.get_segments(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -596,15 +625,52 @@ begin
   end if;
   return (
     select jsonb_build_object('model', max(e.model), 'dimensions', max(e.dimensions),
-      'segments', coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'text', e.text, 'heading_path', e.heading_path, 'kind', e.kind)
-        order by e.position), '[]'::jsonb),
-      'vectors', coalesce(replace(encode(string_agg(extensions.vector_send(e.embedding), ''::bytea order by e.position), 'base64'), E'\n', ''), ''))
+      'ids', coalesce(jsonb_agg(e.id order by e.position), '[]'::jsonb),
+      'vectors', coalesce(jsonb_agg(replace(encode(extensions.vector_send(e.embedding), 'base64'), E'\n', '') order by e.position), '[]'::jsonb))
     from public.page_embeddings as e where e.job_id = p_job_id);
 end;
 $$;
 
 revoke execute on function access.get_segments(uuid) from public, anon, authenticated;
 grant execute on function access.get_segments(uuid) to authenticated, service_role;
+$file$),
+('object', 'access/get_site_plan.sql', '0dfc6ffa9a1e83518a96c89390430cb2dd2fdebd89f2970aaeb043c04fa39d44', array['function access.get_site_plan(uuid)'], $file$-- The plan of a site's job that the caller may see; null before there is one.
+create or replace function access.get_site_plan(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  if not exists (select from access.matching_jobs('{"pipeline": "site"}'::jsonb) as j where j.id = p_job_id) then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  return public.get_site_report(p_job_id);
+end;
+$$;
+
+revoke execute on function access.get_site_plan(uuid) from public, anon, authenticated;
+grant execute on function access.get_site_plan(uuid) to authenticated, service_role;
+$file$),
+('object', 'access/get_site_progress.sql', 'b4b8fc6fb777441787543211a6321e3e63da78e0e4c0399d276d190e7d48dbb7', array['function access.get_site_progress(uuid)'], $file$-- How far a site's job is that the caller may see.
+create or replace function access.get_site_progress(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  if not exists (select from access.matching_jobs('{"pipeline": "site"}'::jsonb) as j where j.id = p_job_id) then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  return public.site_progress(p_job_id);
+end;
+$$;
+
+revoke execute on function access.get_site_progress(uuid) from public, anon, authenticated;
+grant execute on function access.get_site_progress(uuid) to authenticated, service_role;
 $file$),
 ('object', 'access/get_throughput.sql', 'd32e301c07c206d814d7d6c1cd7285395ac035cdc8db636d956de6ee8ce2b679', array['function access.get_throughput(integer)'], $file$-- Completions, retries and dead letters by hour and stage over the last days: what the charts show.
 create or replace function access.get_throughput(p_hours integer)
@@ -1778,7 +1844,7 @@ $$;
 revoke execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) from public, anon, authenticated;
 grant execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) to service_role;
 $file$),
-('object', 'engine/finish_stage.sql', 'ce00b61450099ba3c4469ea6b1b24505169c617887d3cf1bb03df17be52e1fbc', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
+('object', 'engine/finish_stage.sql', '265a31f8ad327030df27a89471bcc75d8fcc7e5ba2d362fc3c6b5280cdfea70d', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
 -- as it takes the old one away. The caller has checked the lease and written the stage's output rows.
 create or replace function pipeline.finish_stage(
   p_lease pipeline.lease,
@@ -1813,12 +1879,15 @@ begin
   select c.next_stage into v_next from pipeline.stage_config as c
   where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
   if v_next is not null then
+    if p_result is not null then
+      update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
+    end if;
     v_next_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
       (p_lease.message ->> 'rank')::bigint, false);
   else
     update pipeline.jobs
     set status = 'completed', completed_at = v_now, last_completed_at = v_now, error = null,
-        result = coalesce(p_result, v_payload)
+        result = coalesce(p_result, result, v_payload)
     where pipeline = p_lease.pipeline and id = p_lease.job_id
     returning created_at into v_created_at;
   end if;
@@ -3677,7 +3746,53 @@ $$;
 
 revoke execute on function pipeline.count_usage(uuid, integer, bigint, numeric) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/commit_gap_analysis.sql', '97da468187689a9b1402e851e8a0d7f820cebe51589c2c10b0f45c9539932f5d', array['function public.commit_gap_analysis(bigint, integer, jsonb)'], $file$create or replace function public.commit_gap_analysis(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+('object', 'pageperfect/commit_advice.sql', 'b46c61b035d0e12d7e5ffc9eb098d06362cad19c0a47ed72e564b374669e4669', array['function pipeline.commit_advice(pipeline.lease, jsonb)'], $file$-- gap_analysis by measured coverage: what each topic is to the page, and what to do about it (crates/advice).
+create or replace function pipeline.commit_advice(p_lease pipeline.lease, p_output jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  update public.keyword_clusters as k
+  set kind = t.kind, coverage = t.coverage, confidence = t.confidence, intent = t.intent, expected_clicks = t.expected_clicks,
+      opportunity = t.opportunity, is_gap = t.is_gap, best_segment_id = t.best_segment_id, best_similarity = t.coverage,
+      second_segment_id = t.second_segment_id, query_coverage = t.queries, measured = null
+  from jsonb_to_recordset(p_output -> 'topics') as t (
+    id bigint, kind text, coverage double precision, confidence double precision, intent text, expected_clicks double precision,
+    opportunity double precision, is_gap boolean, best_segment_id bigint, second_segment_id bigint, queries jsonb)
+  where k.id = t.id and k.page_id = p_lease.page_id;
+  get diagnostics v_count = row_count;
+  if v_count <> jsonb_array_length(p_output -> 'topics') then
+    -- Another job replaced the topics meanwhile; the retry judges the new ones.
+    raise exception 'the topics of page % were replaced while they were judged', p_lease.page_id using errcode = '40001';
+  end if;
+
+  delete from public.rewrite_recommendations where page_id = p_lease.page_id;
+  insert into public.rewrite_recommendations (
+    page_id, job_id, cluster_id, rank, label, kind, priority, reason, open_queries, expected_clicks, opportunity, impressions,
+    clicks, avg_position, threshold, coverage, confidence, place, best_segment_id, best_similarity)
+  select p_lease.page_id, p_lease.job_id, k.id, e.rank, k.label, e.kind, e.priority, e.reason, e.open_queries, e.expected_clicks,
+    e.opportunity, e.impressions::bigint, e.clicks::bigint, e.avg_position, (p_output ->> 'threshold')::double precision,
+    e.coverage, e.confidence, e.place, k.best_segment_id, e.coverage
+  from jsonb_to_recordset(p_output -> 'edits') as e (
+    topic_id bigint, rank integer, kind text, priority text, reason text, open_queries text[], expected_clicks double precision,
+    opportunity double precision, impressions numeric, clicks numeric, avg_position double precision,
+    coverage double precision, confidence double precision, place jsonb)
+  join public.keyword_clusters as k on k.id = e.topic_id and k.page_id = p_lease.page_id;
+  perform pipeline.drop_unfinished(p_lease);
+  return pipeline.finish_stage(p_lease, jsonb_build_object(
+    'gap_count', (select count(*) from jsonb_array_elements(p_output -> 'edits') as e (edit) where e.edit ->> 'kind' <> 'improve'),
+    'threshold', p_output -> 'threshold', 'top', p_output -> 'top',
+    'method', jsonb_build_object('name', 'calibrated', 'ctr_curve', p_output -> 'ctr_curve', 'period_days', p_output -> 'period_days',
+      'target_position', p_output -> 'target_position', 'warnings', coalesce(p_output -> 'warnings', '[]'::jsonb))));
+end;
+$$;
+
+revoke execute on function pipeline.commit_advice(pipeline.lease, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/commit_gap_analysis.sql', 'bc688c31117287c80be28fa02be8c14a7efe58d9fb3ea2aa2187c6393543b93a', array['function public.commit_gap_analysis(bigint, integer, jsonb)'], $file$create or replace function public.commit_gap_analysis(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
 security definer
@@ -3689,6 +3804,9 @@ declare
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
+  end if;
+  if p_output ->> 'method' = 'calibrated' then
+    return pipeline.commit_advice(v_lease, p_output);
   end if;
   update public.keyword_clusters as k
   set best_segment_id = m.best_segment_id, best_similarity = m.best_similarity,
@@ -3722,7 +3840,7 @@ $$;
 revoke execute on function public.commit_gap_analysis(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_gap_analysis(bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'pageperfect/commit_keyword_clustering.sql', '1f081037ef38c983f607227148b1fd1718277e1bac1498a48dbd51cf28256fd3', array['function public.commit_keyword_clustering(bigint, integer, jsonb)'], $file$create or replace function public.commit_keyword_clustering(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+('object', 'pageperfect/commit_keyword_clustering.sql', '76019ff165037999c3016b31623d97ab303fb0d1c31e4d37d496ab208f456b78', array['function public.commit_keyword_clustering(bigint, integer, jsonb)'], $file$create or replace function public.commit_keyword_clustering(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
 security definer
@@ -3746,16 +3864,18 @@ begin
   delete from public.keyword_clusters where page_id = v_lease.page_id;
   insert into public.keyword_clusters (
     page_id, job_id, cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion,
-    impressions, clicks, avg_position, model, dimensions, centroid)
+    impressions, clicks, avg_position, model, dimensions, centroid, measured, apart)
   select v_lease.page_id, v_lease.job_id, c.cluster_index, c.is_noise, c.label, c.medoid_query, coalesce(c.terms, '{}'), c.queries,
     c.size, c.cohesion, c.impressions::bigint, c.clicks::bigint, c.avg_position,
-    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(c.centroid::extensions.vector, v.vector)
+    p_output ->> 'model', (p_output ->> 'dimensions')::integer, coalesce(c.centroid::extensions.vector, v.vector),
+    c.query_coverage, c.kind
   from rows from (jsonb_to_recordset(p_output -> 'clusters') as (
     cluster_index integer, is_noise boolean, label text, medoid_query text, terms text[], queries text[], size integer,
-    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text))
+    cohesion double precision, impressions numeric, clicks numeric, avg_position double precision, centroid text,
+    query_coverage jsonb, kind text))
     with ordinality as c (
     cluster_index, is_noise, label, medoid_query, terms, queries, size, cohesion, impressions, clicks, avg_position,
-    centroid, ordinality)
+    centroid, query_coverage, kind, ordinality)
   left join pipeline.staged_vectors as v
     on v.job_id = v_lease.job_id and v.stage = v_lease.stage and v.position = c.ordinality - 1
     and v.digest = p_output ->> 'digest'
@@ -4096,7 +4216,7 @@ $$;
 
 revoke execute on function pipeline.go_back(pipeline.lease, text, text) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/input_gap_analysis.sql', '86c843d94f1979957a9d781eacc05f3e836d8cfcd8d92ac9556bd7c233742362', array['function public.input_gap_analysis(uuid)'], $file$-- What gap_analysis needs to begin its work (shapes: docs/architecture.md).
+('object', 'pageperfect/input_gap_analysis.sql', '675aa041ba6565f4a46bedeacc4bf6537cbe2478d431ebcc7da8476e9bd7d632', array['function public.input_gap_analysis(uuid)'], $file$-- What gap_analysis needs to begin its work (shapes: docs/architecture.md).
 create or replace function public.input_gap_analysis(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -4109,6 +4229,7 @@ declare
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
   v_model text;
   v_dimensions integer;
+  v_is_measured boolean;
 begin
   select k.model, k.dimensions into v_model, v_dimensions
   from public.keyword_clusters as k where k.page_id = v_job.page_id limit 1;
@@ -4119,8 +4240,32 @@ begin
     -- A job with another model is at work on the page; its clusters come next.
     raise exception 'page % has segments and clusters of different embedding models', v_job.page_id using errcode = '55000';
   end if;
+  select coalesce(bool_and(k.measured is not null), false) into v_is_measured
+  from public.keyword_clusters as k where k.page_id = v_job.page_id;
+  if v_is_measured then
+    return jsonb_build_object(
+      'method', 'calibrated', 'model', v_model, 'dimensions', v_dimensions,
+      'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
+      'top', coalesce((v_parameters ->> 'top')::integer, 10),
+      'language', (select p.language from public.pages as p where p.id = v_job.page_id),
+      -- Of dated rows the days from the first to the last.
+      'period_days', coalesce((v_parameters ->> 'period_days')::integer, (
+        select max(g.date) - min(g.date) + 1
+        from public.gsc_page_query as g
+        where g.page_id = (select pipeline.keyword_page_id(v_job.page_id)) and g.date is not null)),
+      'segments', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
+          'text', case when e.kind = 'heading' then e.text else '' end) order by e.position), '[]'::jsonb)
+        from public.page_embeddings as e
+        where e.page_id = v_job.page_id and e.model = v_model and e.dimensions = v_dimensions),
+      'topics', (
+        select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'label', k.label, 'kind', k.apart, 'queries', k.measured)
+          order by k.id), '[]'::jsonb)
+        from public.keyword_clusters as k where k.page_id = v_job.page_id));
+  end if;
   -- The vectors come in chunks, through get_vectors.
   return jsonb_build_object(
+    'method', 'cosine',
     'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
     'top', coalesce((v_parameters ->> 'top')::integer, 10),
     'model', v_model, 'dimensions', v_dimensions,
@@ -4139,7 +4284,7 @@ $$;
 revoke execute on function public.input_gap_analysis(uuid) from public, anon, authenticated;
 grant execute on function public.input_gap_analysis(uuid) to service_role;
 $file$),
-('object', 'pageperfect/input_keyword_clustering.sql', '90820db6f19bc4a82f4f6ee33c6d700b39453a94154999ea08d9be55aa34a9cb', array['function public.input_keyword_clustering(uuid)'], $file$-- What keyword_clustering needs to begin its work (shapes: docs/architecture.md).
+('object', 'pageperfect/input_keyword_clustering.sql', 'cf8a5aac2a81bf2cecef79f80817f2015ae88b6a8855858ba3a0205d7fdf0a2e', array['function public.input_keyword_clustering(uuid)'], $file$-- What keyword_clustering needs to begin its work (shapes: docs/architecture.md).
 create or replace function public.input_keyword_clustering(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -4157,6 +4302,18 @@ begin
     'min_points', coalesce((v_parameters ->> 'min_points')::integer, 2),
     'max_cluster_size', (v_parameters ->> 'max_cluster_size')::integer,
     'exact', coalesce((v_parameters ->> 'exact')::boolean, false),
+    'method', coalesce(v_parameters ->> 'method', 'calibrated'),
+    'facts', (
+      select jsonb_build_object('url', p.url, 'canonical_url', p.canonical_url, 'title', p.title, 'language', p.language,
+        'site_name', to_jsonb(p) #> '{facts,site_name}', 'brand', coalesce(v_parameters -> 'brand', '[]'::jsonb))
+      from public.pages as p where p.id = v_job.page_id),
+    'segment_model', (select e.model from public.page_embeddings as e where e.page_id = v_job.page_id limit 1),
+    -- Their vectors come in chunks, through get_vectors.
+    'segments', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path, 'text', e.text)
+        order by e.position), '[]'::jsonb)
+      from public.page_embeddings as e
+      where e.page_id = v_job.page_id and coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated'),
     'keywords', coalesce(jsonb_agg(k.keyword order by k.place) filter (where k.place <= pipeline.max_keywords()), '[]'::jsonb),
     'left_out_count', count(*) filter (where k.place > pipeline.max_keywords()))
   from (
@@ -4374,7 +4531,7 @@ $$;
 
 revoke execute on function pipeline.page_keywords(uuid) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/pageperfect_analysis.sql', '23d792803637ec8ead5925c308b4647f24f6c7eefac48dc5302681a1f686c286', array['function pipeline.pageperfect_analysis(uuid, uuid, jsonb)'], $file$-- Everything an analysis found, as one value: the job's result, and the body of the report while it still runs.
+('object', 'pageperfect/pageperfect_analysis.sql', '088eb0900499b0ef1efeff255c5f72eef87a91137416f3e4cbd22215301c143b', array['function pipeline.pageperfect_analysis(uuid, uuid, jsonb)'], $file$-- Everything an analysis found, as one value: the job's result, and the body of the report while it still runs.
 create or replace function pipeline.pageperfect_analysis(p_job_id uuid, p_page_id uuid, p_payload jsonb)
 returns jsonb
 language sql
@@ -4392,10 +4549,13 @@ as $$
         'heading_path', e.heading_path, 'text', left(e.text, 400), 'char_start', e.char_start, 'char_end', e.char_end,
         'css_path', e.css_path) order by e.position), '[]'::jsonb)
       from public.page_embeddings as e where e.page_id = p_page_id),
-    'clusters', (select coalesce(jsonb_agg(
-        to_jsonb(k) - 'centroid' - 'page_id' - 'job_id' - 'created_at' - 'model' - 'dimensions'
-        order by k.is_noise, k.impressions desc, k.id), '[]'::jsonb)
-      from public.keyword_clusters as k where k.page_id = p_page_id),
+    -- Its columns by name: a whole row would read the vector, megabytes for thousands of topics.
+    'clusters', (select coalesce(jsonb_agg(to_jsonb(c) order by c.is_noise, c.impressions desc, c.id), '[]'::jsonb)
+      from (
+        select k.id, k.cluster_index, k.is_noise, k.label, k.medoid_query, k.terms, k.queries, k.size, k.cohesion,
+          k.impressions, k.clicks, k.avg_position, k.best_segment_id, k.best_similarity, k.second_segment_id, k.second_similarity,
+          k.is_gap, k.opportunity
+        from public.keyword_clusters as k where k.page_id = p_page_id) as c),
     'recommendations', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rank', r.rank, 'cluster_id', r.cluster_id,
         'label', r.label, 'queries', k.queries, 'opportunity', r.opportunity, 'impressions', r.impressions, 'clicks', r.clicks,
         'avg_position', r.avg_position, 'best_similarity', r.best_similarity, 'second_similarity', r.second_similarity,
@@ -4546,14 +4706,15 @@ $$;
 revoke execute on function public.stage_vectors(bigint, integer, text, integer, text[]) from public, anon, authenticated;
 grant execute on function public.stage_vectors(bigint, integer, text, integer, text[]) to service_role;
 $file$),
-('object', 'pageperfect/usage_fact.sql', '57816b2aa110206d83ce2f3448654cdb4228c0a1437078869e63d7438383d18d', array['function pipeline.usage_fact(pipeline.lease, jsonb)'], $file$-- The running usage of a job with this stage's added, as a fact for the payload.
+('object', 'pageperfect/usage_fact.sql', '09cbd551136e1eb022afa1b3b5ab8834f57abec924a23fce857269057cc8e511', array['function pipeline.usage_fact(pipeline.lease, jsonb)'], $file$-- The running usage of a job with this stage's added, as a fact for the payload. Users' jobs have none: what was cached would tell
+-- them what others had embedded.
 create or replace function pipeline.usage_fact(p_lease pipeline.lease, p_output jsonb)
 returns jsonb
 language sql
 immutable
 set search_path = ''
 as $$
-  select case when jsonb_typeof(p_output -> 'usage') = 'object' then jsonb_build_object(
+  select case when p_lease.user_id is null and jsonb_typeof(p_output -> 'usage') = 'object' then jsonb_build_object(
     'usage', coalesce(p_lease.message -> 'payload' -> 'usage', '{}'::jsonb)
       || jsonb_build_object(p_lease.stage, p_output -> 'usage')) else '{}'::jsonb end;
 $$;
@@ -5494,6 +5655,17 @@ as $$ select access.decide_edit(p_job_id, p_edit_id, p_decision, p_label, p_reas
 revoke execute on function public.decide_edit(uuid, bigint, text, text, text, text) from public, anon, authenticated;
 grant execute on function public.decide_edit(uuid, bigint, text, text, text, text) to authenticated, service_role;
 $file$),
+('object', 'web/get_analysis_input.sql', '8c55e2c1e41e0e20137ca5f9b48cb23da053d9989a4ca72d56598c86c8103b96', array['function public.get_analysis_input(uuid)'], $file$-- What the API serves of access.get_analysis_input, which checks the caller.
+create or replace function public.get_analysis_input(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$ select access.get_analysis_input(p_job_id) $$;
+
+revoke execute on function public.get_analysis_input(uuid) from public, anon, authenticated;
+grant execute on function public.get_analysis_input(uuid) to authenticated, service_role;
+$file$),
 ('object', 'web/get_costs.sql', '0fa85664098367e8205d9a1db01d4dfbf1a90d7bce74ed3ae873b483701ea9ed', array['function public.get_costs(integer)'], $file$-- What the API serves of access.get_costs, which checks the caller.
 create or replace function public.get_costs(p_days integer default 30)
 returns jsonb
@@ -5559,6 +5731,28 @@ as $$ select access.get_segments(p_job_id) $$;
 
 revoke execute on function public.get_segments(uuid) from public, anon, authenticated;
 grant execute on function public.get_segments(uuid) to authenticated, service_role;
+$file$),
+('object', 'web/get_site_plan.sql', '3af7ed3547803c9880c1ab8719459c5b20b06fa47f25f5e9a9c8479862d01d3f', array['function public.get_site_plan(uuid)'], $file$-- What the API serves of access.get_site_plan, which checks the caller.
+create or replace function public.get_site_plan(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$ select access.get_site_plan(p_job_id) $$;
+
+revoke execute on function public.get_site_plan(uuid) from public, anon, authenticated;
+grant execute on function public.get_site_plan(uuid) to authenticated, service_role;
+$file$),
+('object', 'web/get_site_progress.sql', 'e9c9a72e8ad1b34b395b8f94736625f640a366f3edd829060d553df2205247d8', array['function public.get_site_progress(uuid)'], $file$-- What the API serves of access.get_site_progress, which checks the caller.
+create or replace function public.get_site_progress(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$ select access.get_site_progress(p_job_id) $$;
+
+revoke execute on function public.get_site_progress(uuid) from public, anon, authenticated;
+grant execute on function public.get_site_progress(uuid) to authenticated, service_role;
 $file$),
 ('object', 'web/get_throughput.sql', '85637dbb7bc5d97507c4313666782d7afc53c7e96f60f8f480a67e722c8e3a74', array['function public.get_throughput(integer)'], $file$-- What the API serves of access.get_throughput, which checks the caller.
 create or replace function public.get_throughput(p_hours integer default 48)
@@ -5880,7 +6074,7 @@ begin
   -- A name of ours on which something of the project's own depends is left to it.
   for v_object in
     select o.identity from pipeline.objects as o
-    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_queue_functions.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/prune_embedding_cache.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
+    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_queue_functions.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/prune_embedding_cache.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_analysis_input.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_site_plan.sql', 'web/get_site_progress.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
     order by o.identity desc -- views before functions
   loop
     begin
