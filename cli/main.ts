@@ -13,6 +13,7 @@ const modules: [commands: string[], register: () => Promise<(program: Command) =
   [["up", "down", "reset"], async () => (await import("./stack.ts")).registerStack],
   [["status"], async () => (await import("./status.ts")).registerStatus],
   [["dashboard"], async () => (await import("./dashboard.ts")).registerDashboard],
+  [["token"], async () => (await import("./token.ts")).registerToken],
   [["build"], async () => (await import("./build.ts")).registerBuild],
   [["test"], async () => (await import("./test.ts")).registerTest],
   [["bench"], async () => (await import("./build.ts")).registerBench],
@@ -34,7 +35,13 @@ const program = new Command("pageperfect")
 Start with:
   ./pageperfect demo                                        the pipeline on a sample page
   ./pageperfect analyze https://… --keywords queries.csv    the same on a page of yours
-  ./pageperfect dashboard                                   both, in your browser`,
+  ./pageperfect dashboard                                   both, in your browser
+
+Exit codes:
+  0    done
+  1    it did not work out: a job failed, a test failed, something is missing
+  2    the command or its input is wrong
+  130  interrupted`,
   )
   .showHelpAfterError("(--help shows what there is)")
   .exitOverride();
@@ -46,7 +53,10 @@ try {
   await program.parseAsync(Deno.args, { from: "user" });
 } catch (error) {
   // Commander has already printed what is wrong, or the help that was asked for.
-  if (error instanceof CommanderError) Deno.exit(error.exitCode);
+  if (error instanceof CommanderError) {
+    // Its own are of the command line; those of our commands carry their code.
+    Deno.exit(error.exitCode !== 0 && error.code.startsWith("commander.") ? 2 : error.exitCode);
+  }
   if (Deno.env.get("PAGEPERFECT_DEBUG")) throw error;
   console.error(`pageperfect: ${error instanceof Error ? error.message : error}`);
   Deno.exit(1);

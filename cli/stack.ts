@@ -24,19 +24,29 @@ function port(value: string): number {
   return number;
 }
 
-/** Says where everything is; `psql` and curl users copy from here. */
-export function describe(info: StackInfo): string {
+/** Says where everything is; `psql` and curl users copy from here. Keys and passwords only when they are asked for. */
+export function describe(info: StackInfo, withKeys: boolean): string {
   const { model, dimensions } = info.embedding;
   const real = (name: RealApi, standin: string) =>
     info.realApis.includes(name) ? "the real API" : standin;
   return [
     `API          ${info.apiUrl}`,
     `functions    ${info.apiUrl}/functions/v1/<name>`,
-    `database     ${info.dbUrl}`,
-    `             ${tool("psql")} '${info.dbUrl}'`,
-    `service key  ${info.serviceRoleKey}`,
-    `secret key   ${info.secretKey}`,
-    `anon key     ${info.anonKey}`,
+    `REST         ${info.apiUrl}/rest/v1/<table>`,
+    ...(withKeys
+      ? [
+        `database     ${info.dbUrl}`,
+        `             ${tool("psql")} '${info.dbUrl}'`,
+        `service key  ${info.serviceRoleKey}`,
+        `secret key   ${info.secretKey}`,
+        `anon key     ${info.anonKey}`,
+        `publishable  ${info.publishableKey}`,
+        `JWT secret   ${info.jwtSecret}`,
+      ]
+      : [
+        `database     ${info.dbUrl.replace(/:[^:@/]+@/, ":***@")}`,
+        "keys         ./pageperfect status --keys; a user's token: ./pageperfect token",
+      ]),
     `embeddings   ${real("embeddings", "stand-in")}: ${model}, ${dimensions} dimensions`,
     `drafts       ${real("drafts", "stand-in: an outline, since it is no language model")}`,
     `crawler      ${real("scraperapi", "direct")}`,
@@ -57,8 +67,18 @@ async function up(options: UpOptions) {
   if (running) {
     await running.stop();
     say("the stack is running already");
-    console.log(describe(running));
+    const ports = [[running.apiUrl, options.apiPort], [running.dbUrl, options.dbPort]] as const;
+    if (ports.some(([url, port]) => port !== 0 && Number(new URL(url).port) !== port)) {
+      say("on other ports than asked for: ./pageperfect down, then up again, changes them");
+    }
+    console.log(describe(running, false));
     return;
+  }
+  const ports = [options.apiPort, options.dbPort, options.standinsPort].filter((port) => port > 0);
+  if (new Set(ports).size < ports.length) {
+    throw new Error(
+      `the API, Postgres and the stand-ins need a port each, not ${ports.join(", ")}`,
+    );
   }
   await ensureBuilt(say);
   if (options.detach) return await upDetached(options);
@@ -75,7 +95,7 @@ async function up(options: UpOptions) {
     report: say,
   });
   say(`up after ${((performance.now() - started) / 1000).toFixed(1)} s, Ctrl-C stops it`);
-  console.log(describe(stack));
+  console.log(describe(stack, false));
   await stopping.promise;
   say("stopping");
   await stack.stop();
@@ -121,7 +141,7 @@ async function upDetached(options: UpOptions) {
     if (stack) {
       await stack.stop();
       say(`up in the background (process ${pid}), ./pageperfect down stops it`);
-      console.log(describe(stack));
+      console.log(describe(stack, false));
       return;
     }
     if (!isRunning()) {

@@ -37,14 +37,15 @@ export function registerStatus(program: Command) {
   program.command("status [job]")
     .description("show the running stack and its latest jobs, or everything about one job")
     .option("--json", "print JSON")
-    .action(async (job: string | undefined, options: { json?: boolean }) => {
+    .option("--keys", "print the stack's keys and passwords as well")
+    .action(async (job: string | undefined, options: { json?: boolean; keys?: boolean }) => {
       await using stack = await attachStack();
       if (!stack) throw new Error("no stack is running: start it with ./pageperfect up");
       const { sql } = stack;
       const sections: Record<string, Row[]> = {};
       if (job === undefined) {
         sections["latest jobs"] = await sql`
-          select id, status, stage, priority, created_at, completed_at
+          select id, status, stage, url, priority, created_at, completed_at
           from public.pageperfect_jobs order by created_at desc limit 20`;
         sections.queue = await sql`
           select message ->> 'stage' as stage, count(*)::int as messages,
@@ -68,10 +69,13 @@ export function registerStatus(program: Command) {
           from public.pageperfect_dead_letters where job_id = ${job} order by routed_at`;
       }
       if (options.json) {
-        const { apiUrl, dbUrl, standinUrl, logsDir } = stack;
-        console.log(JSON.stringify({ apiUrl, dbUrl, standinUrl, logsDir, ...sections }, null, 2));
+        const { apiUrl, standinUrl, logsDir } = stack;
+        const { dbUrl, serviceRoleKey, secretKey, anonKey, publishableKey, jwtSecret } = stack;
+        const keys = { dbUrl, serviceRoleKey, secretKey, anonKey, publishableKey, jwtSecret };
+        const where = { apiUrl, standinUrl, logsDir, ...options.keys ? keys : {} };
+        console.log(JSON.stringify({ ...where, ...sections }, null, 2));
       } else {
-        if (job === undefined) console.log(`${describe(stack)}\n`);
+        if (job === undefined) console.log(`${describe(stack, options.keys === true)}\n`);
         for (const [title, rows] of Object.entries(sections)) {
           console.log(title === "job" ? record(title, rows[0]) : table(title, rows));
         }

@@ -12,10 +12,9 @@ async function filesOfGuide(): Promise<{ path: string; text: string }[]> {
   const files: { path: string; text: string }[] = [];
   for (const block of blocks) {
     const text = block[1].replace(/^ {3}/gm, "");
-    // The last path before it; a second block below one sentence is for the second path in it.
     const before = guide.slice(0, block.index).split(/^ {3}```$/m).at(-1)!;
     const paths = [...before.matchAll(/`([\w/.-]+\.(?:sql|ts|toml|rs))`/g)].map(([, path]) => path);
-    files.push({ path: paths.length > 0 ? paths[0] : "supabase/config.toml", text });
+    files.push({ path: paths.at(-1)!, text });
   }
   return files;
 }
