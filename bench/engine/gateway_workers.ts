@@ -17,20 +17,23 @@ import { pipeline, stages, workerCount } from "./pipeline.ts";
 
 let left = Number(Deno.args[1]);
 
+interface Claim {
+  msg_id: number;
+  read_ct: number;
+}
+
 async function oneTransaction(stage: string) {
-  const claim = await rpc<{ msg_id: number; read_ct: number } | null>("claim_stage", {
-    p_pipeline: pipeline,
-    p_stage: stage,
-    p_visibility_seconds: 600,
-  });
-  if (claim === null) return;
-  const answer = await rpc<{ next_stage: string | null }>("commit_stage", {
-    p_pipeline: pipeline,
-    p_msg_id: claim.msg_id,
-    p_read_ct: claim.read_ct,
-    p_facts: {},
-  });
-  if (answer.next_stage === null) left--;
+  const which = { p_pipeline: pipeline, p_stage: stage, p_visibility_seconds: 600 };
+  let claim = await rpc<Claim | null>("claim_stage", which);
+  // As many jobs as an invocation of a worker takes on.
+  for (let count = 1; claim !== null && count <= 10; count++) {
+    const lease = { p_msg_id: claim.msg_id, p_read_ct: claim.read_ct };
+    const answer: { next_stage: string | null; claim?: Claim | null } = count === 10
+      ? await rpc("commit_stage", { p_pipeline: pipeline, ...lease, p_facts: {} })
+      : await rpc("commit_and_claim", { ...which, ...lease, p_output: {} });
+    if (answer.next_stage === null) left--;
+    claim = answer.claim ?? null;
+  }
 }
 
 async function stepByStep(stage: string) {
