@@ -146,11 +146,19 @@ export function registerDoctor(commands: Command) {
       } else {
         for (const { name, ok, found, fix, optional } of results) {
           const use = optional ? ` (used by: ${optional})` : "";
+          const state = ok ? "ok      " : optional ? "absent  " : "missing ";
           console.log(
-            `${ok ? "ok      " : "missing "} ${name}${use}: ${ok ? found || "current" : fix}`,
+            `${state} ${name}${use}: ${ok ? found || "current" : fix}`,
           );
         }
-        console.log(missing.length === 0 ? "\nnothing is missing" : `\n${missing.length} missing`);
+        const absent = results.filter(({ ok, optional }) => !ok && optional).length;
+        console.log(
+          missing.length > 0
+            ? `\n${missing.length} missing`
+            : absent > 0
+            ? `\neverything that is always needed is there; ${absent} that some commands fetch or need are not`
+            : "\nnothing is missing",
+        );
       }
       if (missing.length > 0) Deno.exit(1);
     });
