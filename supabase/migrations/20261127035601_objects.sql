@@ -1703,7 +1703,7 @@ $$;
 revoke execute on function public.commit_stage(text, bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_stage(text, bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'engine/defer_stage.sql', '49c678f07c562b6dae490b7a1455a87305e6fc77efdcfe0589824bfe022f622a', array['function public.defer_stage(text, bigint, integer, integer, text, jsonb)'], $file$-- Puts a running stage to sleep without spending its attempt, for p_delay_seconds, or, when that is null, until it is woken
+('object', 'engine/defer_stage.sql', '16c6ac522cdad23226f56e61f1d0a42952d905900ea0817b363b0e9702abf5a3', array['function public.defer_stage(text, bigint, integer, integer, text, jsonb)'], $file$-- Puts a running stage to sleep without spending its attempt, for p_delay_seconds, or, when that is null, until it is woken
 -- (pipeline.wake_stage, or the end of its last open child). p_payload is merged into the message's payload. It does not
 -- sleep when what it waits for happened while it ran.
 create or replace function public.defer_stage(
@@ -1718,7 +1718,8 @@ as $$
 declare
   v_lease pipeline.lease := pipeline.lock_lease(p_pipeline, p_msg_id, p_read_ct);
   v_now timestamptz := pipeline.now();
-  v_until timestamptz := coalesce(v_now + make_interval(secs => greatest(p_delay_seconds, 0)), 'infinity');
+  v_until timestamptz := case when p_delay_seconds is null then 'infinity'
+    else v_now + make_interval(secs => greatest(p_delay_seconds, 0)) end;
 begin
   if v_lease.status <> 'held' then
     return jsonb_build_object('status', v_lease.status);
