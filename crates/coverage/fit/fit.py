@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--models", default="wordllama,minilm")
     parser.add_argument("--pages", action="append", default=[], help="more pages to fit on, not to report")
     parser.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "eval_gaps"))
-    parser.add_argument("--threshold", type=float, default=0.45)
+    parser.add_argument("--threshold", type=float, default=0.47)
     parser.add_argument("--share", type=float, default=0.5, help="what the further pages count beside the others")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
@@ -112,15 +112,16 @@ def main():
             print(f"left out: {what:10s} at {threshold:.2f}  " + "  |  ".join(cells))
     if args.write:
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-        numbers = ",\n".join(f"    // {name}\n    {value:.4f}" for name, value in zip(names, everything[0]))
+        numbers = "\n".join(f"    {value:.4f}, // {name}" for name, value in zip(names, everything[0]))
         CONSTANTS.write_text(f"""// Written by crates/coverage/fit/fit.py --models {args.models} --threshold {args.threshold:g} --share {args.share:g}: do not edit.
 // {len(y)} queries of {len({(e, p) for e, p in zip(extra, page)})} pages in {len(set(dataset))} data sets, sha256 of the files {digest}.
 
 /// Added to the weighted features.
 pub(crate) const BIAS: f64 = {everything[1]:.4f};
 /// In the order of `FEATURES`.
+#[rustfmt::skip]
 pub(crate) const WEIGHTS: [f64; {len(names)}] = [
-{numbers},
+{numbers}
 ];
 /// A query is a gap when its probability is above this.
 pub(crate) const THRESHOLD: f64 = {args.threshold:g};

@@ -35,6 +35,13 @@ pub fn gap_probability(features: &Features) -> f64 {
     1.0 / (1.0 + (-(BIAS + sum)).exp())
 }
 
+/// As [`gap_probability`] for a page with few queries, from the lead alone: the best segment's cosine
+/// and words, plus how far they are above the mean of the rest. The slope is that of the plain rule,
+/// whose decision at a lead of 1.055 is put at [`THRESHOLD`].
+pub(crate) fn gap_probability_alone(lead: f64) -> f64 {
+    1.0 / (1.0 + (2.29 * lead - 2.296).exp())
+}
+
 /// Coverage in [0, 1]: 0.7 where the probability of a gap is at the decision, linear on both sides.
 pub fn coverage(gap_probability: f64) -> f64 {
     const DECISION: f64 = 0.7;

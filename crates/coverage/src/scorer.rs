@@ -1,4 +1,4 @@
-use crate::model::{Features, coverage, gap_probability};
+use crate::model::{Features, coverage, gap_probability, gap_probability_alone};
 use crate::summary::{self, Topic};
 use crate::topics::{Options, Topics};
 use crate::words::Words;
@@ -14,8 +14,11 @@ const REACH: f32 = 0.1;
 const SHARPNESS: f32 = 0.15;
 /// A query's neighbours are looked for among so many queries, the first.
 const NEIGHBOURS: usize = 2048;
-/// Segments of the largest pages that the constants were fitted on.
-const MOST_SEGMENTS: usize = 24;
+/// Further segments change nothing: chance finds no better ones among them. (Pages that the constants
+/// were fitted on have up to 24; labelled pages of a hundred say where it ends.)
+const MOST_SEGMENTS: usize = 40;
+/// Fewer queries say nothing about each other.
+const FEW: usize = 6;
 /// Segments given for a query.
 const HITS: usize = 5;
 /// Pairs that a step compares, about.
@@ -462,10 +465,10 @@ impl PageCoverage {
             .zip(&self.queries)
             .enumerate())
         .map(|(index, ((features, row), Query { query, .. }))| {
-            let gap = if self.segment_count == 0 {
-                1.0
-            } else {
-                gap_probability(features)
+            let gap = match (self.segment_count, self.queries.len()) {
+                (0, _) => 1.0,
+                (_, ..FEW) => gap_probability_alone(f64::from(row.lead)),
+                _ => gap_probability(features),
             };
             let coverage = rounded(coverage(gap));
             let hits: Vec<Hit> = (row.hits.iter().take(self.segment_count))

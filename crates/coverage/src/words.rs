@@ -31,7 +31,7 @@ impl Channel {
         function_words: &FunctionWords,
     ) -> Self {
         let mut units = HashMap::new();
-        let queries = (queries.iter())
+        let queries: Vec<Vec<u32>> = (queries.iter())
             .map(|query| {
                 (of_query(query, unit, function_words).into_iter())
                     .map(|unit| {
@@ -49,9 +49,14 @@ impl Channel {
                 }
             }
         }
-        let weights = postings
-            .iter()
-            .map(|held| rarity(held.len(), segments.len()))
+        let asked = (queries.iter().flatten()).fold(vec![0; units.len()], |mut asked, &unit| {
+            asked[unit as usize] += 1;
+            asked
+        });
+        let weights = (postings.iter().zip(asked))
+            .map(|(held, asked)| {
+                rarity(held.len(), segments.len()) * telling(asked, queries.len()).sqrt()
+            })
             .collect();
         Self {
             queries,
@@ -89,6 +94,12 @@ impl Channel {
 fn rarity(held: usize, segment_count: usize) -> f32 {
     let (held, count) = (held as f64, segment_count as f64);
     (1.0 + (count - held + 0.5) / (held + 0.5)).ln() as f32
+}
+
+/// How much a unit tells one query from the page's others: 1 in a single one, about 0 in all.
+fn telling(asked: usize, query_count: usize) -> f32 {
+    let count = (query_count + 1) as f64;
+    ((count / asked as f64).ln() / count.ln()) as f32
 }
 
 impl Words {
