@@ -1,5 +1,10 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { EnvError, type Need, readEnv } from "../../functions/_shared/platform/env.ts";
+import {
+  EnvError,
+  type Need,
+  readCpuFactor,
+  readEnv,
+} from "../../functions/_shared/platform/env.ts";
 import { createLog, errorText } from "../../functions/_shared/platform/log.ts";
 import { testEnv, testSettings } from "./fakes.ts";
 
@@ -37,6 +42,11 @@ Deno.test("a_function_is_asked_only_for_what_it_needs", () => {
   const { SUPABASE_URL, SUPABASE_SECRET_KEYS } = testSettings;
   deepEqual(problemsOf({ SUPABASE_URL, SUPABASE_SECRET_KEYS }), []);
   equal(problemsOf({ SUPABASE_URL, SUPABASE_SECRET_KEYS }, ["draft"]).length, 1);
+});
+
+Deno.test("the_cpu_factor_slows_down_and_never_speeds_up", () => {
+  const of = (value?: string) => readCpuFactor(() => value);
+  deepEqual([of(), of("5"), of("0.1"), of("x")], [1, 5, 1, 1]);
 });
 
 Deno.test("defaults_are_the_documented_ones", () => {

@@ -7,6 +7,7 @@
 import process from "node:process";
 import { Failure } from "./failure.ts";
 import type { StageJob } from "./lease.ts";
+import { readCpuFactor } from "../platform/env.ts";
 
 /** Every number a stage is cut to size by. */
 export const limits = {
@@ -36,12 +37,14 @@ const total = ({ user, system }: { user: number; system: number }) => user + sys
 /** Whether the runtime tells CPU time; Deno 2.1 says 0. */
 export const isMetered = total(process.cpuUsage()) > 0;
 
+const factor = readCpuFactor();
+
 /**
- * CPU time so far, milliseconds; where the runtime does not tell, the clock: one thread cannot use more CPU time than
+ * CPU time so far, milliseconds, as a processor so many times slower would count it (PAGEPERFECT_CPU_FACTOR); where the runtime does not tell, the clock: one thread cannot use more CPU time than
  * time passes, so that errs on the safe side.
  */
 export function cpuMs(): number {
-  return isMetered ? total(process.cpuUsage()) / 1000 : performance.now();
+  return factor * (isMetered ? total(process.cpuUsage()) / 1000 : performance.now());
 }
 
 /** What one invocation notes for the next of the same stage; it travels in the message. */

@@ -80,6 +80,12 @@ export function readSecretKeys(get: Get = fromDeno): string[] {
   return keys.filter((key): key is string => typeof key === "string" && key !== "");
 }
 
+/** How many times slower than this processor the one is that the work shall be cut to size for; 1 unless it is set. */
+export function readCpuFactor(get: Get = fromDeno): number {
+  const factor = Number(get("PAGEPERFECT_CPU_FACTOR") || 1);
+  return factor >= 1 ? factor : 1;
+}
+
 /**
  * Reads and checks the environment.
  *
