@@ -17,7 +17,17 @@ export interface Result {
 interface Suite {
   name: string;
   /** What --only calls it. */
-  kind: "rust" | "wasm" | "sql" | "deno" | "edges" | "web" | "lint" | "install" | "upgrade";
+  kind:
+    | "rust"
+    | "wasm"
+    | "sql"
+    | "deno"
+    | "edges"
+    | "site"
+    | "web"
+    | "lint"
+    | "install"
+    | "upgrade";
   /** `filter`: only what has this text in its name. */
   run: (log: Log, filter?: string) => Promise<Result>;
 }
@@ -236,7 +246,7 @@ async function copyMigrated(adminUrl: string, template: string, control: postgre
 }
 
 /** What has suites of its own. */
-const apart = ["tests/edges", "tests/install", "tests/upgrade", "tests/web"];
+const apart = ["tests/edges", "tests/install", "tests/site", "tests/upgrade", "tests/web"];
 
 async function denoTests(log: Log, functionsDeno: "newest" | "2.1", filter?: string) {
   const files: string[] = [];
@@ -357,6 +367,12 @@ const suites: Suite[] = [
   { name: "Deno", kind: "deno", run: (log, filter) => denoTests(log, "newest", filter) },
   { name: "faults at the edges", kind: "edges", run: edges },
   {
+    name: "the sample site",
+    kind: "site",
+    run: async (log, filter) =>
+      await denoSuite(log, await filesUnder(`${root}/tests/site`, ".test.ts"), "newest", filter),
+  },
+  {
     name: "web app in Chromium",
     kind: "web",
     run: async (log, filter) =>
@@ -443,7 +459,9 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
         // The functions import the built wasm.
         const needed = wanted.includes(suite.kind) ||
           suite.name === "build" &&
-            wanted.some((kind) => ["deno", "edges", "web", "lint", "upgrade"].includes(kind));
+            wanted.some((kind) =>
+              ["deno", "edges", "site", "web", "lint", "upgrade"].includes(kind)
+            );
         if (!needed) continue;
         const { passed, failed } = await runSuite(suite, logsDir, filter);
         total.passed += passed;

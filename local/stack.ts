@@ -170,6 +170,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     cleanups.push(() => sql.end({ timeout: 2 }));
 
     const standins = new Standins(keys.secretKey);
+    // A lasting stack offers files under the same address every time, unless somebody took its port.
+    if (lasting && ports.standins === 0) {
+      const { standins } = await lastingJson(
+        `${home}/ports.json`,
+        () => ({ standins: freePort() }),
+      );
+      try {
+        checkPortFree(standins, "stand-ins", "");
+        ports.standins = standins;
+      } catch { /* any other will do */ }
+    }
     const standinServer = serve(ports.standins, (request) => standins.handle(request));
     cleanups.push(() => standinServer.shutdown().finally(() => standins.close()));
     const standinUrl = `http://127.0.0.1:${standinServer.addr.port}`;

@@ -1,4 +1,4 @@
-// Intake: POST {url | page_id, …} → 202 {job_id}. For the service (secret key) and for signed-in users, whose jobs
+// Intake: POST {url | page_id, …} → 202 {job_id} for a page; with `site` for a whole site. For the service (secret key) and for signed-in users, whose jobs
 // are theirs alone to see.
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
 import { createDoorbell, dispatcher } from "../_shared/engine/doorbell.ts";
@@ -11,7 +11,8 @@ import * as policy from "../_shared/wasm/policy.ts";
 
 interface CreatedJob {
   job_id: string;
-  page_id: string;
+  /** Of a page's job. */
+  page_id?: string;
   status: string;
   created: boolean;
 }
@@ -40,7 +41,7 @@ function traceOf(request: Request): string {
 /** What a caller is told whose job the database refuses; undefined when that is not the caller's doing. */
 function refusal(error: unknown): Response | undefined {
   const code = error instanceof Failure ? error.facts.code ?? "" : "";
-  const message = errorText(error).replace(/^create_pageperfect_job: /, "");
+  const message = errorText(error).replace(/^create_\w+_job: /, "");
   if (code === "P0002") {
     return json(404, { error: "not_found", errors: [{ field: "page_id", message }] });
   }
@@ -69,8 +70,10 @@ Deno.serve(guard(async (request) => {
   const userId = isService ? undefined : await signedInUser(request);
   if (!isService && !userId) return json(401, { error: "unauthorized" });
 
-  const check = policy.check_intake(
-    await readJson<unknown>(request, undefined),
+  const body = await readJson<unknown>(request, undefined);
+  const isSite = typeof body === "object" && body !== null && "site" in body;
+  const check = (isSite ? policy.check_site_intake : policy.check_intake)(
+    body,
     env.allowedHosts,
     [new URL(env.supabaseUrl).host],
   );
@@ -79,7 +82,7 @@ Deno.serve(guard(async (request) => {
   const traceparent = traceOf(request);
   let job: CreatedJob;
   try {
-    job = await rpc<CreatedJob>("create_pageperfect_job", {
+    job = await rpc<CreatedJob>(isSite ? "create_site_job" : "create_pageperfect_job", {
       p_request: check.request,
       p_user_id: userId ?? null,
       p_traceparent: traceparent,
@@ -90,6 +93,7 @@ Deno.serve(guard(async (request) => {
     return answer;
   }
   log.info(job.created ? "job_created" : "job_found", { job_id: job.job_id, traceparent });
-  runBackground(createDoorbell(log)(dispatcher, { pipeline: "pageperfect" }, traceparent));
+  const pipeline = isSite ? "site" : "pageperfect";
+  runBackground(createDoorbell(log)(dispatcher, { pipeline }, traceparent));
   return json(202, job);
 }, { checksCallersItself: true }));

@@ -8,6 +8,7 @@ import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
 import { type Embedding, encoderDimensions, encoderModel, OfflineEncoder } from "./encoder.ts";
 import { writeDraft } from "./draft.ts";
 import { RateLimiter } from "./limits.ts";
+import { sha256 } from "../paths.ts";
 
 export type Api = "embeddings" | "chat" | "messages" | "session" | "scraper" | "files";
 
@@ -107,7 +108,8 @@ export class Standins {
 
   /** Offers a file, or a folder of files, and returns its path on this server. */
   offer(path: string): string {
-    const token = crypto.randomUUID().slice(0, 8);
+    // The same path keeps its address, so that its pages are known again.
+    const token = sha256(path).slice(0, 8);
     const { isDirectory } = Deno.statSync(path);
     this.#files.set(token, path);
     const name = encodeURIComponent(path.replace(/\/$/, "").split("/").pop()!);

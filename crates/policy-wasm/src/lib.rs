@@ -2,8 +2,9 @@
 
 use pageperfect_boundary::write;
 use pageperfect_policy::error::{CRAWL_CODES, ErrorKind, STAGE_CODES};
-use pageperfect_policy::intake::{FieldError, IntakeRequest};
+use pageperfect_policy::intake::FieldError;
 use pageperfect_policy::retry::RetryPolicy;
+use pageperfect_policy::site_intake::check_site;
 use pageperfect_policy::url::{AllowedUrl, HostRules, RefusedUrl, UrlParts};
 use pageperfect_policy::{address, crawl, error, intake, retry, robots, url};
 use serde::Serialize;
@@ -190,16 +191,44 @@ pub fn check_intake(
     allowed_hosts: Vec<String>,
     blocked_hosts: Option<Vec<String>>,
 ) -> Result<JsValue, JsError> {
+    let blocked = blocked_hosts.unwrap_or_default();
     let hosts = HostRules {
         allowed: &allowed_hosts,
-        blocked: &blocked_hosts.unwrap_or_default(),
+        blocked: &blocked,
     };
+    check(body, "url or page_id", |body| {
+        intake::check_intake(body, |url| parse_and_check(url, hosts))
+    })
+}
+
+/// The same for a request that has `site`: the job of a whole site.
+#[wasm_bindgen(unchecked_return_type = "IntakeCheck")]
+pub fn check_site_intake(
+    #[wasm_bindgen(unchecked_param_type = "unknown")] body: JsValue,
+    allowed_hosts: Vec<String>,
+    blocked_hosts: Option<Vec<String>>,
+) -> Result<JsValue, JsError> {
+    let blocked = blocked_hosts.unwrap_or_default();
+    let hosts = HostRules {
+        allowed: &allowed_hosts,
+        blocked: &blocked,
+    };
+    check(body, "site", |body| {
+        check_site(body, |url| parse_and_check(url, hosts))
+    })
+}
+
+fn check<Request: Serialize>(
+    body: JsValue,
+    needs: &str,
+    check: impl Fn(&serde_json::Value) -> Result<Request, Vec<FieldError>>,
+) -> Result<JsValue, JsError> {
     // One string across the boundary instead of a call for each field of each keyword.
     let json = js_sys::JSON::stringify(&body)
         .ok()
         .and_then(|json| json.as_string());
     let checked = match json.map(|json| serde_json::from_str(&json)) {
-        Some(Ok(body)) => intake::check_intake(&body, |url| parse_and_check(url, hosts)),
+        Some(Ok(body)) => check(&body),
         wrong => {
             // JavaScript's JSON has halves of characters, `\ud800`; text has none.
             let why = wrong
@@ -207,8 +236,7 @@ pub fn check_intake(
                 .map(|error| format!(": {error}"));
             Err(vec![FieldError {
                 field: "body".into(),
-                message: "must be a JSON object with url or page_id".to_owned()
-                    + &why.unwrap_or_default(),
+                message: format!("must be a JSON object with {needs}") + &why.unwrap_or_default(),
             }])
         }
     };
@@ -220,9 +248,9 @@ pub fn check_intake(
 }
 
 #[derive(Serialize)]
-struct Accepted {
+struct Accepted<Request> {
     ok: bool,
-    request: IntakeRequest,
+    request: Request,
 }
 
 /// The host's parser reads the URL exactly as its `fetch` will.

@@ -189,7 +189,7 @@ pub fn check_intake(
     }
 }
 
-fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
+pub(crate) fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Parameters {
     let none = Map::new();
     let fields = match body.get("parameters") {
         Some(Value::Object(fields)) => fields,
@@ -336,12 +336,12 @@ fn keyword(row: &Value, index: usize, errors: &mut Errors) -> Option<Keyword> {
 }
 
 #[derive(Default)]
-struct Errors {
-    list: Vec<FieldError>,
+pub(crate) struct Errors {
+    pub(crate) list: Vec<FieldError>,
 }
 
 impl Errors {
-    fn add(&mut self, field: &str, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, field: &str, message: impl Into<String>) {
         self.list.push(FieldError {
             field: field.into(),
             message: message.into(),
@@ -351,35 +351,37 @@ impl Errors {
 
 /// Reads the fields of an object. Each method gives `None` for a field that was not sent, and for
 /// a wrong one, which it reports.
-struct Reader<'a> {
-    fields: &'a Map<String, Value>,
-    place: Place,
-    errors: &'a mut Errors,
+pub(crate) struct Reader<'a> {
+    pub(crate) fields: &'a Map<String, Value>,
+    pub(crate) place: Place,
+    pub(crate) errors: &'a mut Errors,
 }
 
 /// The object that is read, for the names in errors.
 #[derive(Clone, Copy)]
-enum Place {
+pub(crate) enum Place {
     Body,
+    Site,
     Parameters,
     Keyword(usize),
 }
 
 impl Reader<'_> {
-    fn get(&self, field: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, field: &str) -> Option<&Value> {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
-    fn error(&mut self, field: &str, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, field: &str, message: impl Into<String>) {
         let path = match self.place {
             Place::Body => field.to_owned(),
+            Place::Site => format!("site.{field}"),
             Place::Parameters => format!("parameters.{field}"),
             Place::Keyword(index) => format!("keywords[{index}].{field}"),
         };
         self.errors.add(&path, message);
     }
 
-    fn refuse_unknown(&mut self, known: &[&str]) {
+    pub(crate) fn refuse_unknown(&mut self, known: &[&str]) {
         for field in self
             .fields
             .keys()
@@ -397,7 +399,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, field: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, field: &str) -> Option<String> {
         match self.get(field)? {
             // Postgres takes none.
             Value::String(text) if text.trim().contains('\0') => {
@@ -418,7 +420,7 @@ impl Reader<'_> {
     }
 
     /// One text or a list of texts; empty when it was not sent.
-    fn texts(&mut self, field: &str, most: usize) -> Vec<String> {
+    pub(crate) fn texts(&mut self, field: &str, most: usize) -> Vec<String> {
         let list = match self.get(field) {
             None => return Vec::new(),
             Some(Value::Array(list)) => list.as_slice(),
@@ -447,7 +449,7 @@ impl Reader<'_> {
         }
     }
 
-    fn flag(&mut self, field: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, field: &str) -> Option<bool> {
         let value = self.get(field)?;
         let flag = value.as_bool();
         if flag.is_none() {
@@ -457,7 +459,12 @@ impl Reader<'_> {
         flag
     }
 
-    fn number(&mut self, field: &str, valid: impl Fn(f64) -> bool, rule: &str) -> Option<f64> {
+    pub(crate) fn number(
+        &mut self,
+        field: &str,
+        valid: impl Fn(f64) -> bool,
+        rule: &str,
+    ) -> Option<f64> {
         let number = self
             .get(field)?
             .as_f64()
@@ -468,7 +475,7 @@ impl Reader<'_> {
         number
     }
 
-    fn whole(&mut self, field: &str, least: u32, most: u32) -> Option<u32> {
+    pub(crate) fn whole(&mut self, field: &str, least: u32, most: u32) -> Option<u32> {
         let range = f64::from(least)..=f64::from(most);
         let rule = format!("must be a whole number from {least} to {most}");
         self.number(field, |n| range.contains(&n) && n.fract() == 0.0, &rule)
@@ -476,7 +483,7 @@ impl Reader<'_> {
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

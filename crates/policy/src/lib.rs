@@ -1,7 +1,7 @@
 //! Every decision of the pipeline that is not about vectors: whether and when a failed stage runs
 //! again ([`retry`]), whether an error is worth another attempt ([`error`]), how a crawl is waited
 //! for ([`crawl`]), which URLs may be fetched ([`url`], [`address`], [`robots`]), and whether a
-//! request to start a job is well formed ([`intake`]).
+//! request to start a job is well formed ([`intake`], [`site_intake`]).
 //!
 //! The crate has no clock, no random numbers and no URL parser of its own: the caller hands in the
 //! time, the random number and the parts of the URL, so every decision is a pure function.
@@ -13,4 +13,5 @@ pub mod error;
 pub mod intake;
 pub mod retry;
 pub mod robots;
+pub mod site_intake;
 pub mod url;

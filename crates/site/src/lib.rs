@@ -6,6 +6,7 @@ pub mod links;
 pub mod model;
 pub mod outcome;
 pub mod plan;
+pub mod site;
 pub mod sitemap;
 pub mod topics;
 pub mod words;

@@ -6,7 +6,7 @@
 use crate::model::{ANSWERED, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key};
 use crate::outcome::{BeforeAfter, Trend, is_decayed};
 use crate::topics::{SHARED, TopicRef, group};
-use crate::words::{Lexicon, Profile, words};
+use crate::words::{Lexicon, Profile, stems, words};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,6 +20,17 @@ const FAR: f64 = 15.0;
 const FITS: f64 = 0.25;
 /// Positions between which an answered topic is worth an edit: not yet at the top, within reach.
 const STRIKING: std::ops::RangeInclusive<f64> = 4.5..=20.0;
+/// Average position beyond which a page is not shown for what it is about, whatever it says.
+const OUT_OF_REACH: f64 = 30.0;
+/// Share of a query's telling words in one passage from which the passage speaks of it. Words that stand or are asked everywhere on the
+/// site tell nothing, which a single page cannot know.
+const SPOKEN_OF: f64 = 0.8;
+/// Coverage, or share of the best page's fit, from which a page competes.
+const COMPETES: f64 = 0.3;
+/// Clicks a month that an edit must promise.
+const LEAST_CLICKS: f64 = 1.0;
+/// Where a new page begins: on the lower half of the first page of results.
+const NEW_PAGE_POSITION: f64 = 8.0;
 /// How many of a topic's queries a plan names.
 const NAMED: usize = 20;
 
@@ -174,6 +185,15 @@ enum State {
     Left,
 }
 
+/// How telling words are on the site.
+pub fn lexicon(pages: &[Page], profiles: &[Profile]) -> Lexicon {
+    let queries = (pages.iter().enumerate()).flat_map(|(index, page)| {
+        (page.topics.iter().flat_map(|topic| &topic.queries))
+            .map(move |query| (index, &query.query[..]))
+    });
+    Lexicon::new(profiles, queries)
+}
+
 /// Makes the plan. The same input gives the same plan.
 pub fn plan(input: &Input) -> Plan {
     Planner::new(input).plan()
@@ -187,6 +207,10 @@ struct Planner<'a> {
     /// Queries that two pages compete for, by the pages.
     contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
     lexicon: Lexicon,
+    /// By query: what other pages have for it.
+    answers: HashMap<String, Vec<&'a Elsewhere>>,
+    /// Pages by the words of their titles and headings.
+    subjects: HashMap<&'a str, Vec<usize>>,
     months: f64,
     /// Where the site's answers usually stand.
     usual_position: f64,
@@ -203,13 +227,25 @@ impl<'a> Planner<'a> {
             || (input.pages.iter()).flat_map(|page| page.topics.iter().flat_map(|t| &t.queries));
         let clicks: f64 = all().filter(|q| q.before.is_some()).map(|q| q.clicks).sum();
         let before: f64 = all().filter_map(|q| q.before).map(|b| b.clicks).sum();
+        let mut answers: HashMap<String, Vec<&Elsewhere>> = HashMap::new();
+        for found in input.elsewhere {
+            answers.entry(key(&found.query)).or_default().push(found);
+        }
+        let mut subjects: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (page, profile) in input.profiles.iter().enumerate() {
+            for stem in &profile.subject {
+                subjects.entry(stem).or_default().push(page);
+            }
+        }
         let mut planner = Self {
+            answers,
+            subjects,
             input,
             groups,
             group_of,
             states: BTreeMap::new(),
             contested: BTreeMap::new(),
-            lexicon: Lexicon::new(input.profiles),
+            lexicon: lexicon(input.pages, input.profiles),
             months: 365.25 / 12.0 / input.period_days.max(1.0),
             usual_position: usual_position(input.pages),
             site_change: if before > 0.0 { clicks / before } else { 1.0 },
@@ -247,13 +283,13 @@ impl<'a> Planner<'a> {
                     .push(place);
             }
         }
-        let mut best_elsewhere: HashMap<(usize, String), &Elsewhere> = HashMap::new();
+        let mut best_elsewhere: HashMap<(usize, String), (usize, f64)> = HashMap::new();
         for found in self.input.elsewhere {
-            let best = best_elsewhere
-                .entry((found.page, key(&found.query)))
-                .or_insert(found);
-            if (found.coverage, best.other) > (best.coverage, found.other) {
-                *best = found;
+            let surely = self.evidence(found.other, &found.query, found.coverage);
+            let best = (best_elsewhere.entry((found.page, key(&found.query))))
+                .or_insert((found.other, surely));
+            if surely > best.1 {
+                *best = (found.other, surely);
             }
         }
         for (text, places) in &uses {
@@ -261,35 +297,52 @@ impl<'a> Planner<'a> {
                 .iter()
                 .map(|&place| self.query(place).impressions)
                 .sum();
+            let surely: BTreeMap<QueryRef, f64> = (places.iter())
+                .map(|&place| {
+                    let query = self.query(place);
+                    (
+                        place,
+                        self.evidence(place.node.page, &query.query, query.coverage),
+                    )
+                })
+                .collect();
             let (contenders, others): (Vec<_>, Vec<_>) = (places.iter().copied())
                 .partition(|&place| self.query(place).impressions >= SHARED * all);
-            let answering: Vec<QueryRef> = (contenders.iter().copied())
-                .filter(|&place| self.query(place).coverage >= ANSWERED)
-                .collect();
             let is_shared = contenders
                 .iter()
                 .any(|c| c.node.page != contenders[0].node.page);
+            let fits: Vec<f64> = contenders
+                .iter()
+                .map(|&place| self.fit(place.node.page, &[place]))
+                .collect();
+            let best_fit = fits.iter().copied().fold(0.0, f64::max);
+            // Who is about it at all: the others are shown by mistake.
+            let rivals: Vec<QueryRef> = (contenders.iter().zip(&fits))
+                .filter(|&(place, &fit)| {
+                    surely[place] >= COMPETES || (best_fit > 0.0 && fit >= 0.5 * best_fit)
+                })
+                .map(|(&place, _)| place)
+                .collect();
+            let is_contested = is_shared
+                && rivals
+                    .iter()
+                    .any(|rival| rival.node.page != rivals[0].node.page)
+                && rivals.iter().any(|rival| surely[rival] >= ANSWERED);
             for place in contenders.iter().copied().chain(others) {
-                let own = self.query(place);
-                let state = if own.coverage >= ANSWERED {
-                    let is_contested = answering.contains(&place)
-                        && answering
-                            .iter()
-                            .any(|other| other.node.page != place.node.page);
-                    if is_contested {
-                        State::Contested
-                    } else {
-                        State::Answered
-                    }
+                let own = surely[&place];
+                let state = if is_contested && rivals.contains(&place) {
+                    State::Contested
+                } else if self.query(place).coverage >= ANSWERED {
+                    State::Answered
                 } else {
-                    let beside = (answering.iter())
+                    let beside = (rivals.iter())
                         .filter(|other| other.node.page != place.node.page)
-                        .map(|&other| (other.node.page, self.query(other).coverage));
-                    let found = best_elsewhere.get(&(place.node.page, text.clone()));
-                    let best = (beside.chain(found.map(|found| (found.other, found.coverage))))
-                        .filter(|&(_, coverage)| {
-                            coverage >= ANSWERED && coverage >= own.coverage + CLEARLY
-                        })
+                        .map(|other| (other.node.page, surely[other]));
+                    let found = best_elsewhere
+                        .get(&(place.node.page, text.clone()))
+                        .copied();
+                    let best = (beside.chain(found))
+                        .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
                         .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
                     match best {
                         Some((page, _)) => State::Elsewhere { page },
@@ -301,10 +354,35 @@ impl<'a> Planner<'a> {
                 };
                 self.states.insert(place, state);
             }
-            for (index, a) in answering.iter().enumerate() {
-                for b in &answering[index + 1..] {
-                    self.contend(*a, *b);
+            if is_contested {
+                for (index, a) in rivals.iter().enumerate() {
+                    for b in &rivals[index + 1..] {
+                        self.contend(*a, *b);
+                    }
                 }
+            }
+        }
+        // Where the answer to one query stands, those to its neighbours belong.
+        let mut targets: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (place, state) in &self.states {
+            if let State::Elsewhere { page } = state {
+                targets.entry(place.node.page).or_default().insert(*page);
+            }
+        }
+        let open: Vec<QueryRef> = (self.states.iter())
+            .filter(|(_, state)| **state == State::Open)
+            .map(|(&place, _)| place)
+            .collect();
+        for place in open {
+            let own = self.fit(place.node.page, &[place]);
+            let better = (targets.get(&place.node.page).into_iter().flatten())
+                .map(|&page| (page, self.fit(page, &[place])))
+                .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            if let Some((page, fit)) = better
+                && fit >= FITS
+                && fit > own
+            {
+                self.states.insert(place, State::Elsewhere { page });
             }
         }
         // The same by meaning: no query in common, and yet one topic.
@@ -350,6 +428,37 @@ impl<'a> Planner<'a> {
         }
         let places = self.contested.entry(pair).or_default();
         places.extend([a, b].into_iter().filter(|place| place.query != usize::MAX));
+    }
+
+    /// How surely a page answers a query: as it was measured, or since one passage speaks of all that the query names.
+    fn evidence(&self, page: usize, query: &str, measured: f64) -> f64 {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return measured;
+        };
+        let (share, _) = self.lexicon.best_passage(query, profile);
+        if share >= SPOKEN_OF {
+            measured.max(ANSWERED + share - SPOKEN_OF)
+        } else {
+            measured
+        }
+    }
+
+    /// The headings of the passage of a page that speaks of most of these queries, if one does.
+    fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
+        let profile = self.input.profiles.get(page)?;
+        let all = sums(places.iter().map(|&place| self.query(place))).impressions;
+        let mut by_passage: BTreeMap<&[String], f64> = BTreeMap::new();
+        for &place in places {
+            let query = self.query(place);
+            let (share, headings) = self.lexicon.best_passage(&query.query, profile);
+            if share >= SPOKEN_OF {
+                *by_passage.entry(headings).or_default() += query.impressions;
+            }
+        }
+        let (headings, impressions) = by_passage
+            .into_iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)))?;
+        (impressions >= 0.5 * all && !headings.is_empty()).then(|| headings.to_vec())
     }
 
     /// The page, of those that a query stands on, which should answer it.
@@ -420,32 +529,47 @@ impl<'a> Planner<'a> {
 
     /// How well a page covers queries, by impressions; those that it is not known for count as not covered.
     fn coverage_on(&self, page: usize, places: &[QueryRef]) -> f64 {
-        let mut known: HashMap<String, f64> = HashMap::new();
-        for &place in places.iter().filter(|place| place.node.page == page) {
-            known.insert(key(&self.query(place).query), self.query(place).coverage);
-        }
-        let texts: BTreeSet<String> = places
-            .iter()
-            .map(|&place| key(&self.query(place).query))
+        let own: HashMap<String, f64> = (places.iter().filter(|place| place.node.page == page))
+            .map(|&place| (key(&self.query(place).query), self.query(place).coverage))
             .collect();
-        for found in self
-            .input
-            .elsewhere
-            .iter()
-            .filter(|found| found.other == page)
-        {
-            let text = key(&found.query);
-            if texts.contains(&text) {
-                known.entry(text).or_insert(found.coverage);
-            }
-        }
         let (mut weight, mut covered) = (0.0, 0.0);
         for &place in places {
             let query = self.query(place);
+            let text = key(&query.query);
+            let coverage = own.get(&text).copied();
+            let coverage = coverage.or_else(|| Some(self.answer_of(page, &text)?.coverage));
             weight += query.impressions;
-            covered += query.impressions * known.get(&key(&query.query)).copied().unwrap_or(0.0);
+            covered += query.impressions * coverage.unwrap_or(0.0);
         }
         if weight > 0.0 { covered / weight } else { 0.0 }
+    }
+
+    /// The best that was found on a page for a query which it is not shown for.
+    fn answer_of(&self, page: usize, text: &str) -> Option<&'a Elsewhere> {
+        let found = self
+            .answers
+            .get(text)?
+            .iter()
+            .filter(|found| found.other == page);
+        found
+            .copied()
+            .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
+    }
+
+    /// The best fit that any page has for queries.
+    fn best_fit(&self, places: &[QueryRef]) -> f64 {
+        let pages: BTreeSet<usize> = (places.iter())
+            .flat_map(|&place| stems(&self.query(place).query))
+            .filter_map(|stem| self.subjects.get(&stem[..]))
+            // What half of the pages have in their headings makes none of them fit.
+            .filter(|pages| pages.len() <= self.input.pages.len().div_ceil(2).min(200))
+            .flatten()
+            .copied()
+            .collect();
+        pages
+            .into_iter()
+            .map(|page| self.fit(page, places))
+            .fold(0.0, f64::max)
     }
 
     /// How much of what telling words the queries have stands in a page's title and headings, 0 to 1.
@@ -485,7 +609,7 @@ impl<'a> Planner<'a> {
         self.elsewhere(&mut edits);
         self.open(&mut edits);
         self.improved(&decays, &mut edits);
-        edits.retain(|edit| edit.expected_clicks > 0.0);
+        edits.retain(|edit| edit.expected_clicks >= LEAST_CLICKS);
         edits.sort_by(|a, b| {
             (b.expected_clicks.total_cmp(&a.expected_clicks))
                 .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
@@ -643,14 +767,16 @@ impl<'a> Planner<'a> {
             if places.is_empty() {
                 continue;
             }
-            let best_fit = (0..self.input.pages.len())
-                .map(|page| self.fit(page, &places))
-                .fold(0.0, f64::max);
+            let best_fit = self.best_fit(&places);
             let position = sums(places.iter().map(|&place| self.query(place))).position();
+            if position >= OUT_OF_REACH {
+                continue;
+            }
             if best_fit < FITS && position >= FAR {
                 let page = self.most_shown(&places);
                 let mut edit = self.edit(Kind::NewPage, page, &places);
-                edit.expected_clicks = self.gain(&places, self.reach());
+                let reach = self.usual_position.max(NEW_PAGE_POSITION);
+                edit.expected_clicks = self.gain(&places, |position| position.min(reach));
                 edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
                 edit.reason = format!(
                     "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
@@ -674,7 +800,13 @@ impl<'a> Planner<'a> {
                     || self.topic(node).kind == "partly",
                     |edit| edit.kind == "extend",
                 );
-                let kind = if is_partly { Kind::Extend } else { Kind::Write };
+                // What a passage speaks of without answering it belongs into that passage.
+                let spoken = self.spoken_of(owner.page, &own);
+                let kind = if is_partly || spoken.is_some() {
+                    Kind::Extend
+                } else {
+                    Kind::Write
+                };
                 let mut edit = self.edit(kind, owner.page, &own);
                 edit.topic = group;
                 edit.label = self.topic(node).label.clone();
@@ -683,6 +815,12 @@ impl<'a> Planner<'a> {
                     edit.place.clone_from(&found.place);
                     edit.confidence = found.confidence;
                     edit.reason.clone_from(&found.reason);
+                }
+                if let (Some(headings), false) = (spoken, is_partly) {
+                    edit.place = Some(serde_json::json!({
+                        "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
+                    }));
+                    edit.reason = "a passage speaks of it and does not answer it".to_owned();
                 }
                 if pages.len() > 1 {
                     let others = pages.iter().filter(|&&page| page != owner.page);
@@ -702,6 +840,8 @@ impl<'a> Planner<'a> {
 
     /// Answered and within reach; or answered once with more success than today.
     fn improved(&self, decays: &[(TopicRef, Decay)], edits: &mut Vec<Edit>) {
+        let decays: HashMap<TopicRef, &Decay> =
+            decays.iter().map(|(node, decay)| (*node, decay)).collect();
         for (group, nodes) in self.groups.iter().enumerate() {
             for &node in nodes {
                 let places: Vec<QueryRef> = (self.queries_of(node))
@@ -709,7 +849,7 @@ impl<'a> Planner<'a> {
                     .collect();
                 let all = sums(self.topic(node).queries.iter()).impressions;
                 let own = sums(places.iter().map(|&place| self.query(place)));
-                let decay = decays.iter().find(|(of, _)| *of == node);
+                let decay = decays.get(&node);
                 let is_reached = STRIKING.contains(&own.position());
                 if own.impressions < 0.5 * all || !(is_reached || decay.is_some()) {
                     continue;
@@ -728,7 +868,7 @@ impl<'a> Planner<'a> {
                         edit.coverage, edit.avg_position
                     );
                 }
-                if let Some((_, decay)) = decay {
+                if let Some(decay) = decay {
                     edit.is_decayed = true;
                     edit.reason = format!(
                         "{}; it brought {:.0} clicks in the period before and {:.0} now",
@@ -862,8 +1002,12 @@ impl<'a> Planner<'a> {
             .map(|&place| key(&self.query(place).query))
             .collect();
         let mut pages: BTreeSet<usize> = nodes.iter().map(|node| node.page).collect();
-        for found in self.input.elsewhere {
-            if found.coverage >= ANSWERED && texts.contains(&key(&found.query)) {
+        for found in texts
+            .iter()
+            .filter_map(|text| self.answers.get(text))
+            .flatten()
+        {
+            if found.coverage >= ANSWERED {
                 pages.insert(found.other);
             }
         }
@@ -878,8 +1022,7 @@ impl<'a> Planner<'a> {
                 let best = (own.iter().map(|&place| self.query(place)))
                     .max_by(|a, b| a.coverage.total_cmp(&b.coverage));
                 let segment_id = best.and_then(|query| query.segment_id).or_else(|| {
-                    (self.input.elsewhere.iter())
-                        .filter(|f| f.other == page && texts.contains(&key(&f.query)))
+                    (texts.iter().filter_map(|text| self.answer_of(page, text)))
                         .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
                         .and_then(|found| found.segment_id)
                 });

@@ -1,6 +1,6 @@
 //! Words and their stems, and how telling a word is on a site.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A word where it stands in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +29,27 @@ pub fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-/// The first six letters in lower case, as everywhere in PagePerfect: enough to bring forms of a word together in most
-/// languages, without a list for each.
+/// The first six letters in lower case without a last s: enough to bring forms of a word together in most languages, without a
+/// list for each.
 pub fn stem(word: &str) -> String {
-    word.to_lowercase().chars().take(6).collect()
+    let word = word.to_lowercase();
+    let singular = word
+        .strip_suffix('s')
+        .filter(|rest| rest.chars().count() > 2 && !rest.ends_with('s'));
+    singular.unwrap_or(&word).chars().take(6).collect()
 }
 
 pub fn stems(text: &str) -> impl Iterator<Item = String> {
     words(text).map(|word| stem(word.text))
 }
 
-/// The words of a page: of its title and headings, which say what it is about, and of all its text.
+/// The words of a page: of its title and headings, which say what it is about, of all its text, and of each passage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     pub subject: HashSet<String>,
     pub body: HashSet<String>,
+    /// With the headings of its section, but not with the page's title.
+    passages: Vec<(HashSet<String>, Vec<String>)>,
 }
 
 impl Profile {
@@ -55,11 +61,19 @@ impl Profile {
         Self {
             body: subject.clone(),
             subject,
+            passages: Vec::new(),
         }
     }
 
-    pub fn push(&mut self, text: &str) {
-        self.body.extend(stems(text));
+    /// Adds a passage under `headings`, the page's title first.
+    pub fn push<'a>(&mut self, text: &str, headings: impl Iterator<Item = &'a str>) {
+        let mut passage: HashSet<String> = stems(text).collect();
+        let headings: Vec<String> = headings.map(str::to_owned).collect();
+        for heading in headings.iter().skip(1) {
+            passage.extend(stems(heading));
+        }
+        self.body.extend(passage.iter().cloned());
+        self.passages.push((passage, headings));
     }
 }
 
@@ -71,10 +85,18 @@ pub struct Lexicon {
 }
 
 impl Lexicon {
-    pub fn new(profiles: &[Profile]) -> Self {
+    /// `queries` are those of each page: what is asked everywhere, such as "how", tells as little as what stands everywhere.
+    pub fn new<'a>(profiles: &[Profile], queries: impl Iterator<Item = (usize, &'a str)>) -> Self {
+        let mut asked: HashMap<usize, HashSet<String>> = HashMap::new();
+        for (page, query) in queries {
+            asked.entry(page).or_default().extend(stems(query));
+        }
         let mut pages_with = HashMap::new();
-        for stem in profiles.iter().flat_map(|profile| &profile.body) {
-            *pages_with.entry(stem.clone()).or_default() += 1;
+        let none = HashSet::new();
+        for (index, profile) in profiles.iter().enumerate() {
+            for stem in profile.body.union(asked.get(&index).unwrap_or(&none)) {
+                *pages_with.entry(stem.clone()).or_default() += 1;
+            }
         }
         Self {
             page_count: profiles.len(),
@@ -91,12 +113,34 @@ impl Lexicon {
     /// Share of a query's weight that `stems` have, 0 to 1.
     pub fn share(&self, query: &str, has: &HashSet<String>) -> f64 {
         let (mut all, mut found) = (0.0, 0.0);
-        for stem in stems(query).collect::<HashSet<_>>() {
+        for stem in stems(query).collect::<BTreeSet<_>>() {
             let weight = self.weight(&stem);
             all += weight;
             found += if has.contains(&stem) { weight } else { 0.0 };
         }
         if all > 0.0 { found / all } else { 0.0 }
+    }
+
+    /// The largest share of a query's weight that one passage has, and the headings above that passage.
+    pub fn best_passage<'a>(&self, query: &str, profile: &'a Profile) -> (f64, &'a [String]) {
+        let weights: Vec<(String, f64)> = (stems(query).collect::<BTreeSet<_>>().into_iter())
+            .map(|stem| (self.weight(&stem), stem))
+            .map(|(weight, stem)| (stem, weight))
+            .collect();
+        let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        let mut best: (f64, &[String]) = (0.0, &[]);
+        for (passage, headings) in &profile.passages {
+            let found = weights.iter().filter(|(stem, _)| passage.contains(stem));
+            let sum: f64 = found.map(|(_, weight)| weight).sum();
+            if sum > best.0 {
+                best = (sum, headings);
+            }
+        }
+        if all > 0.0 {
+            (best.0 / all, best.1)
+        } else {
+            (0.0, &[])
+        }
     }
 }
 
@@ -120,7 +164,7 @@ mod tests {
             Profile::new("coffee grinder", [].into_iter()),
             Profile::new("coffee press", [].into_iter()),
         ];
-        let lexicon = Lexicon::new(&profiles);
+        let lexicon = Lexicon::new(&profiles, [].into_iter());
         assert!(lexicon.weight("coffee") < lexicon.weight("press"));
         assert!(lexicon.weight("press") < lexicon.weight("turkis"));
         assert!(lexicon.share("coffee press", &profiles[1].subject) == 1.0);

@@ -55,6 +55,8 @@ export interface Progress {
   staged?: { digest: string; count: number };
   /** Since when a rate limit lets no call through (milliseconds since 1970), and in which attempt. */
   blocked?: { attempt: number; since: number };
+  /** How many units of the work are done and stored. */
+  done?: number;
   /** Digest of the input whose unfinished work waits in the database. */
   checkpoint?: string;
 }

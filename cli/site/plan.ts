@@ -1,0 +1,176 @@
+// The plan of a site, as `get_site_report` answers it (made by crates/site). Everything that came from pages and queries is foreign
+// text, to be made harmless where it is shown.
+
+export type EditKind = "write" | "extend" | "improve" | "merge" | "link" | "move" | "new_page";
+
+export interface Place {
+  kind?: string;
+  after_heading?: string | null;
+  before_heading?: string | null;
+  heading_path?: string[] | null;
+}
+
+export interface SiteEdit {
+  /** The same edit of the same page keeps its id from plan to plan. */
+  id: string;
+  rank: number;
+  kind: EditKind;
+  page_id: string;
+  url: string;
+  target_page_id: string | null;
+  target_url: string | null;
+  place: Place | null;
+  topic_id: number;
+  label: string;
+  queries: string[];
+  impressions: number;
+  clicks: number;
+  avg_position: number;
+  /** How well the page to be edited answers it, 0 to 1. */
+  coverage: number;
+  /** More clicks a month. */
+  expected_clicks: number;
+  effort: "low" | "medium" | "high";
+  confidence: number;
+  reason: string;
+  is_decayed: boolean;
+}
+
+export interface SiteLink {
+  page_id: string;
+  url: string;
+  target_page_id: string;
+  target_url: string;
+  heading_path: string[];
+  sentence: string;
+  /** The words of the sentence that would be the link. */
+  anchor: string;
+  impressions: number;
+}
+
+export interface SitePlan {
+  schema_version: 1;
+  job: {
+    id: string;
+    status: string;
+    source: Record<string, unknown>;
+    select: string;
+    created_at: string;
+    completed_at: string | null;
+  };
+  site: {
+    page_count: number;
+    query_count: number;
+    impressions: number;
+    clicks: number;
+    expected_clicks: number;
+  };
+  counts: Counts;
+  method: { answered: number; shared: number; period_days: number; ctr_by_position: number[] };
+  topics: {
+    id: number;
+    label: string;
+    kind: string;
+    intent: string | null;
+    owner: { page_id: string; url: string; reason: string } | null;
+    queries: string[];
+    query_count: number;
+    impressions: number;
+    clicks: number;
+    avg_position: number;
+    expected_clicks: number;
+    pages: {
+      page_id: string;
+      url: string;
+      impressions: number;
+      clicks: number;
+      position: number | null;
+      coverage: number;
+    }[];
+  }[];
+  edits: SiteEdit[];
+  links: SiteLink[];
+  decays: {
+    page_id: string;
+    url: string;
+    label: string;
+    clicks_before: number;
+    clicks_after: number;
+    position_before: number;
+    position_after: number;
+    change: number;
+  }[];
+  pages: {
+    page_id: string;
+    url: string;
+    title: string;
+    page_type: string;
+    impressions: number;
+    edit_count: number;
+  }[];
+  failed_pages: {
+    page_id: string;
+    url: string;
+    status: string;
+    error: { message?: string } | null;
+  }[];
+  costs: { input_tokens: number; output_tokens: number; usd: number; call_count: number };
+}
+
+/** Pages of a site's job by where they stand. */
+export interface Counts {
+  total: number;
+  waiting: number;
+  open: number;
+  done: number;
+  reused: number;
+  failed: number;
+  skipped: number;
+}
+
+export const kindNames: Record<EditKind, string> = {
+  write: "Write",
+  extend: "Extend",
+  improve: "Improve",
+  merge: "Merge",
+  link: "Link",
+  move: "Point to",
+  new_page: "New page",
+};
+
+/** What is to be done, in a sentence. */
+export function task(edit: SiteEdit): string {
+  const target = edit.target_url ?? "";
+  switch (edit.kind) {
+    case "write":
+      return `Write a section about “${edit.label}” ${where(edit)}`;
+    case "extend":
+      return `Say more about “${edit.label}” ${where(edit)}`;
+    case "improve":
+      return edit.is_decayed
+        ? `Bring what the page says about “${edit.label}” up to date: it has lost clicks`
+        : `Improve what the page says about “${edit.label}”: it is within reach of the top`;
+    case "merge":
+      return `Merge this page into ${target} and redirect it there`;
+    case "link":
+      return `Leave “${edit.label}” to ${target}: say it in a sentence here and link`;
+    case "move":
+      return `Say in a sentence what “${edit.label}” is about and link to ${target}, which answers it`;
+    case "new_page":
+      return `Make a page about “${edit.label}”: none of the site's fits`;
+  }
+}
+
+function where({ place }: SiteEdit): string {
+  const section = place?.heading_path?.at(-1);
+  if (place?.after_heading) return `after “${place.after_heading}”`;
+  if (place?.kind === "extend" && section) return `in “${section}”`;
+  if (place?.before_heading) return `before “${place.before_heading}”`;
+  return section ? `in “${section}”` : "at the end of the page";
+}
+
+/** The place as one cell of a table. */
+export function placeText(edit: SiteEdit): string {
+  if (edit.place === null) return "";
+  return where(edit).replace(/[“”]/g, "");
+}

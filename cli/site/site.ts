@@ -1,0 +1,539 @@
+// `site`: a whole site in, its plan out. It uses the stack as an outside user would: the intake function, site_progress and
+// get_site_report over REST.
+
+import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import { type Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
+import { root, sha256 } from "../../local/paths.ts";
+import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
+import { ensureBuilt } from "../build.ts";
+import { say } from "../say.ts";
+import { plain } from "../report_text.ts";
+import { filesUnder } from "../../local/paths.ts";
+import type { Counts, SitePlan } from "./plan.ts";
+import { kindNames, task } from "./plan.ts";
+import {
+  briefName,
+  failures,
+  overview,
+  renderBrief,
+  renderCsv,
+  renderHtml,
+  renderMarkdown,
+  renderRows,
+  shortUrl,
+} from "./render.ts";
+
+/** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
+const exitCodes = { job: 1, input: 2, interrupted: 130 };
+
+interface SiteOptions {
+  sample?: boolean;
+  property?: string;
+  sitemap?: string;
+  list?: string;
+  select: string;
+  maxPages?: number;
+  maxUsd?: number;
+  maxAgeHours?: number;
+  periodDays?: number;
+  top?: number;
+  priority?: number;
+  out?: string;
+  json?: boolean;
+  retry?: string;
+  cancel?: string;
+  outcomes?: string;
+  timeout: number;
+}
+
+export function registerSite(program: Command) {
+  const number = (value: string) => {
+    const parsed = Number(value);
+    if (value.trim() === "" || !Number.isFinite(parsed)) {
+      throw new InvalidArgumentError("a number is needed");
+    }
+    return parsed;
+  };
+  program.command("site [export]")
+    .description("analyse a whole site: which page owns which topic, and the edits that pay most")
+    .option("--sample", "the sample site: 32 pages of a coffee roaster")
+    .option(
+      "--property <property>",
+      "pages that have Search Console rows: sc-domain:example.com or https://example.com/",
+    )
+    .option("--sitemap <url>", "pages of a sitemap or a sitemap index, .gz as well")
+    .option("--list <file>", "pages of a file, an address a line")
+    .addOption(
+      new Option("--select <how>", "which pages first, or which at all").choices([
+        "impressions",
+        "potential",
+        "all",
+        "changed",
+      ]).default("impressions"),
+    )
+    .option("--max-pages <count>", "pages at most (default 300)", number)
+    .option("--max-usd <dollars>", "leave out pages that this does not pay the models for", number)
+    .option(
+      "--max-age-hours <hours>",
+      "how long a page without a modification time keeps its result (default 24)",
+      number,
+    )
+    .option(
+      "--period-days <days>",
+      "days that the figures are of (default: the last 28 of dated rows, else 90)",
+      number,
+    )
+    .option("--top <count>", "edits at most (default: all)", number)
+    .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
+    .option(
+      "-o, --out <dir>",
+      "write edits.csv, plan.md, plan.html, plan.json and briefs/ into this folder",
+    )
+    .option("--json", "print plan.json on stdout; everything else goes to stderr")
+    .option("--retry <job>", "try the failed pages of a job once more, and only those")
+    .option("--cancel <job>", "end a job; what was analysed is kept")
+    .option(
+      "--outcomes <job>",
+      "whether the edits of a job that were made have paid (--out DIR: outcomes.csv)",
+    )
+    .option("--timeout <seconds>", "how long to wait for the job", number, 3600)
+    .addHelpText(
+      "after",
+      `
+The export is a Search Console export with a page column (CSV with page, query, clicks, impressions, position, and date if
+there is one). Pages that have not changed are not analysed again; a command that was interrupted goes on when it is
+started again.
+
+Exit codes: 0 plan made, 1 the job failed or did not end in time, 2 wrong options or input.`,
+    )
+    .exitOverride((error) => {
+      const code = error.exitCode === 0 ? 0 : exitCodes.input;
+      throw new CommanderError(code, error.code, error.message);
+    })
+    .action(async (file: string | undefined, options: SiteOptions) => {
+      await site(file, options);
+    });
+}
+
+function stop(exitCode: number, ...lines: string[]): never {
+  for (const line of lines) say(line);
+  throw new CommanderError(exitCode, "pageperfect.site", lines[0]);
+}
+
+async function site(file: string | undefined, options: SiteOptions) {
+  const sources = [
+    ...[file, options.sample, options.property, options.sitemap, options.list],
+    ...[options.retry, options.cancel, options.outcomes],
+  ].filter((source) => source !== undefined);
+  const isPair = file !== undefined && sources.length === 2 &&
+    (options.sitemap ?? options.list ?? options.property) !== undefined;
+  if (sources.length !== 1 && !isPair) {
+    stop(
+      exitCodes.input,
+      "name the site: an export, --property, --sitemap, --list, or --sample; an export may come with one of the three",
+    );
+  }
+  await ensureBuilt(say);
+  const interruption = new AbortController();
+  const onInterrupt = () => {
+    if (interruption.signal.aborted) Deno.exit(exitCodes.interrupted);
+    interruption.abort();
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  const attached = await attachStack();
+  if (!attached) say("starting the stack (./pageperfect up keeps one running)");
+  const stack = attached ?? await startStack({ instance: "default", report: say });
+  try {
+    const supabase = createClient(stack.apiUrl, stack.serviceRoleKey, {
+      auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    });
+    if (options.cancel !== undefined) {
+      const answer = await call<{ status: string }>(supabase, "cancel_site_job", options.cancel);
+      return say(`job ${options.cancel}: ${answer.status}`);
+    }
+    if (options.outcomes !== undefined) {
+      return await showOutcomes(supabase, options.outcomes, options);
+    }
+    let jobId = options.retry;
+    let shown: Shown = {};
+    if (jobId !== undefined) {
+      const answer = await call<{ retried_count: number }>(supabase, "retry_site_job", jobId);
+      say(`job ${jobId}: ${answer.retried_count} pages once more`);
+    } else {
+      const source = await readSource(stack, file, options);
+      shown = source.shown;
+      jobId = await findOrCreate(stack, supabase, source.request, options);
+    }
+    const progress = await watch(supabase, jobId, options.timeout, interruption.signal);
+    if (progress.status !== "completed") explain(jobId, progress, interruption.signal.aborted);
+    const found = await call<SitePlan>(supabase, "get_site_report", jobId);
+    const plan = rename(found, shown);
+    if (options.json) console.log(JSON.stringify(plan, null, 2));
+    else console.log(renderTerminal(plan));
+    if (options.out !== undefined) await write(plan, options.out);
+  } finally {
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+    await stack.stop();
+  }
+}
+
+/** Under which address the sample's pages stand here, and what they are called. */
+interface Shown {
+  served?: string;
+  base?: string;
+}
+
+interface Source {
+  request: { site: Record<string, unknown> };
+  shown: Shown;
+}
+
+async function readSource(
+  stack: RunningStack,
+  file: string | undefined,
+  options: SiteOptions,
+): Promise<Source> {
+  if (options.sample) return await readSample(stack);
+  if (file !== undefined) {
+    const csv = await Deno.readFile(file).catch((error) =>
+      stop(exitCodes.input, `${file} cannot be read: ${(error as Error).message}`)
+    );
+    const pages = await importRows(stack, csv, file);
+    if (options.sitemap === undefined && options.list === undefined && !options.property) {
+      return { request: { site: { urls: pages } }, shown: {} };
+    }
+  }
+  if (options.sitemap !== undefined) {
+    return { request: { site: { sitemap: options.sitemap } }, shown: {} };
+  }
+  if (options.list !== undefined) {
+    const text = await Deno.readTextFile(options.list).catch((error) =>
+      stop(exitCodes.input, `${options.list} cannot be read: ${(error as Error).message}`)
+    );
+    const urls = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "");
+    return { request: { site: { urls } }, shown: {} };
+  }
+  return { request: { site: { property: options.property } }, shown: {} };
+}
+
+/** The sample's pages are served from the stack; their contents' digests stand for modification times. */
+async function readSample(stack: RunningStack): Promise<Source> {
+  const folder = `${root}/cli/sample-site`;
+  const base = "https://www.tidewatercoffee.example/";
+  const served = await stack.serveFile(folder);
+  const csv = await Deno.readTextFile(`${folder}/export.csv`);
+  await importRows(stack, new TextEncoder().encode(csv.replaceAll(base, served)), "the sample");
+  const urls = await Promise.all(
+    (await filesUnder(folder, "index.html")).sort().map(async (path) => ({
+      url: served + path.slice(folder.length + 1).replace(/index\.html$/, ""),
+      last_modified: sha256(await Deno.readFile(path)).slice(0, 16),
+    })),
+  );
+  return { request: { site: { urls } }, shown: { served, base } };
+}
+
+/** Stores the rows of an export and answers with the pages that it names. */
+async function importRows(stack: RunningStack, csv: Uint8Array, name: string): Promise<string[]> {
+  // A generated module: it need not exist when this one is loaded.
+  const module = new URL("../../functions/_shared/wasm/gsc.ts", import.meta.url).href;
+  const { SearchConsoleRows } = await import(module);
+  let rows;
+  try {
+    rows = new SearchConsoleRows(csv);
+  } catch (error) {
+    stop(exitCodes.input, `${name}, ${plain((error as Error).message)}`);
+  }
+  for (const warning of rows.warnings) say(`${name}: ${plain(warning)}`);
+  const pages = new Set<string>();
+  for (let part = rows.next(5_000); part !== undefined; part = rows.next(5_000)) {
+    for (const { page } of part) pages.add(page);
+    const response = await fetch(`${stack.apiUrl}/rest/v1/rpc/upsert_gsc_rows`, {
+      method: "POST",
+      headers: {
+        "apikey": stack.secretKey,
+        "authorization": `Bearer ${stack.serviceRoleKey}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ p_rows: part }),
+    });
+    if (!response.ok) {
+      stop(
+        exitCodes.job,
+        `the rows were not stored: ${plain(await response.text()).slice(0, 300)}`,
+      );
+    }
+    await response.body?.cancel();
+  }
+  return [...pages];
+}
+
+/** An open job of the very same request is gone on with: the command was interrupted. */
+async function findOrCreate(
+  stack: RunningStack,
+  supabase: SupabaseClient,
+  source: { site: Record<string, unknown> },
+  options: SiteOptions,
+): Promise<string> {
+  const request = {
+    ...source,
+    select: options.select,
+    max_pages: options.maxPages,
+    max_usd: options.maxUsd,
+    max_age_hours: options.maxAgeHours,
+    period_days: options.periodDays,
+    top: options.top,
+    priority: options.priority,
+  };
+  const fingerprint = sha256(JSON.stringify(request)).slice(0, 32);
+  const open = await supabase.from("site_jobs").select("id").in("status", ["queued", "processing"])
+    .eq("payload->>fingerprint", fingerprint).limit(1);
+  if (open.error) throw new Error(`the jobs cannot be read: ${open.error.message}`);
+  if (open.data.length > 0) {
+    say(`going on with job ${open.data[0].id}`);
+    return open.data[0].id;
+  }
+  const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
+    method: "POST",
+    headers: {
+      "authorization": `Bearer ${stack.serviceRoleKey}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({ ...request, fingerprint }),
+  });
+  const text = await response.text();
+  if (response.status === 202) {
+    const { job_id } = JSON.parse(text);
+    say(`job ${job_id}`);
+    return job_id;
+  }
+  if (response.status === 400) {
+    const { errors } = JSON.parse(text) as { errors: { field: string; message: string }[] };
+    stop(exitCodes.input, ...errors.map(({ field, message }) => `${field}: ${plain(message)}`));
+  }
+  return stop(
+    exitCodes.job,
+    `the job was not accepted: HTTP ${response.status} ${plain(text).slice(0, 300)}`,
+    `the functions' logs are in ${stack.logsDir}`,
+  );
+}
+
+async function call<T>(supabase: SupabaseClient, name: string, jobId: string): Promise<T> {
+  const { data, error } = await supabase.rpc(name, { p_job_id: jobId });
+  if (error?.code === "P0002" || error?.code === "22P02") {
+    stop(exitCodes.input, plain(error.message));
+  }
+  if (error) throw new Error(`${name}: ${error.message}`);
+  return data;
+}
+
+interface Progress {
+  status: string;
+  stage: string;
+  error: { message?: string } | null;
+  counts: Counts;
+  facts: Record<string, Record<string, unknown>>;
+  minutes_left: number;
+}
+
+const stageNames: Record<string, string> = {
+  select_pages: "choosing the pages",
+  analyse_pages: "analysing the pages",
+  site_topics: "looking for answers on other pages",
+  site_plan: "making the plan",
+};
+
+/** Shows where the job stands until it ends, `signal` says stop or the time is over. */
+async function watch(
+  supabase: SupabaseClient,
+  jobId: string,
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<Progress> {
+  const isTerminal = Deno.stderr.isTerminal();
+  const deadline = Date.now() + timeoutSeconds * 1000;
+  let before = "", toldEstimate = false;
+  while (true) {
+    const progress = await call<Progress>(supabase, "site_progress", jobId);
+    const chosen = progress.facts.select_pages;
+    if (chosen && !toldEstimate) {
+      toldEstimate = true;
+      if (isTerminal && before) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+      say(estimate(chosen));
+    }
+    const line = describe(progress);
+    if (line !== before) {
+      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`));
+      else say(line);
+      before = line;
+    }
+    const isEnded = ["completed", "failed", "cancelled"].includes(progress.status);
+    if (isEnded || signal.aborted || Date.now() > deadline) {
+      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\n"));
+      return progress;
+    }
+    await new Promise((resolve) => setTimeout(resolve, isTerminal ? 500 : 2_000));
+  }
+}
+
+function estimate(facts: Record<string, unknown>): string {
+  const number = (name: string) => Number(facts[name] ?? 0);
+  const known = facts.estimate as {
+    crawls: number;
+    tokens: number | null;
+    usd: number | null;
+    minutes: number;
+  };
+  const cost = known.tokens === null
+    ? "what they cost is known after the first pages"
+    : `about ${known.tokens.toLocaleString("en-US")} tokens, $${known.usd ?? 0}`;
+  const more = [
+    number("reused_count") > 0 ? `${number("reused_count")} unchanged` : "",
+    number("ceiling_count") > 0 ? `${number("ceiling_count")} beyond --max-usd` : "",
+    number("refused_count") > 0 ? `${number("refused_count")} that may not be crawled` : "",
+  ].filter((part) => part !== "").join(", ");
+  return `${number("page_count")} pages${
+    more ? ` (${more})` : ""
+  }: ${known.crawls} to crawl, ${cost}, about ${known.minutes} minutes`;
+}
+
+function describe({ status, stage, counts, minutes_left }: Progress): string {
+  if (status === "completed") {
+    return `${counts.done + counts.reused}/${counts.total} pages, plan made`;
+  }
+  const ended = counts.done + counts.reused + counts.failed + counts.skipped;
+  const parts = [`${ended}/${counts.total} pages`];
+  if (counts.failed > 0) parts.push(`${counts.failed} failed`);
+  if (stage === "analyse_pages" && counts.total > ended) {
+    parts.push(`about ${minutes_left} min left`);
+  }
+  return `${stageNames[stage] ?? stage}: ${parts.join(", ")}`;
+}
+
+function explain(jobId: string, progress: Progress, isInterrupted: boolean): never {
+  if (isInterrupted) {
+    stop(exitCodes.interrupted, "interrupted; start the same command again and it goes on");
+  }
+  if (progress.status === "failed") {
+    stop(
+      exitCodes.job,
+      `the job failed at ${progress.stage}: ${
+        plain(progress.error?.message ?? "no reason was given")
+      }`,
+      `try again: ./pageperfect site --retry ${jobId}`,
+    );
+  }
+  stop(
+    exitCodes.job,
+    progress.status === "cancelled"
+      ? `the job was cancelled; its pages are kept`
+      : `the job is still at ${progress.stage}: start the same command again and it goes on`,
+  );
+}
+
+/** The sample's pages under the addresses that its export has. */
+function rename(plan: SitePlan, { served, base }: Shown): SitePlan {
+  if (!served || !base) return plan;
+  return JSON.parse(JSON.stringify(plan).replaceAll(served, base));
+}
+
+function renderTerminal(plan: SitePlan): string {
+  const lines = [...overview(plan), ""];
+  for (const edit of plan.edits.slice(0, 20)) {
+    lines.push(
+      `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} +${
+        String(Math.round(edit.expected_clicks)).padEnd(5)
+      } ${plain(shortUrl(edit.url, plan))}`,
+      `     ${plain(task(edit))}`,
+    );
+  }
+  if (plan.edits.length > 20) lines.push(`     … and ${plan.edits.length - 20} more (--out DIR)`);
+  if (plan.links.length > 0) lines.push("", `${plan.links.length} internal links could be set.`);
+  return [...lines, ...failures(plan)].join("\n");
+}
+
+async function write(plan: SitePlan, out: string) {
+  const dir = out.replace(/\/+$/, "") || "/";
+  try {
+    await Deno.mkdir(`${dir}/briefs`, { recursive: true });
+    const files: Record<string, string> = {
+      "edits.csv": renderCsv(plan),
+      "plan.md": renderMarkdown(plan),
+      "plan.html": renderHtml(plan),
+      "plan.json": JSON.stringify(plan, null, 2) + "\n",
+    };
+    for (const { page_id, url } of plan.pages) {
+      const brief = renderBrief(plan, page_id);
+      if (brief !== undefined) files[`briefs/${briefName(plan, url)}`] = brief;
+    }
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${dir}/${name}`, text);
+    }
+    say(
+      `wrote edits.csv, plan.md, plan.html, plan.json and ${
+        Object.keys(files).length - 4
+      } briefs into ${dir}`,
+    );
+  } catch (error) {
+    stop(exitCodes.input, `the plan cannot be written into ${dir}: ${(error as Error).message}`);
+  }
+}
+
+interface Outcome {
+  kind: string;
+  url: string;
+  label: string;
+  made_at: string;
+  window_days: number;
+  is_over: boolean;
+  clicks?: { before: number; after: number };
+  impressions?: { before: number; after: number };
+  position_before?: number | null;
+  position_after?: number | null;
+  controls?: { before: number; after: number }[];
+}
+
+/** Clicks of the edits that were made, against the pages that nobody edited. */
+async function showOutcomes(supabase: SupabaseClient, jobId: string, options: SiteOptions) {
+  const outcomes = await call<Outcome[]>(supabase, "site_outcomes", jobId);
+  if (outcomes.length === 0) {
+    return say("no edit of this plan was made yet: run the site again when pages have changed");
+  }
+  // A generated module: it need not exist when this one is loaded.
+  const module = new URL("../../functions/_shared/wasm/site.ts", import.meta.url).href;
+  const { measure_effect } = await import(module);
+  const lines: string[] = [];
+  const rows = outcomes.map((outcome) => {
+    const effect = outcome.is_over ? measure_effect(outcome.clicks, outcome.controls) : null;
+    const change = !outcome.is_over
+      ? "not measured yet"
+      : effect === null
+      ? "too few clicks or untouched pages to tell"
+      : `${effect.extra >= 0 ? "+" : ""}${Math.round(effect.extra)} clicks (95 % between ${
+        Math.round(effect.extra_low)
+      } and ${Math.round(effect.extra_high)})`;
+    lines.push(
+      `${outcome.kind.padEnd(9)} ${String(outcome.window_days).padStart(2)} days  ${
+        plain(outcome.url)
+      }  ${plain(outcome.label)}: ${change}`,
+    );
+    return [
+      ...[outcome.kind, outcome.url, outcome.label, outcome.made_at, outcome.window_days],
+      ...[outcome.clicks?.before ?? "", outcome.clicks?.after ?? ""],
+      ...[outcome.impressions?.before ?? "", outcome.impressions?.after ?? ""],
+      ...[outcome.position_before ?? "", outcome.position_after ?? ""],
+      ...[effect?.factor ?? "", effect?.low ?? "", effect?.high ?? "", effect?.extra ?? ""],
+      effect?.control_count ?? "",
+    ];
+  });
+  if (options.json) console.log(JSON.stringify(outcomes, null, 2));
+  else console.log(lines.join("\n"));
+  if (options.out === undefined) return;
+  const header = [
+    ...["Kind", "Page", "Topic", "Made", "Days", "Clicks before", "Clicks after"],
+    ...["Impressions before", "Impressions after", "Position before", "Position after"],
+    ...["Factor", "Factor low", "Factor high", "Extra clicks", "Untouched pages"],
+  ];
+  await Deno.mkdir(options.out, { recursive: true });
+  await Deno.writeTextFile(`${options.out}/outcomes.csv`, renderRows([header, ...rows]));
+  say(`wrote ${options.out}/outcomes.csv`);
+}

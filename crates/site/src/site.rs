@@ -1,0 +1,476 @@
+//! A site as it is read page by page, and its report.
+
+use crate::links::{LinkFinder, PageText};
+use crate::model::{ANSWERED, Curve, Elsewhere, Page};
+use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Topic, TopicPage};
+use crate::topics::{SHARED, TopicRef};
+use crate::words::{Profile, stems};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Version of what [`Site::report`] makes. Raised by a change that breaks a reader; fields are added without.
+pub const SCHEMA_VERSION: u32 = 1;
+/// Pages beside its own in which an answer to a query is looked for.
+const CANDIDATES: usize = 4;
+/// Share of a query's telling words that a page must have to be looked at.
+const LIKELY: f64 = 0.5;
+
+/// A page as it comes from the database: its analysis and its text.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PageInput {
+    #[serde(flatten)]
+    pub page: Page,
+    #[serde(flatten)]
+    pub text: PageText,
+}
+
+/// Queries of other pages that a page may answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// Id of the page whose segments are to be compared.
+    pub page_id: String,
+    pub queries: Vec<CandidateQuery>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct CandidateQuery {
+    /// Id of the page that is shown for it.
+    pub page_id: String,
+    pub query: String,
+}
+
+/// An answer found on another page, by ids.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Found {
+    pub page_id: String,
+    pub query: String,
+    pub other_page_id: String,
+    pub coverage: f64,
+    #[serde(default)]
+    pub segment_id: Option<i64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Settings {
+    pub period_days: f64,
+    /// Most edits of the plan; all that there are when it is left out.
+    #[serde(default)]
+    pub top: Option<usize>,
+    /// Pairs of topics, as [page id, topic index] each, that mean the same.
+    #[serde(default)]
+    pub similar: Vec<[(String, i64); 2]>,
+}
+
+/// The pages of a site.
+#[derive(Default)]
+pub struct Site {
+    pages: Vec<Page>,
+    texts: Vec<PageText>,
+    profiles: Vec<Profile>,
+}
+
+impl Site {
+    /// Adds a page; in the order of the report.
+    pub fn push(&mut self, input: PageInput) {
+        let headings = (input.text.segments.iter())
+            .filter(|segment| segment.kind == "heading")
+            .map(|segment| &segment.text[..]);
+        let mut profile = Profile::new(&input.page.title, headings);
+        for segment in &input.text.segments {
+            profile.push(
+                &segment.text,
+                segment.heading_path.iter().map(|heading| &heading[..]),
+            );
+        }
+        self.profiles.push(profile);
+        self.pages.push(input.page);
+        self.texts.push(input.text);
+    }
+
+    pub fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Where else an answer may stand to what a page does not answer: on the pages that have most of a query's telling words.
+    /// By page, in the order of the pages.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let lexicon = plan::lexicon(&self.pages, &self.profiles);
+        let mut pages_with: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, profile) in self.profiles.iter().enumerate() {
+            for stem in &profile.body {
+                pages_with.entry(stem).or_default().push(index);
+            }
+        }
+        // What stands on a quarter of the pages tells too little to be looked up.
+        let most = (self.pages.len() / 4).max(8);
+        let mut found: BTreeMap<usize, BTreeSet<CandidateQuery>> = BTreeMap::new();
+        for (index, page) in self.pages.iter().enumerate() {
+            let open = (page.topics.iter().filter(|topic| topic.is_question()))
+                .flat_map(|topic| &topic.queries)
+                .filter(|query| query.coverage < ANSWERED);
+            for query in open {
+                let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+                let mut all = 0.0;
+                for stem in stems(&query.query).collect::<BTreeSet<_>>() {
+                    let weight = lexicon.weight(&stem);
+                    all += weight;
+                    let with = pages_with.get(&stem[..]).map_or(&[][..], |pages| pages);
+                    if with.len() > most {
+                        all -= weight;
+                        continue;
+                    }
+                    for &other in with {
+                        let in_subject = self.profiles[other].subject.contains(&stem);
+                        *shares.entry(other).or_default() +=
+                            if in_subject { weight } else { 0.75 * weight };
+                    }
+                }
+                let mut likely: Vec<(usize, f64)> = (shares.into_iter())
+                    .filter(|&(other, share)| other != index && share >= LIKELY * all)
+                    .collect();
+                likely.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                for (other, _) in likely.into_iter().take(CANDIDATES) {
+                    found.entry(other).or_default().insert(CandidateQuery {
+                        page_id: page.id.clone(),
+                        query: query.query.clone(),
+                    });
+                }
+            }
+        }
+        (found.into_iter())
+            .map(|(page, queries)| Candidate {
+                page_id: self.pages[page].id.clone(),
+                queries: queries.into_iter().collect(),
+            })
+            .collect()
+    }
+
+    /// The plan with its links, as people and programs read it.
+    pub fn report(&self, found: &[Found], settings: &Settings) -> Report {
+        let index: HashMap<&str, usize> = (self.pages.iter().enumerate())
+            .map(|(index, page)| (&page.id[..], index))
+            .collect();
+        let elsewhere: Vec<Elsewhere> = (found.iter())
+            .filter_map(|found| {
+                Some(Elsewhere {
+                    page: *index.get(&found.page_id[..])?,
+                    query: found.query.clone(),
+                    other: *index.get(&found.other_page_id[..])?,
+                    coverage: found.coverage,
+                    segment_id: found.segment_id,
+                })
+            })
+            .collect();
+        let topic_ref = |(page_id, topic_index): &(String, i64)| {
+            let page = *index.get(&page_id[..])?;
+            let topics = &self.pages[page].topics;
+            let topic = topics
+                .iter()
+                .position(|topic| topic.topic_index == *topic_index)?;
+            Some(TopicRef { page, topic })
+        };
+        let similar: Vec<(TopicRef, TopicRef)> = (settings.similar.iter())
+            .filter_map(|[a, b]| Some((topic_ref(a)?, topic_ref(b)?)))
+            .collect();
+        // The site's own click-through rates, by all its pages together.
+        let rows = (self.pages.iter().flat_map(|page| &page.topics))
+            .filter(|topic| topic.is_question())
+            .flat_map(|topic| &topic.queries)
+            .map(|query| (query.position, query.impressions, query.clicks));
+        let curve = Curve(pageperfect_advice::Curve::fit(rows).by_position);
+        let mut plan = plan::plan(&Input {
+            pages: &self.pages,
+            profiles: &self.profiles,
+            elsewhere: &elsewhere,
+            similar: &similar,
+            curve: &curve,
+            period_days: settings.period_days,
+        });
+        plan.edits.truncate(settings.top.unwrap_or(usize::MAX));
+        let finder = LinkFinder::new(&self.pages, &self.profiles, &plan);
+        let links = (self.texts.iter().enumerate())
+            .flat_map(|(page, text)| finder.find(page, text))
+            .map(|link| LinkRow {
+                page_id: self.id(link.page),
+                url: self.url(link.page),
+                target_page_id: self.id(link.target),
+                target_url: self.url(link.target),
+                segment_id: link.segment_id,
+                heading_path: link.heading_path,
+                sentence: link.sentence,
+                anchor: link.anchor,
+                impressions: link.impressions,
+            })
+            .collect();
+        let queries = || {
+            self.pages
+                .iter()
+                .flat_map(|p| p.topics.iter().flat_map(|t| &t.queries))
+        };
+        let mut edit_counts = vec![0; self.pages.len()];
+        for edit in &plan.edits {
+            edit_counts[edit.page] += 1;
+        }
+        Report {
+            schema_version: SCHEMA_VERSION,
+            site: Totals {
+                page_count: self.pages.len(),
+                query_count: queries()
+                    .map(|query| crate::model::key(&query.query))
+                    .collect::<BTreeSet<_>>()
+                    .len(),
+                impressions: queries().map(|query| query.impressions).sum(),
+                clicks: queries().map(|query| query.clicks).sum(),
+                expected_clicks: plan.edits.iter().map(|edit| edit.expected_clicks).sum(),
+            },
+            method: Method {
+                answered: ANSWERED,
+                shared: SHARED,
+                period_days: settings.period_days,
+                ctr_by_position: curve.0,
+            },
+            edits: plan.edits.iter().map(|edit| self.edit_row(edit)).collect(),
+            links,
+            decays: plan
+                .decays
+                .iter()
+                .map(|decay| self.decay_row(decay))
+                .collect(),
+            pages: (self.pages.iter().zip(edit_counts))
+                .map(|(page, edit_count)| PageRow {
+                    page_id: page.id.clone(),
+                    url: page.url.clone(),
+                    title: page.title.clone(),
+                    page_type: page.page_type.clone(),
+                    impressions: (page.topics.iter().flat_map(|topic| &topic.queries))
+                        .map(|query| query.impressions)
+                        .sum(),
+                    edit_count,
+                })
+                .collect(),
+            topics: (plan.topics.iter().enumerate())
+                .map(|(id, topic)| self.topic_row(id, topic))
+                .collect(),
+        }
+    }
+
+    fn id(&self, page: usize) -> String {
+        self.pages[page].id.clone()
+    }
+
+    fn url(&self, page: usize) -> String {
+        self.pages[page].url.clone()
+    }
+
+    fn edit_row(&self, edit: &Edit) -> EditRow {
+        let target = edit.target;
+        EditRow {
+            id: edit_id(edit.kind, &self.pages[edit.page].url, &edit.label),
+            rank: edit.rank,
+            kind: edit.kind,
+            page_id: self.id(edit.page),
+            url: self.url(edit.page),
+            target_page_id: target.map(|page| self.id(page)),
+            target_url: target.map(|page| self.url(page)),
+            place: edit.place.clone(),
+            topic_id: edit.topic,
+            label: edit.label.clone(),
+            queries: edit.queries.clone(),
+            impressions: edit.impressions,
+            clicks: edit.clicks,
+            avg_position: round(edit.avg_position, 1),
+            coverage: round(edit.coverage, 3),
+            expected_clicks: round(edit.expected_clicks, 1),
+            effort: edit.effort,
+            confidence: round(edit.confidence, 2),
+            reason: edit.reason.clone(),
+            is_decayed: edit.is_decayed,
+        }
+    }
+
+    fn decay_row(&self, decay: &Decay) -> DecayRow {
+        DecayRow {
+            page_id: self.id(decay.page),
+            url: self.url(decay.page),
+            label: decay.label.clone(),
+            clicks_before: decay.clicks_before,
+            clicks_after: decay.clicks_after,
+            position_before: round(decay.position_before, 1),
+            position_after: round(decay.position_after, 1),
+            change: round(decay.clicks_after / decay.clicks_before - 1.0, 3),
+        }
+    }
+
+    fn topic_row(&self, id: usize, topic: &Topic) -> TopicRow {
+        TopicRow {
+            id,
+            label: topic.label.clone(),
+            kind: topic.kind,
+            intent: topic.intent.clone(),
+            owner: topic.owner.as_ref().map(|Owner { page, reason }| OwnerRow {
+                page_id: self.id(*page),
+                url: self.url(*page),
+                reason: reason.clone(),
+            }),
+            queries: topic.queries.clone(),
+            query_count: topic.query_count,
+            impressions: topic.impressions,
+            clicks: topic.clicks,
+            avg_position: round(topic.avg_position, 1),
+            expected_clicks: round(topic.expected_clicks, 1),
+            pages: (topic.pages.iter())
+                .map(|page: &TopicPage| TopicPageRow {
+                    page_id: self.id(page.page),
+                    url: self.url(page.page),
+                    impressions: page.impressions,
+                    clicks: page.clicks,
+                    position: page.avg_position.map(|position| round(position, 1)),
+                    coverage: round(page.coverage, 3),
+                    segment_id: page.segment_id,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+/// The same edit of the same page has the same id in every plan (FNV-1a).
+fn edit_id(kind: Kind, url: &str, label: &str) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for byte in format!("{kind:?}\n{url}\n{label}").bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}
+
+/// What a site's job found; the names are those of the page's report wherever they mean the same.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub schema_version: u32,
+    pub site: Totals,
+    pub method: Method,
+    pub topics: Vec<TopicRow>,
+    pub edits: Vec<EditRow>,
+    pub links: Vec<LinkRow>,
+    pub decays: Vec<DecayRow>,
+    pub pages: Vec<PageRow>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Totals {
+    pub page_count: usize,
+    pub query_count: usize,
+    pub impressions: f64,
+    pub clicks: f64,
+    /// More clicks a month, if all edits are made.
+    pub expected_clicks: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Method {
+    /// Coverage from which a query counts as answered.
+    pub answered: f64,
+    /// Share of impressions from which two pages compete for a query, and from which common queries make topics one.
+    pub shared: f64,
+    pub period_days: f64,
+    pub ctr_by_position: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct TopicRow {
+    pub id: usize,
+    pub label: String,
+    pub kind: &'static str,
+    pub intent: Option<String>,
+    pub owner: Option<OwnerRow>,
+    pub queries: Vec<String>,
+    pub query_count: usize,
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: f64,
+    pub expected_clicks: f64,
+    pub pages: Vec<TopicPageRow>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct OwnerRow {
+    pub page_id: String,
+    pub url: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct TopicPageRow {
+    pub page_id: String,
+    pub url: String,
+    pub impressions: f64,
+    pub clicks: f64,
+    /// Null when the page is not shown for it, and yet answers it.
+    pub position: Option<f64>,
+    pub coverage: f64,
+    pub segment_id: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct EditRow {
+    pub id: String,
+    pub rank: usize,
+    pub kind: Kind,
+    pub page_id: String,
+    pub url: String,
+    pub target_page_id: Option<String>,
+    pub target_url: Option<String>,
+    pub place: Option<serde_json::Value>,
+    pub topic_id: usize,
+    pub label: String,
+    pub queries: Vec<String>,
+    pub impressions: f64,
+    pub clicks: f64,
+    pub avg_position: f64,
+    pub coverage: f64,
+    pub expected_clicks: f64,
+    pub effort: &'static str,
+    pub confidence: f64,
+    pub reason: String,
+    pub is_decayed: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LinkRow {
+    pub page_id: String,
+    pub url: String,
+    pub target_page_id: String,
+    pub target_url: String,
+    pub segment_id: i64,
+    pub heading_path: Vec<String>,
+    pub sentence: String,
+    pub anchor: String,
+    pub impressions: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DecayRow {
+    pub page_id: String,
+    pub url: String,
+    pub label: String,
+    pub clicks_before: f64,
+    pub clicks_after: f64,
+    pub position_before: f64,
+    pub position_after: f64,
+    /// −0.4: two fifths fewer clicks.
+    pub change: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PageRow {
+    pub page_id: String,
+    pub url: String,
+    pub title: String,
+    pub page_type: String,
+    pub impressions: f64,
+    pub edit_count: usize,
+}

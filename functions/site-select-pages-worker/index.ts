@@ -1,0 +1,93 @@
+// Site stage 1: which pages the site has, by a list, a sitemap or the property's Search Console rows.
+import { fetchSitemap } from "../_shared/crawl/crawl.ts";
+import { Failure } from "../_shared/engine/failure.ts";
+import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import * as policy from "../_shared/wasm/policy.ts";
+import { parse_sitemap, type SitemapEntry } from "../_shared/wasm/site.ts";
+
+/** One of these; `property` alone is answered by the database. */
+interface Source {
+  urls?: (string | { url: string; last_modified?: string | null })[];
+  sitemap?: string;
+  property?: string;
+}
+
+/** Files that one sitemap index may lead to: 20 × 50,000 pages. */
+const maxSitemaps = 20;
+
+serveStage({
+  pipeline: "site",
+  stage: "select_pages",
+  needs: ["embeddings"],
+  async run(_job, context) {
+    const { env } = context;
+    const source = await context.input<Source>();
+    let entries: SitemapEntry[] | undefined;
+    if (source.urls) {
+      entries = source.urls.map((entry) =>
+        typeof entry === "string"
+          ? { url: entry, last_modified: null }
+          : { url: entry.url, last_modified: entry.last_modified ?? null }
+      );
+    } else if (source.sitemap) entries = await readSitemap(source.sitemap, context);
+
+    // Addresses that nobody may crawl are counted, not fatal: sitemaps are written by machines.
+    const own = [new URL(env.supabaseUrl).host];
+    let refusedCount = 0;
+    const pages = entries?.flatMap(({ url, last_modified }) => {
+      const check = policy.check_url(url, env.allowedHosts, own);
+      if (check.ok) return [{ url: check.href, last_modified }];
+      refusedCount++;
+      return [];
+    });
+    if (pages?.length === 0) {
+      throw new Failure("the source names no page that may be crawled", {
+        code: "no_pages",
+        kind: "permanent",
+      });
+    }
+    return {
+      output: {
+        model: env.embedding.model,
+        pages: pages ?? null,
+        refused_count: refusedCount,
+      },
+    };
+  },
+});
+
+async function readSitemap(
+  address: string,
+  { env, signal, log }: StageContext,
+): Promise<SitemapEntry[]> {
+  const pages: SitemapEntry[] = [];
+  const waiting = [address];
+  const seen = new Set(waiting);
+  for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
+    signal.throwIfAborted();
+    const sitemap = await read(url, env);
+    pages.push(...sitemap.pages);
+    for (const { url } of sitemap.sitemaps) {
+      if (seen.has(url)) continue;
+      if (seen.size > maxSitemaps) {
+        log.warn("sitemaps_left_out", { url: address, limit: maxSitemaps });
+        break;
+      }
+      seen.add(url);
+      waiting.push(url);
+    }
+  }
+  return pages;
+}
+
+async function read(url: string, env: StageContext["env"]) {
+  const bytes = await fetchSitemap(url, env);
+  try {
+    return parse_sitemap(bytes);
+  } catch (error) {
+    throw new Failure(`${url}: ${(error as Error).message}`, {
+      code: "invalid_sitemap",
+      kind: "permanent",
+    });
+  }
+}

@@ -1,0 +1,33 @@
+-- Stores the plan: p_output {report} as crates/site makes it. Edits of earlier plans whose queries are answered now, on a page that
+-- has changed since, are marked as made. The report with what the engine knows is the job's result.
+create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_plan', p_msg_id, p_read_ct);
+  v_report jsonb := p_output -> 'report';
+  v_job pipeline.jobs;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  v_job := pipeline.site_job(v_lease.job_id);
+  delete from public.site_edits as e where e.job_id = v_job.id;
+  insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
+  select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,
+    e ->> 'label', array(select jsonb_array_elements_text(e -> 'queries')), (e ->> 'coverage')::double precision,
+    (e ->> 'expected_clicks')::double precision, e
+  from jsonb_array_elements(v_report -> 'edits') as e;
+  perform pipeline.mark_site_edits(v_job.id);
+  return pipeline.finish_stage(v_lease,
+    jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
+      'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),
+    pipeline.site_result(v_job.id, v_report));
+end;
+$$;
+
+revoke execute on function public.commit_site_plan(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_site_plan(bigint, integer, jsonb) to service_role;

@@ -1,0 +1,20 @@
+-- Ends the search for answers on other pages: {looked_at_count, answer_count}.
+create or replace function public.commit_site_topics(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('looked_at_count', p_output -> 'looked_at_count',
+    'answer_count', (select count(*) from public.site_answers as a where a.job_id = v_lease.job_id)));
+end;
+$$;
+
+revoke execute on function public.commit_site_topics(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_site_topics(bigint, integer, jsonb) to service_role;

@@ -1,0 +1,18 @@
+-- What site_plan needs to begin its work, and the answers that stand on other pages.
+create or replace function public.input_site_plan(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select public.input_site_topics(p_job_id) || jsonb_build_object(
+    'top', (pipeline.site_job(p_job_id)).payload -> 'top',
+    'answers', (
+      select coalesce(jsonb_agg(jsonb_build_object('page_id', a.page_id, 'query', a.query, 'other_page_id', a.other_page_id,
+        'coverage', a.coverage, 'segment_id', a.segment_id) order by a.page_id, a.query, a.other_page_id), '[]'::jsonb)
+      from public.site_answers as a where a.job_id = p_job_id));
+$$;
+
+revoke execute on function public.input_site_plan(uuid) from public, anon, authenticated;
+grant execute on function public.input_site_plan(uuid) to service_role;

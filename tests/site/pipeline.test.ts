@@ -1,0 +1,264 @@
+// The site pipeline's SQL on a real Postgres, without workers: which pages are chosen, what is reused, that the job sleeps until its
+// last page job has ended, the ceiling, retry and cancel.
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import type { Sql } from "npm:postgres@3.4.9";
+import { type Stack, startStack } from "../../local/stack.ts";
+
+const model = "m";
+
+class Site {
+  constructor(readonly sql: Sql) {}
+
+  // deno-lint-ignore no-explicit-any
+  async call(name: string, ...args: any[]): Promise<any> {
+    const places = args.map((_, index) => `$${index + 1}`).join(", ");
+    const [row] = await this.sql.unsafe(`select public.${name}(${places}) as answer`, args);
+    return row.answer;
+  }
+
+  async rows(pages: number[], impressions = 100) {
+    await this.call(
+      "upsert_gsc_rows",
+      pages.flatMap((page) =>
+        ["2026-10-11", "2026-09-01"].map((date) => ({
+          page: `https://site.example/${page}`,
+          query: `question ${page}`,
+          date,
+          impressions: impressions * page,
+          clicks: 5,
+          position: 7,
+        }))
+      ),
+    );
+  }
+
+  async create(request: Record<string, unknown> = {}): Promise<string> {
+    const site = { property: "https://site.example/" };
+    const { job_id } = await this.call("create_site_job", { site, ...request });
+    return job_id;
+  }
+
+  async claim(stage: string) {
+    const [claim] = await this.call("claim_stages", "site", stage, 600, 1);
+    return claim as { msg_id: number; read_ct: number } | undefined;
+  }
+
+  async commit(stage: string, output: Record<string, unknown> = {}) {
+    const claim = await this.claim(stage);
+    ok(claim, `${stage} waits`);
+    return await this.call(`commit_${stage}`, claim.msg_id, claim.read_ct, output);
+  }
+
+  /** As the worker of analyse_pages does; gives the counts. */
+  async analyse(jobId: string) {
+    const claim = await this.claim("analyse_pages");
+    ok(claim, "analyse_pages is awake");
+    const counts = await this.call("input_analyse_pages", jobId);
+    if (counts.waiting + counts.open === 0) {
+      await this.call("commit_analyse_pages", claim.msg_id, claim.read_ct, {});
+    } else await this.call("defer_stage", "site", claim.msg_id, claim.read_ct, null, "waits");
+    return counts;
+  }
+
+  async children(jobId: string) {
+    return await this.sql<{ id: string; page_id: string; status: string }[]>`
+      select id, page_id, status from pipeline.jobs where parent_id = ${jobId} order by created_at, id`;
+  }
+
+  /** Ends a page job as its last stage would. */
+  async finish({ id, page_id }: { id: string; page_id: string }, text = "Some text.") {
+    await this.sql`delete from page_embeddings where page_id = ${page_id}`;
+    await this.sql`
+      insert into page_embeddings (page_id, job_id, position, kind, text, model, dimensions, embedding)
+      values (${page_id}, ${id}, 0, 'paragraph', ${text}, ${model}, 2, '[1,0]')`;
+    await this.sql`
+      update pipeline.job_stages set status = 'completed', finished_at = now(), started_at = now() where job_id = ${id}`;
+    await this.sql`
+      update pipeline.jobs set status = 'completed', result = ${
+      this.sql.json({ segments: [{ text }] })
+    } where pipeline = 'pageperfect' and id = ${id}`;
+  }
+
+  async report(jobId: string, edits: Record<string, unknown>[] = []) {
+    await this.commit("site_topics", { looked_at_count: 0 });
+    const report = {
+      ...{ schema_version: 1, site: { expected_clicks: 0 }, edits, links: [], topics: [] },
+      ...{ decays: [], pages: [] },
+    };
+    await this.commit("site_plan", { report });
+    return await this.call("get_site_report", jobId);
+  }
+}
+
+async function onStack(work: (site: Site, stack: Stack) => Promise<void>) {
+  await using stack = await startStack({ ticker: false });
+  await work(new Site(stack.sql), stack);
+}
+
+Deno.test("a site's job sleeps until its last page has ended, and its failed pages alone are tried again", () =>
+  onStack(async (site) => {
+    await site.rows([1, 2, 3]);
+    const job = await site.create();
+    await site.commit("select_pages", { model, pages: null });
+    const { facts } = await site.call("site_progress", job);
+    equal(facts.select_pages.page_count, 3);
+    equal(facts.select_pages.period_end, "2026-10-11");
+    equal(facts.select_pages.estimate.crawls, 3);
+
+    equal((await site.analyse(job)).open, 3);
+    const children = await site.children(job);
+    equal(children.length, 3);
+    const pages = await site
+      .sql`select url from site_pages where job_id = ${job} order by position`;
+    equal(pages[0].url, "https://site.example/3", "the page with the most impressions goes first");
+    await site.finish(children[0]);
+    await site.finish(children[1]);
+    equal(await site.claim("analyse_pages"), undefined, "one page is still open");
+    deepEqual((await site.call("site_progress", job)).counts.done, 2);
+    await site.call("cancel_job", "pageperfect", children[2].id);
+    const [failed] = await site.sql`select url from pages where id = ${children[2].page_id}`;
+    const counts = await site.analyse(job);
+    deepEqual([counts.done, counts.failed], [2, 1]);
+    const report = await site.report(job);
+    equal(report.counts.failed, 1);
+    equal(report.failed_pages[0].url, failed.url);
+    equal(report.job.status, "completed");
+
+    equal((await site.call("retry_site_job", job)).retried_count, 1);
+    equal((await site.analyse(job)).open, 1);
+    const [, , , again] = await site.children(job);
+    equal(again.page_id, children[2].page_id);
+    await site.finish(again);
+    equal((await site.analyse(job)).done, 3);
+    equal((await site.report(job)).counts.failed, 0);
+    deepEqual(await site.sql`select * from public.check_invariants()`, []);
+  }));
+
+Deno.test("what has not changed keeps its result", () =>
+  onStack(async (site) => {
+    await site.rows([1, 2]);
+    const first = await site.create();
+    await site.commit("select_pages", { model, pages: null });
+    await site.analyse(first);
+    for (const child of await site.children(first)) await site.finish(child);
+    await site.analyse(first);
+    await site.report(first);
+    const reused = async (request: Record<string, unknown>, output: Record<string, unknown>) => {
+      const job = await site.create(request);
+      await site.commit("select_pages", { model, pages: null, ...output });
+      const { counts } = await site.call("site_progress", job);
+      await site.call("cancel_site_job", job);
+      return counts.reused;
+    };
+    equal(await reused({}, {}), 2);
+    equal(await reused({}, { model: "another" }), 0);
+    equal(await reused({ parameters: { eps: 0.2 } }, {}), 0);
+    equal(await reused({ max_age_hours: 0 }, {}), 0);
+    await site.rows([2], 200);
+    equal(await reused({}, {}), 1, "the other page has other queries now");
+    const changed = await site.create({ select: "changed" });
+    await site.commit("select_pages", { model, pages: null });
+    equal((await site.call("site_progress", changed)).counts.total, 1);
+  }));
+
+Deno.test("a page with another modification time is analysed anew, and an edit that is gone was made", () =>
+  onStack(async (site) => {
+    await site.rows([1]);
+    const select = async (lastModified: string) => {
+      const job = await site.create();
+      await site.commit("select_pages", {
+        model,
+        pages: [{ url: "https://site.example/1", last_modified: lastModified }],
+      });
+      return job;
+    };
+    const first = await select("monday");
+    await site.analyse(first);
+    const [child] = await site.children(first);
+    await site.finish(child);
+    await site.analyse(first);
+    const edit = {
+      ...{ id: "e", rank: 1, kind: "write", page_id: child.page_id, target_page_id: null },
+      ...{ label: "question 1", queries: ["question 1"], coverage: 0.2, expected_clicks: 3 },
+    };
+    await site.report(first, [edit]);
+    const same = await select("monday");
+    equal((await site.call("site_progress", same)).counts.reused, 1);
+    await site.call("cancel_site_job", same);
+    const second = await select("tuesday");
+    await site.analyse(second);
+    await site.finish((await site.children(second))[0], "Some text, and the answer.");
+    await site.analyse(second);
+    await site.report(second, []);
+    const [{ made_at }] = await site.sql`select made_at from site_edits where job_id = ${first}`;
+    ok(made_at);
+
+    const outcomes = await site.call("site_outcomes", first);
+    deepEqual(outcomes.map((o: { window_days: number }) => o.window_days), [7, 30, 90]);
+    ok(outcomes.every((o: Record<string, unknown>) => o.is_over === false && !("clicks" in o)));
+    // Two weeks later there are figures for the first week, and still none for the others.
+    await site.sql`update site_edits set made_at = '2026-10-10' where job_id = ${first}`;
+    await site.call(
+      "upsert_gsc_rows",
+      ["2026-10-05", "2026-10-12", "2026-10-24"].map((date, index) => ({
+        page: "https://site.example/1",
+        query: "question 1",
+        date,
+        impressions: 50,
+        clicks: 3 + index,
+        position: 5,
+      })),
+    );
+    const [week, month] = await site.call("site_outcomes", first);
+    // The 11th has five clicks as well.
+    deepEqual([week.is_over, week.clicks], [true, { before: 3, after: 9 }]);
+    deepEqual([week.controls, month.is_over], [[], false]);
+  }));
+
+Deno.test("the ceiling holds, before the first page and while pages are analysed", () =>
+  onStack(async (site) => {
+    await site.rows([1, 2, 3, 4]);
+    const spend = async (jobId: string, usd: number) =>
+      await site.sql`
+        insert into model_usage (job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
+        values (${jobId}, 'segment_embed', 'openai', 'm', 1, 100, 0, ${usd})`;
+    const first = await site.create({ max_usd: 1 });
+    await site.commit("select_pages", { model, pages: null });
+    await site.analyse(first);
+    for (const child of await site.children(first)) {
+      await spend(child.id, 0.5);
+      await site.finish(child);
+    }
+    equal((await site.analyse(first)).done, 4, "what is open when the ceiling is met goes on");
+    await site.report(first);
+    const second = await site.create({ max_usd: 1, parameters: { eps: 0.2 } });
+    await site.commit("select_pages", { model, pages: null });
+    const { counts, facts } = await site.call("site_progress", second);
+    deepEqual([counts.waiting, counts.skipped], [2, 2]);
+    equal(Number(facts.select_pages.estimate.usd), 1);
+  }));
+
+Deno.test("a job without a page, or with none that could be analysed, says so", () =>
+  onStack(async (site) => {
+    const empty = await site.create();
+    await rejects(site.commit("select_pages", { model, pages: null }), /no page to analyse/);
+    await site.call("cancel_site_job", empty);
+    await site.rows([1]);
+    const job = await site.create();
+    await site.commit("select_pages", { model, pages: null });
+    await site.analyse(job);
+    await site.call("cancel_job", "pageperfect", (await site.children(job))[0].id);
+    await rejects(site.analyse(job), /no page of 1 could be analysed/);
+    await rejects(site.call("site_progress", crypto.randomUUID()), /there is no site job/);
+  }));
+
+Deno.test("cancelling a site's job ends its pages' jobs", () =>
+  onStack(async (site) => {
+    await site.rows([1, 2]);
+    const job = await site.create();
+    await site.commit("select_pages", { model, pages: null });
+    await site.analyse(job);
+    await site.call("cancel_site_job", job);
+    deepEqual((await site.children(job)).map(({ status }) => status), ["cancelled", "cancelled"]);
+    equal((await site.call("site_progress", job)).status, "cancelled");
+  }));

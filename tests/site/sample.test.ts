@@ -1,0 +1,122 @@
+// `./pageperfect site --sample` as a user runs it, on a stack of its own: what the plan is worth by its editor's labels, that it goes
+// on after a kill, and that nothing is paid for twice.
+import { equal, ok } from "node:assert/strict";
+import { filesUnder, root } from "../../local/paths.ts";
+import type { SitePlan } from "../../cli/site/plan.ts";
+import { labels, pathOf, score } from "./score.ts";
+
+const state = await Deno.makeTempDir({ prefix: "pageperfect-site-" });
+await Deno.chmod(state, 0o755); // Postgres may run as another user
+
+function start(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--quiet", "--config", `${root}/deno.json`],
+      `${root}/cli/main.ts`,
+      ...args,
+    ],
+    cwd: state,
+    env: { PAGEPERFECT_STATE: state, NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function pageperfect(...args: string[]) {
+  const { code, stdout, stderr } = await start(...args).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const read = async (path: string): Promise<SitePlan> =>
+  JSON.parse(await Deno.readTextFile(`${state}/${path}/plan.json`));
+
+Deno.test("the sample site", async (t) => {
+  try {
+    await steps(t);
+  } finally {
+    await pageperfect("down");
+    await Deno.remove(state, { recursive: true });
+  }
+});
+
+async function steps(t: Deno.TestContext) {
+  const ports = ["--api-port", "0", "--db-port", "0", "--standins-port", "0"];
+  const up = async () => {
+    const { code, stderr } = await pageperfect("up", "--detach", ...ports);
+    equal(code, 0, stderr);
+  };
+  await up();
+
+  await t.step("a command that is killed half way goes on when it is started again", async () => {
+    const first = start("site", "--sample", "--out", "first");
+    let seen = "";
+    for await (const chunk of first.stderr) {
+      seen += new TextDecoder().decode(chunk);
+      if (/analysing the pages: [1-9]/.test(seen)) break;
+    }
+    first.kill("SIGKILL");
+    await first.status;
+    await first.stdout.cancel();
+    const again = await pageperfect("site", "--sample", "--out", "first");
+    equal(again.code, 0, again.stderr);
+    ok(/going on with job/.test(again.stderr), again.stderr);
+  });
+
+  await t.step("the plan is the editor's", async () => {
+    const plan = await read("first");
+    const { right, placed, found, missing, needless, wrong } = score(plan);
+    const tables = Deno.env.get("PAGEPERFECT_TEST_TABLES");
+    const lines = [
+      `the sample site: of the first 20 edits ${right} right in kind, page and target, ${placed} in place as well;`,
+      `  ${found.length} of ${labels.edits.length} planted edits found` +
+      (missing.length ? `, missing ${missing.join(", ")}` : ""),
+      ...wrong.map((edit) => `  not planted: ${edit.kind} ${pathOf(edit.url)} ${edit.label}`),
+    ].join("\n") + "\n";
+    if (tables) await Deno.writeTextFile(tables, lines, { append: true });
+    else console.log(lines);
+    equal(
+      needless.map(({ label }) => label).join(),
+      "",
+      "what the site answers is not to be written",
+    );
+    ok(placed >= 18, lines);
+    equal(plan.counts.failed, 0);
+  });
+
+  await t.step("the files say the same", async () => {
+    const plan = await read("first");
+    const csv = await Deno.readTextFile(`${state}/first/edits.csv`);
+    equal(csv.split("\r\n").length, plan.edits.length + 2);
+    for (const name of ["plan.md", "plan.html"]) {
+      const text = await Deno.readTextFile(`${state}/first/${name}`);
+      ok(text.includes("Edits"), name);
+      ok(!text.includes("127.0.0.1"), `${name} shows the addresses of the export`);
+    }
+    const briefs = await filesUnder(`${state}/first/briefs`, ".md");
+    const pages = new Set([...plan.edits, ...plan.links].map(({ page_id }) => page_id));
+    equal(briefs.length, pages.size);
+  });
+
+  await t.step("links that an editor would set, none that is there", async () => {
+    const plan = await read("first");
+    const has = (page: string, targets: string | string[]) =>
+      plan.links.some((link) =>
+        pathOf(link.url) === page && [targets].flat().includes(pathOf(link.target_url))
+      );
+    const missing = labels.links.filter(({ page, target }) => !has(page, target));
+    ok(missing.length <= 2, JSON.stringify(missing));
+    equal(labels.existing_links.filter(({ page, target }) => has(page, target)).length, 0);
+  });
+
+  await t.step("the second run costs nothing and says the same", async () => {
+    const again = await pageperfect("site", "--sample", "--out", "second");
+    equal(again.code, 0, again.stderr);
+    const [first, second] = [await read("first"), await read("second")];
+    equal(second.counts.reused, second.counts.total);
+    equal(second.costs.call_count, 0);
+    equal(JSON.stringify(second.edits), JSON.stringify(first.edits));
+    equal(JSON.stringify(second.links), JSON.stringify(first.links));
+  });
+}
