@@ -117,7 +117,8 @@ class KeptVectors {
       const record = bytes.slice(start, start + recordBytes);
       const tokenCount = new DataView(record.buffer).getUint32(32, true);
       kept.#vectors.set(record.subarray(0, 32).toHex(), {
-        vector: new Float32Array(record.buffer, 36),
+        // A buffer of its own, without the record's head: callers send the buffer's bytes.
+        vector: new Float32Array(record.buffer, 36).slice(),
         tokenCount,
       });
     }
