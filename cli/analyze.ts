@@ -416,7 +416,8 @@ function advice(code: string): string[] {
     return ["give the URL of a web page, or save the text as .html and give that file"];
   }
   if (code === "too_large") return ["save the page, cut what is not its text, and give that file"];
-  if (code === "empty_page") {
+  if (code === "soft_404") return ["open the URL in a browser: is it spelt right?"];
+  if (["empty_page", "app_shell", "bot_wall", "consent_wall", "meta_refresh"].includes(code)) {
     return [
       "if scripts make its text: save it in a browser as .html and give that file, or set SCRAPER_API_KEY and add --render",
     ];

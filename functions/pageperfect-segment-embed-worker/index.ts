@@ -16,6 +16,9 @@ async function segmentedPage(context: StageContext): Promise<rust.SegmentedPage>
   const { url, html } = await context.input<Input>();
   if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
   const page = rust.segment(html, url);
+  // An error page, a wall or a shell: said for what it is, before anything is paid for.
+  const fatal = page.warnings.find((warning) => warning.is_fatal);
+  if (fatal) throw new Failure(`${url}: ${fatal.message}`, { code: fatal.code });
   if (page.segments.length === 0) {
     throw new Failure(`${url} has no readable text`, { code: "empty_page" });
   }

@@ -155,6 +155,31 @@ pub const STAGE_CODES: &[Code] = &[
     ),
     ("page_not_found", Permanent, "the page of the job is gone"),
     (
+        "soft_404",
+        Permanent,
+        "the page says that it does not exist, with the status of one that does",
+    ),
+    (
+        "bot_wall",
+        Permanent,
+        "the site answered with a check for robots",
+    ),
+    (
+        "consent_wall",
+        Permanent,
+        "only a request for consent was there to read",
+    ),
+    (
+        "app_shell",
+        Permanent,
+        "the page has next to no text without its scripts",
+    ),
+    (
+        "meta_refresh",
+        Permanent,
+        "the page only sends its readers elsewhere",
+    ),
+    (
         "dimension_mismatch",
         Permanent,
         "vectors of different models or lengths met",

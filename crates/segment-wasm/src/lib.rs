@@ -24,16 +24,58 @@ export interface Segment {
   token_count: number;
 }
 
+/** What stands in the way of reading a page. */
+export interface PageWarning {
+  code:
+    | "soft_404"
+    | "bot_wall"
+    | "paywall"
+    | "consent_wall"
+    | "app_shell"
+    | "meta_refresh"
+    | "encoding_doubt"
+    | "segments_capped"
+    | "language_mismatch";
+  /** A sentence for people. */
+  message: string;
+  /** Whether there is nothing on the page worth analysing. */
+  is_fatal: boolean;
+}
+
 /** A page: what it says about itself, and its main content. */
 export interface SegmentedPage {
   title: string;
   description: string;
   canonical_url: string | null;
-  /** BCP 47. */
+  /** BCP 47: declared, or what it is written in where it declares none or another. */
   language: string | null;
-  /** ISO 8601. */
+  language_source: "declared" | "detected" | null;
+  /** ISO 8601, a day or a time. */
   published_at: string | null;
+  modified_at: string | null;
+  site_name: string | null;
+  author: string | null;
+  /** From the start of the site down. */
+  breadcrumbs: string[];
+  /** The likeliest; of pages with a probability of 0.8, four in five are of the type. */
+  page_type: {
+    type:
+      | "article"
+      | "category"
+      | "documentation"
+      | "forum"
+      | "listing"
+      | "product"
+      | "service"
+      | "faq";
+    probability: number;
+  } | null;
+  /** The gravest first. */
+  warnings: PageWarning[];
+  /** At most 3,000. */
   segments: Segment[];
+  /** How many more the page has. */
+  segments_dropped: number;
 }
 "#;
 
@@ -45,7 +87,7 @@ extern "C" {
     pub type SegmentObjects;
 }
 
-/// The page's title, description, canonical URL, language, date and segments. Never throws.
+/// What the page says about itself, what stands in the way of reading it, and its segments. Never throws.
 /// `url` is where the page came from; it may be empty.
 #[wasm_bindgen]
 pub fn segment(html: &str, url: &str) -> Result<PageObject, JsError> {

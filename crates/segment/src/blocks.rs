@@ -4,10 +4,15 @@
 //! its containers are called.
 
 use crate::Kind;
+use crate::consent;
+use crate::folds::{self, Control, ControlKind, Pair};
 use crate::source::Source;
+use crate::styles::{self, Styles};
 use crate::tree::{Data, Node, Text};
 use crate::vocabulary::{self, Hints};
 use html5ever::{Attribute, LocalName, local_name};
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// A run of text between block borders.
 pub struct Block {
@@ -28,6 +33,29 @@ pub struct Block {
     pub link_chars: u32,
     pub link_count: u16,
     pub bold_chars: u32,
+    /// Whether it is a question, or what one reveals.
+    pub fold: Fold,
+    /// Whether the page's own markup or styles keep it from being seen at first.
+    pub is_hidden: bool,
+}
+
+/// The part of a block in a pair of a question (a summary, a tab, a term) and its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fold {
+    #[default]
+    None,
+    Question,
+    Answer,
+}
+
+impl Fold {
+    pub fn is_question(self) -> bool {
+        self == Fold::Question
+    }
+
+    pub fn is_answer(self) -> bool {
+        self == Fold::Answer
+    }
 }
 
 /// What is known of an element once the walk is over. Texts count without white space collapsed out.
@@ -48,7 +76,28 @@ pub struct Element<'s> {
     pub block_count: u32,
     /// Chars in paragraphs that are its children, and half of those of its grandchildren.
     pub prose: f32,
+    /// Where its blocks start; they stand side by side.
     pub first_block: u32,
+    /// The same for elements of one name and class.
+    pub look: u32,
+    /// How many children of its parent share its look, itself included.
+    pub alike: u16,
+}
+
+impl Element<'_> {
+    /// The blocks in it and all it holds.
+    pub fn blocks(&self) -> Range<usize> {
+        let start = if self.block_count == 0 {
+            0
+        } else {
+            self.first_block as usize
+        };
+        start..start + self.block_count as usize
+    }
+
+    pub fn is_in(&self, names: u32) -> bool {
+        self.context & names != 0
+    }
 }
 
 /// The elements that matter for what a text is; the bit in `context` is `1 << Name as u32`.
@@ -98,6 +147,10 @@ pub struct Blocks<'s> {
     pub source: &'s Source<'s>,
     pub elements: Vec<Element<'s>>,
     pub blocks: Vec<Block>,
+    /// Questions with their answers, in the order of the questions.
+    pub pairs: Vec<Pair>,
+    /// In requests for consent, which are not among the blocks.
+    pub consent_words: u32,
 }
 
 /// How an element takes part in the flow of text.
@@ -200,6 +253,8 @@ fn flow_and_name(name: &LocalName) -> (Flow, Name) {
 struct Open {
     element: u32,
     flow: Flow,
+    /// It leads to another page or place.
+    is_link: bool,
 }
 
 /// What is longer is text dressed up as a heading, and would be in the path of all below it.
@@ -214,9 +269,13 @@ impl<'s> Blocks<'s> {
                 source,
                 elements: Vec::new(),
                 blocks: Vec::new(),
+                pairs: Vec::new(),
+                consent_words: 0,
             },
             open: Vec::new(),
             current: Run::default(),
+            styles: Styles::read(source),
+            controls: Vec::new(),
             link_depth: 0,
             bold_depth: 0,
             code: 0,
@@ -243,11 +302,69 @@ impl<'s> Blocks<'s> {
         walk.flush();
         let mut out = walk.out;
         out.sum_up();
+        out.count_alike();
+        folds::find(&mut out, &walk.controls);
+        out.remove_unseen();
+        folds::reorder(&mut out);
         out
+    }
+
+    /// Takes out what no reader ever sees, and what only asks for consent.
+    fn remove_unseen(&mut self) {
+        let all: u32 = self.blocks.iter().map(|block| block.words).sum();
+        let hidden: u32 = self
+            .blocks
+            .iter()
+            .filter(|b| b.is_hidden)
+            .map(|b| b.words)
+            .sum();
+        // A page that hides most of itself is one that its script shows once it has loaded.
+        let hides_itself = hidden * 2 > all;
+        let consent = consent::blocks(self);
+        let mut new_places = Vec::with_capacity(self.blocks.len() + 1);
+        let mut count = 0;
+        for (block, is_consent) in self.blocks.iter_mut().zip(consent) {
+            new_places.push(count);
+            block.is_hidden &= !hides_itself;
+            self.consent_words += if is_consent { block.words } else { 0 };
+            let keeps = !block.is_hidden && !is_consent;
+            count += u32::from(keeps);
+            // Marked here, removed below.
+            block.is_hidden = !keeps;
+        }
+        new_places.push(count);
+        self.blocks.retain(|block| !block.is_hidden);
+        self.pairs.retain_mut(|pair| {
+            let is_removed =
+                new_places[pair.question as usize] == new_places[pair.question as usize + 1];
+            pair.question = new_places[pair.question as usize];
+            let place = |at: u32| new_places[at as usize];
+            pair.answer = place(pair.answer.start)..place(pair.answer.end);
+            !is_removed && !pair.answer.is_empty()
+        });
+        self.sum_up();
+    }
+
+    /// Counts the siblings of one look.
+    fn count_alike(&mut self) {
+        let key = |element: &Element| (u64::from(element.parent) << 32) | u64::from(element.look);
+        let mut counts: HashMap<u64, u16> = HashMap::with_capacity(self.elements.len());
+        for element in &self.elements {
+            let count = counts.entry(key(element)).or_default();
+            *count = count.saturating_add(1);
+        }
+        for element in &mut self.elements {
+            element.alike = counts[&key(element)];
+        }
     }
 
     /// Adds what blocks hold to all elements around them.
     fn sum_up(&mut self) {
+        for element in &mut self.elements {
+            (element.chars, element.link_chars, element.words) = (0, 0, 0);
+            (element.block_count, element.first_block) = (0, u32::MAX);
+            element.prose = 0.0;
+        }
         for (index, block) in self.blocks.iter().enumerate() {
             let element = &mut self.elements[block.element as usize];
             element.chars += block.chars;
@@ -288,12 +405,18 @@ impl<'s> Blocks<'s> {
 
     /// The element and those around it, innermost first.
     pub fn ancestors(&self, element: u32) -> impl Iterator<Item = &Element<'s>> {
+        self.ancestors_with_index(element)
+            .map(|(_, element)| element)
+    }
+
+    /// [`Blocks::ancestors`] with their places in [`Blocks::elements`].
+    pub fn ancestors_with_index(&self, element: u32) -> impl Iterator<Item = (u32, &Element<'s>)> {
         let mut next = Some(element);
         std::iter::from_fn(move || {
             let index = next?;
             let element = &self.elements[index as usize];
             next = (index != 0).then_some(element.parent);
-            Some(element)
+            Some((index, element))
         })
     }
 }
@@ -361,6 +484,9 @@ struct Walk<'s> {
     out: Blocks<'s>,
     open: Vec<Open>,
     current: Run,
+    styles: Styles,
+    /// What a reader may press to see more.
+    controls: Vec<Control>,
     link_depth: u32,
     bold_depth: u32,
     /// Open elements that keep their white space.
@@ -380,11 +506,21 @@ impl<'s> Walk<'s> {
             }
             Data::Document => return false,
         };
-        let (flow, mut name) = flow_and_name(local);
+        let (mut flow, mut name) = flow_and_name(local);
         if flow == Flow::Skip {
             return false;
         }
+        let is_heading = |attribute: &Attribute| {
+            attribute.name.local == local_name!("role") && &*attribute.value == "heading"
+        };
+        if flow == Flow::Inline && attributes.iter().any(is_heading) {
+            flow = Flow::Block;
+        }
         if flow == Flow::Break {
+            if self.row == 0 && self.code == 0 && self.is_bold_line() {
+                self.flush();
+                return false;
+            }
             match self.current.gap {
                 Some('\n') if self.row == 0 && self.code == 0 => self.flush(),
                 _ if self.row > 0 => self.current.gap(' '),
@@ -403,22 +539,72 @@ impl<'s> Walk<'s> {
         }
         let parent = self.open.last().map_or(0, |open| open.element);
         let mut hints = Hints::default();
+        let mut look = look_start(local);
+        let (mut is_hidden, mut is_link) = (false, *local == local_name!("a"));
+        let mut control = None;
+        let (mut class, mut id) = ("", "");
         for Attribute {
             name: attribute,
             value,
         } in attributes.iter()
         {
             match attribute.local {
-                local_name!("class") | local_name!("id") | local_name!("role") => {
+                local_name!("class") => {
+                    class = value;
+                    hints |= vocabulary::hints(value);
+                    look = look_step(look, value);
+                }
+                local_name!("id") => {
+                    id = value;
                     hints |= vocabulary::hints(value);
                 }
-                local_name!("itemprop") if &**value == "articleBody" => hints |= vocabulary::BODY,
-                local_name!("hidden") => name = Name::Hidden,
-                local_name!("style") if hides(value) => name = Name::Hidden,
+                local_name!("role") => {
+                    hints |= vocabulary::hints(value);
+                    match &**value {
+                        "tab" => control = Some(ControlKind::Disclosure),
+                        "heading" => name = Name::Heading,
+                        "button" => control = control.or(Some(ControlKind::Press)),
+                        _ => {}
+                    }
+                    is_link &= !matches!(&**value, "button" | "tab");
+                }
+                local_name!("itemprop") => match &**value {
+                    "articleBody" => hints |= vocabulary::BODY,
+                    "name" if self.is_question(parent) => control = Some(ControlKind::Markup),
+                    _ => {}
+                },
+                local_name!("hidden") => is_hidden = true,
+                local_name!("style") => is_hidden |= styles::hides(value) == Some(true),
                 local_name!("aria-hidden") if &**value == "true" => hints |= vocabulary::HIDDEN,
-                _ => {}
+                local_name!("href") if is_link => {
+                    is_link = leads_elsewhere(value);
+                    if is_link && value.starts_with('#') {
+                        control = control.or(Some(ControlKind::Anchor));
+                    }
+                }
+                _ => match &*attribute.local {
+                    "aria-expanded" => control = Some(ControlKind::Disclosure),
+                    "onclick" => control = control.or(Some(ControlKind::Press)),
+                    "data-toggle" | "data-bs-toggle" if folds::is_toggle(value) => {
+                        control = Some(ControlKind::Disclosure);
+                    }
+                    _ => {}
+                },
             }
         }
+        is_hidden |= self.styles.hide(local, class, id);
+        if is_hidden {
+            name = Name::Hidden;
+        }
+        match *local {
+            local_name!("summary") => control = Some(ControlKind::Summary),
+            local_name!("dt") => control = Some(ControlKind::Term),
+            local_name!("label") => control = control.or(Some(ControlKind::Label)),
+            local_name!("a") if !is_link => control = control.or(Some(ControlKind::Press)),
+            local_name!("button") => control = control.or(Some(ControlKind::Press)),
+            _ => {}
+        }
+        is_link &= !matches!(control, Some(ControlKind::Disclosure));
         let (depth, all_hints, context) = match self.out.elements.get(parent as usize) {
             Some(parent) => (parent.depth + 1, parent.all_hints, parent.context),
             None => (0, Hints::default(), 0),
@@ -441,13 +627,23 @@ impl<'s> Walk<'s> {
             block_count: 0,
             prose: 0.0,
             first_block: u32::MAX,
+            look,
+            alike: 1,
         });
+        if let Some(kind) = control {
+            self.controls.push(Control {
+                kind,
+                element: index,
+                block: self.out.blocks.len() as u32,
+            });
+        }
         self.open.push(Open {
             element: index,
             flow,
+            is_link,
         });
         match *local {
-            local_name!("a") => {
+            local_name!("a") if is_link => {
                 self.link_depth += 1;
                 self.current.link_count = self.current.link_count.saturating_add(1);
             }
@@ -462,10 +658,9 @@ impl<'s> Walk<'s> {
     /// Of a node that was entered, all in it read.
     fn leave(&mut self, node: &Node) {
         let Some(local) = node.name() else { return };
-        let (flow, _) = flow_and_name(local);
-        if matches!(flow, Flow::Skip | Flow::Break) {
+        let Some(&Open { flow, is_link, .. }) = self.open.last() else {
             return;
-        }
+        };
         if flow == Flow::Block {
             if self.row == 0 {
                 self.flush();
@@ -478,7 +673,7 @@ impl<'s> Walk<'s> {
         }
         self.open.pop();
         match *local {
-            local_name!("a") => self.link_depth = self.link_depth.saturating_sub(1),
+            local_name!("a") if is_link => self.link_depth = self.link_depth.saturating_sub(1),
             local_name!("b") | local_name!("strong") => {
                 self.bold_depth = self.bold_depth.saturating_sub(1);
             }
@@ -487,6 +682,14 @@ impl<'s> Walk<'s> {
             }
             _ => {}
         }
+    }
+
+    /// Whether what was read since the last border is bold and asks: the rest answers it.
+    fn is_bold_line(&self) -> bool {
+        let text = self.current.text.trim_end();
+        text.len() <= 200
+            && self.current.bold_bytes as usize >= text.len().max(1)
+            && text.ends_with(['?', '？', '؟'])
     }
 
     fn cell_border(&mut self) {
@@ -578,6 +781,8 @@ impl<'s> Walk<'s> {
                 0
             },
             bold_chars: share(run.bold_bytes),
+            fold: Fold::None,
+            is_hidden: self.out.elements[element as usize].is_in(Name::Hidden.bit()),
         })
     }
 
@@ -585,10 +790,7 @@ impl<'s> Walk<'s> {
         let mut in_quote = false;
         for (steps, ancestor) in self.out.ancestors(element).enumerate() {
             match ancestor.name {
-                Name::Heading => {
-                    let name = ancestor.node.name().map_or("h2", |name| name);
-                    return (Kind::Heading, name.as_bytes()[1] - b'0');
-                }
+                Name::Heading => return (Kind::Heading, heading_level(ancestor.node)),
                 Name::Code => return (Kind::Code, 0),
                 Name::Row => return (Kind::TableRow, 0),
                 Name::Term | Name::Description => return (Kind::Definition, 0),
@@ -610,6 +812,53 @@ impl<'s> Walk<'s> {
     }
 }
 
+impl Walk<'_> {
+    /// Whether the element is a Question of schema.org.
+    fn is_question(&self, element: u32) -> bool {
+        let Some(element) = self.out.elements.get(element as usize) else {
+            return false;
+        };
+        let kind = element.node.attribute("itemtype");
+        kind.is_some_and(|kind| kind.ends_with("/Question"))
+    }
+}
+
+/// 1 to 6; what an element with the role of a heading does not say is 2, as the standard has it.
+fn heading_level(node: &Node) -> u8 {
+    let name = node.name().map_or("", |name| name);
+    match name.as_bytes() {
+        [b'h', level @ b'1'..=b'6'] => level - b'0',
+        _ => node
+            .attribute("aria-level")
+            .and_then(|level| level.trim().parse().ok())
+            .map_or(2, |level: u8| level.clamp(1, 6)),
+    }
+}
+
+/// Whether a link's address is one: not `#`, not a script.
+fn leads_elsewhere(href: &str) -> bool {
+    let href = href.trim();
+    let is_script = href
+        .get(..11)
+        .is_some_and(|start| start.eq_ignore_ascii_case("javascript:"));
+    !(href.is_empty() || href == "#" || href == "#!" || is_script)
+}
+
+fn look_start(name: &LocalName) -> u32 {
+    look_step(0x811c_9dc5, name)
+}
+
+/// FNV-1a over the letters of a class: `item-1` and `item-2` look alike.
+fn look_step(look: u32, value: &str) -> u32 {
+    let letters = value
+        .bytes()
+        .take(256)
+        .filter(|byte| !byte.is_ascii_digit());
+    letters.fold(look, |look, byte| {
+        (look ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
 /// Where the word ends that starts at byte `at`.
 fn word_end(text: &str, at: usize) -> usize {
     let bytes = text.as_bytes();
@@ -629,17 +878,6 @@ fn word_end(text: &str, at: usize) -> usize {
 /// Characters that take no room: soft hyphen, zero width space, word joiner, byte order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
-}
-
-fn hides(style: &str) -> bool {
-    let mut declarations = style
-        .split(';')
-        .filter_map(|declaration| declaration.split_once(':'));
-    declarations.any(|(property, value)| {
-        let value = value.trim();
-        (property.trim().eq_ignore_ascii_case("display") && value.starts_with("none"))
-            || (property.trim().eq_ignore_ascii_case("visibility") && value.starts_with("hidden"))
-    })
 }
 
 /// Whether a row is data, one line for a reader, and not a page laid out in cells.

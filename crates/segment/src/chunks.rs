@@ -2,21 +2,38 @@
 
 use crate::blocks::{Block, Blocks, Element, Name};
 use crate::features::is_sentence_end;
+use crate::folds::QUESTION_LEVEL;
 use crate::tokens::{TokenCounter, token_count};
 use crate::{Kind, Options, Segment};
 use html5ever::tendril::StrTendril;
 use std::collections::HashMap;
 
-/// The segments of the blocks that are `kept`. `html` is the source the blocks were read from.
-pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> Vec<Segment> {
+/// More than any page has that people read; what comes behind is counted only.
+pub const MAX_SEGMENTS: usize = 3000;
+
+/// The segments of the blocks that are `kept`, and how many more there would be. `html` is the
+/// source the blocks were read from.
+pub fn segments(
+    html: &str,
+    page: &Blocks,
+    kept: &[bool],
+    options: &Options,
+) -> (Vec<Segment>, u32) {
     let mut headings = Headings::default();
     let mut parts: Vec<Part> = Vec::new();
-    for (block, kept) in page.blocks.iter().zip(kept) {
+    let mut questions = page.pairs.iter().peekable();
+    for (index, (block, kept)) in page.blocks.iter().zip(kept).enumerate() {
+        headings.leave_answers(index as u32);
+        let pair = questions.next_if(|pair| pair.question == index as u32);
         if block.kind == Kind::Heading {
+            headings.version += 1;
             // A title that stands apart from the content still heads it; other headings do not.
             let names_page = block.level == 1 && !is_aside(&page.elements[block.element as usize]);
             if *kept || names_page {
                 headings.enter(block.level, &block.text);
+                if let Some(pair) = pair.filter(|_| block.level == QUESTION_LEVEL) {
+                    headings.answer_ends.push(pair.answer.end);
+                }
             }
         }
         if !kept {
@@ -45,6 +62,8 @@ pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> 
             });
         }
     }
+    let dropped = parts.len().saturating_sub(MAX_SEGMENTS) as u32;
+    parts.truncate(MAX_SEGMENTS);
     let paths = CssPaths::new(page);
     let mut chars = CharOffsets {
         html,
@@ -64,7 +83,7 @@ pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> 
             .binary_search(&byte)
             .map_or(0, |index| offsets[index])
     };
-    parts
+    let segments = parts
         .into_iter()
         .enumerate()
         .map(|(position, part)| Segment {
@@ -77,7 +96,8 @@ pub fn segments(html: &str, page: &Blocks, kept: &[bool], options: &Options) -> 
             token_count: part.tokens,
             text: part.text,
         })
-        .collect()
+        .collect();
+    (segments, dropped)
 }
 
 /// What is embedded for each segment: its text, with its heading path (or the page's title) in
@@ -108,18 +128,38 @@ fn is_aside(element: &Element) -> bool {
 /// The headings that the walk is under.
 #[derive(Default)]
 struct Headings {
-    open: Vec<(u8, String)>,
+    open: Vec<(u32, String)>,
+    /// Where the answers end that the walk is in. Headings in one stand below its question.
+    answer_ends: Vec<u32>,
     /// Grows with each heading.
     version: u32,
 }
 
 impl Headings {
+    /// Levels below all those outside of one more answer.
+    fn base(&self) -> u32 {
+        self.answer_ends.len() as u32 * (u32::from(QUESTION_LEVEL) + 1)
+    }
+
     fn enter(&mut self, level: u8, text: &str) {
+        let level = self.base() + u32::from(level);
+        self.close_from(level);
+        self.open.push((level, text.replace('\n', " ")));
+    }
+
+    /// Closes the questions whose answers end before block `index`.
+    fn leave_answers(&mut self, index: u32) {
+        while self.answer_ends.last().is_some_and(|end| *end <= index) {
+            self.answer_ends.pop();
+            self.close_from(self.base() + u32::from(QUESTION_LEVEL));
+            self.version += 1;
+        }
+    }
+
+    fn close_from(&mut self, level: u32) {
         while self.open.last().is_some_and(|(last, _)| *last >= level) {
             self.open.pop();
         }
-        self.open.push((level, text.replace('\n', " ")));
-        self.version += 1;
     }
 
     fn path(&self) -> Vec<String> {
@@ -206,7 +246,7 @@ impl Block {
     }
 
     /// Where the text before byte `at` ends in the source.
-    fn source_end(&self, at: usize) -> u32 {
+    pub fn source_end(&self, at: usize) -> u32 {
         let text = self.text[..at].trim_end();
         let last = text.chars().next_back().map_or(0, char::len_utf8);
         self.source_at(text.len() - last) + last as u32

@@ -1,50 +1,50 @@
-//! What the classifier sees of a block, as numbers.
+//! What the classifier sees of a block: a schema of named numbers.
+//!
+//! Each group of features is one function that [`put`](Row::put)s a name and a number after the
+//! other. The same functions write the bare rows that the forests read and, in tests and training,
+//! the rows with names ([`Named`]), so that the schema has no second list to keep in step. Flags
+//! are 0 or 1; shares are in \[0, 1\]; what has no value is 0 with a flag of its own beside it.
 
 use crate::Kind;
 use crate::blocks::{Block, Blocks, Element, Name};
-use crate::meta::Meta;
+use crate::meta::{Meta, PageKind};
 use crate::vocabulary::{self, Hints};
 use std::collections::HashMap;
 
-/// Names of context elements that are a feature each.
-const CONTEXTS: [Name; 20] = [
-    Name::Main,
-    Name::Article,
-    Name::Section,
-    Name::Nav,
-    Name::Header,
-    Name::Footer,
-    Name::Aside,
-    Name::Form,
-    Name::Button,
-    Name::Figure,
-    Name::Quote,
-    Name::Table,
-    Name::List,
-    Name::Details,
-    Name::Link,
-    Name::Label,
-    Name::Caption,
-    Name::Address,
-    Name::Hidden,
-    Name::Paragraph,
-];
-const HINT_COUNT: usize = 30;
-const ROW_LENGTH: usize = 179;
-const CONTEXT_ROW_LENGTH: usize = 23;
-/// Hints that are also looked for in a short text and in the heading above it.
-const SPOKEN: [Hints; 10] = [
-    vocabulary::RELATED,
-    vocabulary::SHARE,
-    vocabulary::SIGN_UP,
-    vocabulary::CONSENT,
-    vocabulary::AD,
-    vocabulary::COMMENT,
-    vocabulary::META,
-    vocabulary::FOOTER,
-    vocabulary::CART,
-    vocabulary::SEARCH,
-];
+/// Where features go, in the order of the schema.
+pub trait Row {
+    fn put(&mut self, name: &str, value: f32);
+
+    /// A feature of one among several neighbours or ancestors.
+    fn put_at(&mut self, group: &str, index: i32, name: &str, value: f32);
+}
+
+/// A row as the forests read it: names cost nothing here.
+impl Row for Vec<f32> {
+    #[inline(always)]
+    fn put(&mut self, _name: &str, value: f32) {
+        self.push(value);
+    }
+
+    #[inline(always)]
+    fn put_at(&mut self, _group: &str, _index: i32, _name: &str, value: f32) {
+        self.push(value);
+    }
+}
+
+/// A row with the name of each feature.
+#[derive(Default)]
+pub struct Named(pub Vec<(String, f32)>);
+
+impl Row for Named {
+    fn put(&mut self, name: &str, value: f32) {
+        self.0.push((name.to_owned(), value));
+    }
+
+    fn put_at(&mut self, group: &str, index: i32, name: &str, value: f32) {
+        self.0.push((format!("{group}[{index}].{name}"), value));
+    }
+}
 
 /// Numbers in rows of the same length, one a block.
 pub struct Rows {
@@ -53,106 +53,353 @@ pub struct Rows {
 }
 
 impl Rows {
-    fn new(length: usize, count: usize) -> Rows {
-        Rows {
-            numbers: Vec::with_capacity(length * count),
-            length,
-        }
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
-        self.numbers.chunks_exact(self.length)
+        self.numbers.chunks_exact(self.length.max(1))
     }
 }
 
+/// What the first look sees: one row a block.
 pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
-    let blocks = &page.blocks;
-    let mut out = Rows::new(ROW_LENGTH, blocks.len());
-    let Some(root) = page.elements.first() else {
-        return out;
-    };
-    let total_chars = root.chars.max(1) as f32;
-    let top = page
-        .elements
-        .iter()
-        .enumerate()
-        .max_by(|a, b| a.1.prose.total_cmp(&b.1.prose).then(b.0.cmp(&a.0)))
-        .map_or(0, |(index, _)| index as u32);
-    let top_prose = page.elements[top as usize].prose.max(1.0);
-    let mut around_top = vec![false; page.elements.len()];
-    let mut next = top;
-    loop {
-        around_top[next as usize] = true;
-        if next == 0 {
-            break;
+    let facts = PageFacts::new(page, meta, url);
+    let mut numbers = Vec::new();
+    let mut before = Before::default();
+    for index in 0..page.blocks.len() {
+        facts.row(index, &before, &mut numbers);
+        before.pass(&page.blocks[index], index);
+        if index == 0 {
+            numbers.reserve(numbers.len() * (page.blocks.len() - 1));
         }
-        next = page.elements[next as usize].parent;
     }
-    let mut repeats: HashMap<&str, u16> = HashMap::new();
-    for block in blocks {
-        *repeats.entry(&block.text).or_default() += 1;
+    let length = numbers.len() / page.blocks.len().max(1);
+    Rows { numbers, length }
+}
+
+/// The row of block `index`, with names.
+pub fn named_features(page: &Blocks, meta: &Meta, url: &str, index: usize) -> Named {
+    let mut before = Before::default();
+    for (at, block) in page.blocks[..index].iter().enumerate() {
+        before.pass(block, at);
     }
-    let first_h1 = blocks.iter().position(|block| block.level == 1);
-    let title_words = words_of(&meta.title);
-    let main = page.elements.iter().find(|e| e.name == Name::Main);
-    let article_count = page
-        .elements
-        .iter()
-        .filter(|e| e.name == Name::Article)
-        .count() as f32;
-    let paragraph_words: u32 = blocks
-        .iter()
-        .filter(|b| b.kind == Kind::Paragraph && b.words > 10)
-        .map(|b| b.words)
-        .sum();
-    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = path.split_once('/').map_or("", |(_, path)| path);
-    let path = path.split(['?', '#']).next().unwrap_or("");
-    let page_features = [
-        root.words as f32,
-        blocks.len() as f32,
-        ratio(root.link_chars, root.chars),
-        paragraph_words as f32 / root.words.max(1) as f32,
-        main.map_or(-1.0, |main| main.chars as f32 / total_chars),
-        article_count,
-        top_prose / total_chars,
-        meta.kinds as f32,
-        f32::from(meta.kinds & 1 != 0),
-        f32::from(meta.kinds & 2 != 0),
-        f32::from(meta.kinds & 4 != 0),
-        f32::from(meta.kinds & 8 != 0),
-        path.split('/').filter(|part| !part.is_empty()).count() as f32,
-        path.len() as f32,
-        blocks.iter().filter(|b| b.kind == Kind::ListItem).count() as f32
-            / blocks.len().max(1) as f32,
-        blocks.iter().filter(|b| b.kind == Kind::Heading).count() as f32
-            / blocks.len().max(1) as f32,
-    ];
-    let mut chars_before = 0;
-    let (mut heading_hints, mut heading_distance, mut heading_level) = (0, 99, 0);
-    let mut chars_at_h1 = 0;
-    for (index, block) in blocks.iter().enumerate() {
-        let row = &mut out.numbers;
-        let element = &page.elements[block.element as usize];
-        text_features(block, &title_words, row);
-        row.push(f32::from(repeats[&*block.text]));
-        row.push(element.name as u8 as f32);
-        row.push(f32::from(element.depth));
-        for name in CONTEXTS {
-            row.push(f32::from(element.context & name.bit() != 0));
+    let mut row = Named::default();
+    PageFacts::new(page, meta, url).row(index, &before, &mut row);
+    row
+}
+
+/// The elements that are a feature each: whether the block stands in one.
+const CONTEXTS: [(Name, &str); 20] = [
+    (Name::Main, "in_main"),
+    (Name::Article, "in_article"),
+    (Name::Section, "in_section"),
+    (Name::Nav, "in_nav"),
+    (Name::Header, "in_header"),
+    (Name::Footer, "in_footer"),
+    (Name::Aside, "in_aside"),
+    (Name::Form, "in_form"),
+    (Name::Button, "in_button"),
+    (Name::Figure, "in_figure"),
+    (Name::Quote, "in_quote"),
+    (Name::Table, "in_table"),
+    (Name::List, "in_list"),
+    (Name::Details, "in_details"),
+    (Name::Link, "in_link"),
+    (Name::Label, "in_label"),
+    (Name::Caption, "in_caption"),
+    (Name::Address, "in_address"),
+    (Name::Hidden, "in_hidden"),
+    (Name::Paragraph, "in_paragraph"),
+];
+
+/// The element that a block stands in directly.
+const OWN_ELEMENTS: [(Name, &str); 8] = [
+    (Name::Div, "own_div"),
+    (Name::Paragraph, "own_paragraph"),
+    (Name::Item, "own_item"),
+    (Name::Cell, "own_cell"),
+    (Name::Section, "own_section"),
+    (Name::Link, "own_link"),
+    (Name::Button, "own_button"),
+    (Name::Caption, "own_caption"),
+];
+
+/// Hints that are also looked for in a short text and in the heading above it.
+const SPOKEN: [(Hints, &str); 10] = [
+    (vocabulary::RELATED, "related"),
+    (vocabulary::SHARE, "share"),
+    (vocabulary::SIGN_UP, "sign_up"),
+    (vocabulary::CONSENT, "consent"),
+    (vocabulary::AD, "ad"),
+    (vocabulary::COMMENT, "comment"),
+    (vocabulary::META, "meta"),
+    (vocabulary::FOOTER, "footer"),
+    (vocabulary::CART, "cart"),
+    (vocabulary::SEARCH, "search"),
+];
+
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::Heading, "is_heading"),
+    (Kind::ListItem, "is_list_item"),
+    (Kind::Quote, "is_quote"),
+    (Kind::Code, "is_code"),
+    (Kind::TableRow, "is_table_row"),
+    (Kind::Definition, "is_definition"),
+];
+
+/// How far a heading, the title or a sibling is looked for.
+const MAX_DISTANCE: usize = 200;
+const NEIGHBOURS: [i32; 6] = [-3, -2, -1, 1, 2, 3];
+const ANCESTORS: usize = 5;
+
+fn flag(value: bool) -> f32 {
+    f32::from(value)
+}
+
+fn ratio(part: u32, whole: u32) -> f32 {
+    part as f32 / whole.max(1) as f32
+}
+
+/// 1 here, 1/2 one step away, 1/3 two; 0 nowhere.
+fn nearness(steps: Option<usize>) -> f32 {
+    steps.map_or(0.0, |steps| 1.0 / (1.0 + steps as f32))
+}
+
+/// What the blocks passed so far leave for those behind them.
+#[derive(Default)]
+struct Before {
+    chars: u32,
+    chars_at_title: Option<u32>,
+    heading: Option<Heading>,
+    /// Where the last paragraph of prose stood.
+    prose: Option<usize>,
+    prose_words: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Heading {
+    index: usize,
+    level: u8,
+    hints: Hints,
+}
+
+impl Before {
+    fn pass(&mut self, block: &Block, index: usize) {
+        if block.kind == Kind::Heading {
+            self.heading = Some(Heading {
+                index,
+                level: block.level,
+                hints: vocabulary::hints(&block.text),
+            });
+            if block.level == 1 && self.chars_at_title.is_none() {
+                self.chars_at_title = Some(self.chars);
+            }
         }
-        // How many steps up each hint stands.
-        let mut steps_to = [99.0; HINT_COUNT];
+        if is_prose(block) {
+            self.prose = Some(index);
+            self.prose_words += block.words;
+        }
+        self.chars += block.chars;
+    }
+}
+
+fn is_prose(block: &Block) -> bool {
+    block.words >= 15 && block.link_chars * 3 < block.chars && block.kind != Kind::Heading
+}
+
+/// Sums over the blocks that look alike: same element and class, in the same kind of parent.
+#[derive(Clone, Copy, Default)]
+struct Alike {
+    count: u32,
+    chars: u32,
+    link_chars: u32,
+    words: u32,
+    sentences: u32,
+}
+
+/// What is found once a page.
+pub struct PageFacts<'p, 's> {
+    page: &'p Blocks<'s>,
+    total_chars: f32,
+    /// The element with the most prose, and whether each element holds it.
+    top: u32,
+    top_prose: f32,
+    around_top: Vec<bool>,
+    repeats: HashMap<&'p str, u16>,
+    alike: HashMap<u32, Alike>,
+    title_words: Vec<u64>,
+    title_at: Option<usize>,
+    /// Index behind the last paragraph of prose.
+    prose_end: usize,
+    prose_words: u32,
+    page_features: Vec<(&'static str, f32)>,
+}
+
+impl<'p, 's> PageFacts<'p, 's> {
+    pub fn new(page: &'p Blocks<'s>, meta: &Meta, url: &str) -> PageFacts<'p, 's> {
+        let blocks = &page.blocks;
+        let total_chars = page.elements.first().map_or(1, |root| root.chars.max(1)) as f32;
+        let top = page
+            .elements
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.prose.total_cmp(&b.1.prose).then(b.0.cmp(&a.0)))
+            .map_or(0, |(index, _)| index as u32);
+        let top_prose = page
+            .elements
+            .get(top as usize)
+            .map_or(1.0, |top| top.prose.max(1.0));
+        let mut around_top = vec![false; page.elements.len()];
+        let mut next = top;
+        while let Some(element) = page.elements.get(next as usize) {
+            around_top[next as usize] = true;
+            if next == 0 {
+                break;
+            }
+            next = element.parent;
+        }
+        let mut repeats: HashMap<&str, u16> = HashMap::new();
+        let mut alike: HashMap<u32, Alike> = HashMap::new();
+        for block in blocks {
+            let count = repeats.entry(&block.text).or_default();
+            *count = count.saturating_add(1);
+            let sums = alike.entry(look_of(page, block)).or_default();
+            sums.count += 1;
+            sums.chars += block.chars;
+            sums.link_chars += block.link_chars;
+            sums.words += block.words;
+            sums.sentences += u32::from(block.text.ends_with(is_sentence_end));
+        }
+        let mut facts = PageFacts {
+            page,
+            total_chars,
+            top,
+            top_prose,
+            around_top,
+            repeats,
+            alike,
+            title_words: words_of(&meta.title),
+            title_at: blocks.iter().position(|block| block.level == 1),
+            prose_end: blocks.iter().rposition(is_prose).map_or(0, |at| at + 1),
+            prose_words: blocks.iter().filter(|b| is_prose(b)).map(|b| b.words).sum(),
+            page_features: Vec::new(),
+        };
+        facts.page_features = facts.page_features(meta, url);
+        facts
+    }
+
+    fn row(&self, index: usize, before: &Before, row: &mut impl Row) {
+        let block = &self.page.blocks[index];
+        let element = &self.page.elements[block.element as usize];
+        self.text(block, row);
+        self.looks(block, element, row);
+        self.surroundings(block, element, row);
+        self.place(index, before, row);
+        self.headings(index, block, before, row);
+        self.neighbours(index, block, element, row);
+        for &(name, value) in &self.page_features {
+            row.put(name, value);
+        }
+    }
+
+    /// What is told by the text alone.
+    fn text(&self, block: &Block, row: &mut impl Row) {
+        let text = &*block.text;
+        let found = TextCounts::of(text);
+        let last = text
+            .trim_end_matches(['"', '”', '’', ')', '\'', '»'])
+            .chars()
+            .last()
+            .unwrap_or(' ');
+        // Few words in much text are signs and numbers.
+        let mine = if block.words <= 40 && text.len() < 2000 {
+            words_of(text)
+        } else {
+            Vec::new()
+        };
+        let shared = mine
+            .iter()
+            .filter(|word| self.title_words.contains(word))
+            .count() as f32;
+        row.put("chars", block.chars as f32);
+        row.put("words", block.words as f32);
+        row.put("link_share", ratio(block.link_chars, block.chars));
+        row.put("link_count", f32::from(block.link_count));
+        row.put("bold_share", ratio(block.bold_chars, block.chars));
+        row.put(
+            "chars_a_word",
+            block.chars as f32 / block.words.max(1) as f32,
+        );
+        row.put("ends_a_sentence", flag(is_sentence_end(last)));
+        row.put("ends_with_colon", flag(matches!(last, ':' | '：')));
+        row.put("ends_with_question", flag(matches!(last, '?' | '？')));
+        row.put(
+            "commas_a_word",
+            found.commas as f32 / block.words.max(1) as f32,
+        );
+        row.put("digit_share", ratio(found.digits, block.chars));
+        row.put("upper_share", ratio(found.uppers, found.letters));
+        row.put("starts_upper", flag(text.starts_with(char::is_uppercase)));
+        row.put("sentences", found.sentences as f32);
+        row.put("letter_share", ratio(found.letters, block.chars));
+        row.put("lines", found.lines as f32);
+        row.put("title_share", shared / mine.len().max(1) as f32);
+        row.put(
+            "share_of_title",
+            shared / self.title_words.len().max(1) as f32,
+        );
+        row.put("has_rights_mark", flag(found.rights));
+        row.put("has_money", flag(found.money));
+        row.put("has_at", flag(found.at));
+        row.put("has_bar", flag(found.bar));
+        row.put("has_dots", flag(found.dots) + flag(text.ends_with("...")));
+        row.put(
+            "has_url",
+            flag(text.contains("http") || text.contains("www.")),
+        );
+        row.put("repeats", f32::from(self.repeats[text]));
+        let spoken = if block.words <= 12 {
+            vocabulary::hints(text)
+        } else {
+            0
+        };
+        for (hint, name) in SPOKEN {
+            row.put_at("says", 0, name, flag(spoken & hint != 0));
+        }
+    }
+
+    /// What kind of block it is, and how those fare that look the same.
+    fn looks(&self, block: &Block, element: &Element, row: &mut impl Row) {
+        for (kind, name) in KINDS {
+            row.put(name, flag(block.kind == kind));
+        }
+        row.put("heading_level", f32::from(block.level));
+        for (own, name) in OWN_ELEMENTS {
+            row.put(name, flag(element.name == own));
+        }
+        row.put("is_question", flag(block.fold.is_question()));
+        row.put("is_answer", flag(block.fold.is_answer()));
+        let alike = self.alike[&look_of(self.page, block)];
+        row.put("alike_count", alike.count as f32);
+        row.put("alike_words", alike.words as f32 / alike.count as f32);
+        row.put("alike_link_share", ratio(alike.link_chars, alike.chars));
+        row.put("alike_char_share", alike.chars as f32 / self.total_chars);
+        row.put("alike_sentence_share", ratio(alike.sentences, alike.count));
+    }
+
+    /// The elements around it.
+    fn surroundings(&self, block: &Block, element: &Element, row: &mut impl Row) {
+        row.put("depth", f32::from(element.depth));
+        for (name, label) in CONTEXTS {
+            row.put(label, flag(element.context & name.bit() != 0));
+        }
+        let mut steps_to = [None; vocabulary::HINT_COUNT];
         let mut seen: Hints = 0;
-        let mut ancestors: [Option<&Element>; 4] = [None; 4];
+        let mut ancestors: [Option<&Element>; ANCESTORS] = [None; ANCESTORS];
         let (mut list, mut table, mut article) = (None, None, None);
-        let mut top_steps = 99.0;
-        let mut prose = 0f32;
-        let mut walk = block.element;
-        let mut steps = 0;
-        loop {
-            let ancestor = &page.elements[walk as usize];
-            if steps < 4 {
+        let (mut top_steps, mut prose) = (None, 0f32);
+        // The nearest element that stands among others of its look: a card, an item, a comment.
+        let mut card: Option<&Element> = None;
+        for (steps, (index, ancestor)) in self.page.ancestors_with_index(block.element).enumerate()
+        {
+            if steps < ANCESTORS {
                 ancestors[steps] = Some(ancestor);
             }
             if steps < 3 {
@@ -162,7 +409,9 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
             seen |= new;
             while new != 0 {
                 let bit = new.trailing_zeros() as usize;
-                steps_to[bit.min(HINT_COUNT - 1)] = steps as f32;
+                if let Some(found) = steps_to.get_mut(bit) {
+                    *found = Some(steps);
+                }
                 new &= new - 1;
             }
             match ancestor.name {
@@ -171,191 +420,234 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
                 Name::Article if article.is_none() => article = Some(ancestor),
                 _ => {}
             }
-            if around_top[walk as usize] && top_steps == 99.0 {
-                top_steps = steps as f32 + if walk == top { 0.0 } else { 20.0 };
+            if card.is_none() && ancestor.alike >= 3 && ancestor.block_count > 1 {
+                card = Some(ancestor);
             }
-            if walk == 0 {
-                break;
+            if top_steps.is_none() && self.around_top[index as usize] {
+                top_steps = Some((steps, index == self.top));
             }
-            walk = ancestor.parent;
-            steps += 1;
         }
-        row.extend(steps_to);
-        for ancestor in ancestors {
-            let Some(ancestor) = ancestor else {
-                row.extend([-1.0; 4]);
-                continue;
-            };
-            row.push(ancestor.chars as f32 / total_chars);
-            row.push(ratio(ancestor.link_chars, ancestor.chars));
-            row.push(ancestor.block_count as f32);
-            row.push(ancestor.words as f32 / ancestor.block_count.max(1) as f32);
+        for (bit, (_, name)) in vocabulary::HINT_NAMES.iter().enumerate() {
+            row.put_at("near_hint", 0, name, nearness(steps_to[bit]));
         }
-        for container in [list, table, article] {
-            let Some(container) = container else {
-                row.extend([-1.0; 4]);
-                continue;
-            };
-            row.push(container.chars as f32 / total_chars);
-            row.push(ratio(container.link_chars, container.chars));
-            row.push(container.block_count as f32);
-            row.push(container.words as f32 / container.block_count.max(1) as f32);
+        for (index, ancestor) in ancestors.iter().enumerate() {
+            self.container("up", index as i32, *ancestor, row);
+            let alike = ancestor.map_or(0, |ancestor| ancestor.alike);
+            row.put_at("up", index as i32, "alike", f32::from(alike));
         }
-        row.push(prose / top_prose);
-        row.push(top_steps);
-        row.push(index as f32 / blocks.len() as f32);
-        row.push(index.min(500) as f32);
-        row.push(chars_before as f32 / total_chars);
-        row.push((blocks.len() - index).min(500) as f32);
-        match first_h1 {
-            Some(h1) => {
-                if h1 == index {
-                    chars_at_h1 = chars_before;
-                }
-                row.push((index as f32 - h1 as f32).clamp(-200.0, 200.0));
-                row.push(if index >= h1 {
-                    (chars_before - chars_at_h1) as f32
-                } else {
-                    -1.0
-                });
-            }
-            None => row.extend([-999.0, -2.0]),
+        self.container("list", 0, list, row);
+        self.container("table", 0, table, row);
+        self.container("article", 0, article, row);
+        self.container("card", 0, card, row);
+        row.put("card_alike", card.map_or(0.0, |card| f32::from(card.alike)));
+        row.put("near_prose", prose / self.top_prose);
+        row.put(
+            "steps_to_top",
+            top_steps.map_or(0.0, |(steps, _)| steps as f32),
+        );
+        row.put("in_top", flag(top_steps.is_some_and(|(_, is_top)| is_top)));
+    }
+
+    fn container(&self, group: &str, index: i32, found: Option<&Element>, row: &mut impl Row) {
+        let (share, links, blocks, words) = found.map_or((0.0, 0.0, 0.0, 0.0), |element| {
+            (
+                element.chars as f32 / self.total_chars,
+                ratio(element.link_chars, element.chars),
+                element.block_count as f32,
+                element.words as f32 / element.block_count.max(1) as f32,
+            )
+        });
+        row.put_at(group, index, "char_share", share);
+        row.put_at(group, index, "link_share", links);
+        row.put_at(group, index, "blocks", blocks);
+        row.put_at(group, index, "words_a_block", words);
+    }
+
+    /// Where in the page it stands.
+    fn place(&self, index: usize, before: &Before, row: &mut impl Row) {
+        let count = self.page.blocks.len();
+        row.put("place", index as f32 / count as f32);
+        row.put("blocks_before", index.min(500) as f32);
+        row.put("blocks_behind", (count - index).min(500) as f32);
+        row.put("chars_before_share", before.chars as f32 / self.total_chars);
+        let far = MAX_DISTANCE as f32;
+        let to_title = self
+            .title_at
+            .map_or(0.0, |title| (index as f32 - title as f32).clamp(-far, far));
+        row.put("has_title", flag(self.title_at.is_some()));
+        row.put("blocks_behind_title", to_title);
+        let since_title = (before.chars_at_title).map_or(0, |at| before.chars - at);
+        row.put("chars_behind_title", since_title as f32);
+        let prose_distance = before.prose.map(|at| index - at);
+        row.put("near_prose_before", nearness(prose_distance));
+        row.put(
+            "prose_before_share",
+            ratio(before.prose_words, self.prose_words),
+        );
+        let left = self.prose_end.saturating_sub(index).min(MAX_DISTANCE);
+        row.put("blocks_to_prose_end", left as f32);
+        let past = index.saturating_sub(self.prose_end).min(MAX_DISTANCE);
+        row.put("blocks_past_prose_end", past as f32);
+    }
+
+    /// The heading above it.
+    fn headings(&self, index: usize, block: &Block, before: &Before, row: &mut impl Row) {
+        let hints = before.heading.map_or(0, |heading| heading.hints);
+        for (hint, name) in SPOKEN {
+            row.put_at("heading_says", 0, name, flag(hints & hint != 0));
         }
-        let spoken = if block.words <= 12 {
-            vocabulary::hints(&block.text)
-        } else {
-            0
-        };
-        for hint in SPOKEN {
-            row.push(f32::from(spoken & hint != 0));
-        }
-        for hint in SPOKEN {
-            row.push(f32::from(heading_hints & hint != 0));
-        }
-        row.push(heading_distance as f32);
-        row.push(f32::from(heading_level));
-        if block.kind == Kind::Heading {
-            (heading_hints, heading_distance, heading_level) =
-                (vocabulary::hints(&block.text), 0, block.level);
-        }
-        heading_distance = (heading_distance + 1).min(99);
-        for offset in [-3isize, -2, -1, 1, 2, 3] {
-            match index
-                .checked_add_signed(offset)
-                .and_then(|at| blocks.get(at))
-            {
-                Some(near) => {
-                    row.push(near.words as f32);
-                    row.push(ratio(near.link_chars, near.chars));
-                    row.push(near.kind as u8 as f32);
-                    row.push(f32::from(
-                        near.element == block.element
-                            || page.elements[near.element as usize].parent == element.parent,
-                    ));
-                }
-                None => row.extend([-1.0, -1.0, -1.0, 0.0]),
-            }
+        let distance = before.heading.map(|heading| index - heading.index);
+        row.put("near_heading", nearness(distance));
+        let level = before.heading.map_or(0, |heading| heading.level);
+        row.put("heading_above_level", f32::from(level));
+        // A heading over nothing, or over prose.
+        let next = self.page.blocks.get(index + 1);
+        let is_empty = next.is_none_or(|next| next.kind == Kind::Heading);
+        row.put(
+            "heads_nothing",
+            flag(block.kind == Kind::Heading && is_empty),
+        );
+    }
+
+    /// The blocks before and behind it.
+    fn neighbours(&self, index: usize, block: &Block, element: &Element, row: &mut impl Row) {
+        let blocks = &self.page.blocks;
+        for offset in NEIGHBOURS {
+            let near = index
+                .checked_add_signed(offset as isize)
+                .and_then(|at| blocks.get(at));
+            let (words, links) = near.map_or((0.0, 0.0), |near| {
+                (near.words as f32, ratio(near.link_chars, near.chars))
+            });
+            row.put_at("near", offset, "words", words);
+            row.put_at("near", offset, "link_share", links);
+            row.put_at(
+                "near",
+                offset,
+                "is_heading",
+                flag(near.is_some_and(|n| n.kind == Kind::Heading)),
+            );
+            let is_sibling = near.is_some_and(|near| {
+                near.element == block.element
+                    || self.page.elements[near.element as usize].parent == element.parent
+            });
+            row.put_at("near", offset, "is_sibling", flag(is_sibling));
         }
         let window = &blocks[index.saturating_sub(6)..(index + 7).min(blocks.len())];
-        let window_words: u32 = window.iter().map(|b| b.words).sum();
-        let window_chars: u32 = window.iter().map(|b| b.chars).sum();
-        let window_links: u32 = window.iter().map(|b| b.link_chars).sum();
-        row.push(window_words as f32 / window.len() as f32);
-        row.push(ratio(window_links, window_chars));
-        row.extend(page_features);
-        chars_before += block.chars;
+        let sum = |number: fn(&Block) -> u32| window.iter().map(number).sum::<u32>();
+        let (words, chars, links) = (sum(|b| b.words), sum(|b| b.chars), sum(|b| b.link_chars));
+        row.put("window_words", words as f32 / window.len() as f32);
+        row.put("window_link_share", ratio(links, chars));
     }
-    debug_assert_eq!(out.numbers.len(), ROW_LENGTH * blocks.len());
-    out
+
+    /// The same for all blocks of a page.
+    pub fn page_features(&self, meta: &Meta, url: &str) -> Vec<(&'static str, f32)> {
+        let (elements, blocks) = (&self.page.elements, &self.page.blocks);
+        let Some(root) = elements.first() else {
+            return Vec::new();
+        };
+        let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let path = path.split_once('/').map_or("", |(_, path)| path);
+        let path = path.split(['?', '#']).next().unwrap_or("");
+        let main = elements.iter().find(|e| e.name == Name::Main);
+        let articles = elements.iter().filter(|e| e.name == Name::Article).count();
+        let share_of = |kind: Kind| {
+            blocks.iter().filter(|b| b.kind == kind).count() as f32 / blocks.len().max(1) as f32
+        };
+        let questions = blocks.iter().filter(|b| b.fold.is_question()).count();
+        vec![
+            ("page.words", root.words as f32),
+            ("page.blocks", blocks.len() as f32),
+            ("page.link_share", ratio(root.link_chars, root.chars)),
+            ("page.prose_share", ratio(self.prose_words, root.words)),
+            ("page.prose_words", self.prose_words as f32),
+            ("page.has_main", flag(main.is_some())),
+            (
+                "page.main_share",
+                main.map_or(0.0, |main| main.chars as f32 / self.total_chars),
+            ),
+            ("page.articles", articles as f32),
+            ("page.top_prose_share", self.top_prose / self.total_chars),
+            ("page.says_article", flag(meta.says(PageKind::Article))),
+            ("page.says_product", flag(meta.says(PageKind::Product))),
+            (
+                "page.says_discussion",
+                flag(meta.says(PageKind::Discussion)),
+            ),
+            (
+                "page.says_collection",
+                flag(meta.says(PageKind::Collection)),
+            ),
+            (
+                "page.path_parts",
+                path.split('/').filter(|part| !part.is_empty()).count() as f32,
+            ),
+            ("page.path_length", path.len().min(300) as f32),
+            ("page.list_item_share", share_of(Kind::ListItem)),
+            ("page.heading_share", share_of(Kind::Heading)),
+            ("page.table_row_share", share_of(Kind::TableRow)),
+            ("page.questions", questions as f32),
+        ]
+    }
 }
 
-/// What is told by the text alone.
-fn text_features(block: &Block, title_words: &[u64], row: &mut Vec<f32>) {
-    const MARKS: [&[char]; 5] = [
-        &['©', '®', '™'],
-        &['$', '€', '£', '¥', '₹'],
-        &['@'],
-        &['|', '»', '›', '·', '•'],
-        &['…'],
-    ];
-    let text = &*block.text;
-    let (mut commas, mut digits, mut uppers, mut letters) = (0u32, 0, 0, 0);
-    let (mut sentences, mut lines) = (0, 0);
-    let mut marks = [0.0; MARKS.len()];
-    let mut end = false;
-    for (index, c) in text.chars().enumerate() {
-        match c {
-            'a'..='z' => letters += 1,
-            'A'..='Z' => {
-                letters += 1;
-                uppers += 1;
-            }
-            ' ' => {}
-            '\n' => lines += 1,
-            ',' | '，' | '、' | ';' | '؛' | '،' => commas += 1,
-            '0'..='9' => digits += 1,
-            _ if vocabulary::is_letter(c) => {
-                letters += 1;
-                uppers += u32::from(c.is_uppercase());
-            }
-            _ if index < 300 => {
-                for (mark, chars) in marks.iter_mut().zip(MARKS) {
-                    if chars.contains(&c) {
-                        *mark = 1.0;
-                    }
+/// Blocks of one look share this number: that of the element, of its parent and of its kind.
+fn look_of(page: &Blocks, block: &Block) -> u32 {
+    let element = &page.elements[block.element as usize];
+    let parent = &page.elements[element.parent as usize];
+    element.look.rotate_left(7) ^ parent.look ^ u32::from(block.kind == Kind::Heading)
+}
+
+/// What is counted in a text, at one go.
+#[derive(Default)]
+struct TextCounts {
+    commas: u32,
+    digits: u32,
+    uppers: u32,
+    letters: u32,
+    sentences: u32,
+    lines: u32,
+    rights: bool,
+    money: bool,
+    at: bool,
+    bar: bool,
+    dots: bool,
+}
+
+impl TextCounts {
+    fn of(text: &str) -> TextCounts {
+        let mut counts = TextCounts::default();
+        let mut end = false;
+        for (index, c) in text.chars().enumerate() {
+            match c {
+                'a'..='z' => counts.letters += 1,
+                'A'..='Z' => {
+                    counts.letters += 1;
+                    counts.uppers += 1;
                 }
+                ' ' => {}
+                '\n' => counts.lines += 1,
+                ',' | '，' | '、' | ';' | '؛' | '،' => counts.commas += 1,
+                '0'..='9' => counts.digits += 1,
+                _ if vocabulary::is_letter(c) => {
+                    counts.letters += 1;
+                    counts.uppers += u32::from(c.is_uppercase());
+                }
+                _ if index >= 300 => {}
+                '©' | '®' | '™' => counts.rights = true,
+                '$' | '€' | '£' | '¥' | '₹' => counts.money = true,
+                '@' => counts.at = true,
+                '|' | '»' | '›' | '·' | '•' => counts.bar = true,
+                '…' => counts.dots = true,
+                _ => {}
             }
-            _ => {}
+            if end && c.is_whitespace() {
+                counts.sentences += 1;
+            }
+            end = is_sentence_end(c);
         }
-        if end && c.is_whitespace() {
-            sentences += 1;
-        }
-        end = is_sentence_end(c);
+        counts
     }
-    let last = text
-        .trim_end_matches(['"', '”', '’', ')', '\'', '»'])
-        .chars()
-        .last()
-        .unwrap_or(' ');
-    // Few words in much text are signs and numbers.
-    let mine = if block.words <= 40 && text.len() < 2000 {
-        words_of(text)
-    } else {
-        Vec::new()
-    };
-    let shared = mine
-        .iter()
-        .filter(|word| title_words.contains(word))
-        .count();
-    let [rights, money, at, bars, dots] = marks;
-    row.extend([
-        block.chars as f32,
-        block.words as f32,
-        ratio(block.link_chars, block.chars),
-        f32::from(block.link_count),
-        ratio(block.bold_chars, block.chars),
-        block.chars as f32 / block.words.max(1) as f32,
-        f32::from(is_sentence_end(last)),
-        f32::from(matches!(last, ':' | '：')),
-        f32::from(matches!(last, '?' | '？')),
-        commas as f32 / block.words.max(1) as f32,
-        digits as f32 / block.chars.max(1) as f32,
-        uppers as f32 / letters.max(1) as f32,
-        f32::from(text.chars().next().is_some_and(char::is_uppercase)),
-        sentences as f32,
-        letters as f32 / block.chars.max(1) as f32,
-        block.kind as u8 as f32,
-        f32::from(block.level),
-        shared as f32 / mine.len().max(1) as f32,
-        shared as f32 / title_words.len().max(1) as f32,
-        rights,
-        money,
-        at,
-        bars,
-        dots + f32::from(text.ends_with("...")),
-        f32::from(text.contains("http") || text.contains("www.")),
-        lines as f32,
-    ]);
 }
 
 pub fn is_sentence_end(c: char) -> bool {
@@ -379,70 +671,128 @@ fn words_of(text: &str) -> Vec<u64> {
         .collect()
 }
 
-fn ratio(part: u32, whole: u32) -> f32 {
-    part as f32 / whole.max(1) as f32
+/// What the second look sees beside the first: how the blocks around fared. `scores` are the first
+/// look's, one a block, in (0, 1).
+pub fn context_features(page: &Blocks, scores: &[f32]) -> Rows {
+    let facts = ScoreFacts::new(page, scores);
+    let mut numbers = Vec::new();
+    let mut before = 0.0;
+    for (index, (block, score)) in page.blocks.iter().zip(scores).enumerate() {
+        facts.row(index, before, &mut numbers);
+        before += score * block.words.max(1) as f32;
+        if index == 0 {
+            numbers.reserve(numbers.len() * (page.blocks.len() - 1));
+        }
+    }
+    let length = numbers.len() / page.blocks.len().max(1);
+    Rows { numbers, length }
 }
 
-/// What the second look sees beside the first: how the blocks around fared.
-pub fn context_features(page: &Blocks, scores: &[f32]) -> Rows {
-    let blocks = &page.blocks;
-    // Scores weighted by words, summed over each element and all it holds.
-    let mut sums = vec![(0f32, 0f32); page.elements.len()];
-    for (block, score) in blocks.iter().zip(scores) {
-        let words = block.words.max(1) as f32;
-        let sum = &mut sums[block.element as usize];
-        *sum = (sum.0 + score * words, sum.1 + words);
+/// The context row of the first block, with names; the page has one.
+pub fn named_context_features(page: &Blocks, scores: &[f32]) -> Named {
+    let mut row = Named::default();
+    ScoreFacts::new(page, scores).row(0, 0.0, &mut row);
+    row
+}
+
+/// Scores weighted by words.
+#[derive(Clone, Copy, Default)]
+struct Weighted {
+    score: f32,
+    words: f32,
+}
+
+impl Weighted {
+    fn add(&mut self, score: f32, words: f32) {
+        self.score += score;
+        self.words += words;
     }
-    for index in (1..page.elements.len()).rev() {
-        let (own, parent) = (sums[index], page.elements[index].parent as usize);
-        let sum = &mut sums[parent];
-        *sum = (sum.0 + own.0, sum.1 + own.1);
+
+    /// Without a share of it: 0.5, nothing known, where that leaves nothing.
+    fn without(self, score: f32, words: f32) -> f32 {
+        let others = self.words - words;
+        if others > 0.5 {
+            (self.score - score) / others
+        } else {
+            0.5
+        }
     }
-    let (all, all_words) = sums.first().copied().unwrap_or_default();
-    let best = scores.iter().copied().fold(0.0, f32::max);
-    // The words that the first look took for content, before and after.
-    let mut before = 0.0;
-    let mut out = Rows::new(CONTEXT_ROW_LENGTH, blocks.len());
-    for (index, block) in blocks.iter().enumerate() {
-        let row = &mut out.numbers;
-        row.push(scores[index]);
-        for offset in [-4isize, -3, -2, -1, 1, 2, 3, 4] {
+}
+
+struct ScoreFacts<'p, 's> {
+    page: &'p Blocks<'s>,
+    scores: &'p [f32],
+    /// Over each element and all it holds.
+    sums: Vec<Weighted>,
+    alike: HashMap<u32, Weighted>,
+    best: f32,
+}
+
+impl<'p, 's> ScoreFacts<'p, 's> {
+    fn new(page: &'p Blocks<'s>, scores: &'p [f32]) -> ScoreFacts<'p, 's> {
+        let mut sums = vec![Weighted::default(); page.elements.len()];
+        let mut alike: HashMap<u32, Weighted> = HashMap::new();
+        for (block, score) in page.blocks.iter().zip(scores) {
+            let words = block.words.max(1) as f32;
+            sums[block.element as usize].add(score * words, words);
+            let look = alike.entry(look_of(page, block)).or_default();
+            look.add(score * words, words);
+        }
+        for index in (1..page.elements.len()).rev() {
+            let Weighted { score, words } = sums[index];
+            sums[page.elements[index].parent as usize].add(score, words);
+        }
+        ScoreFacts {
+            page,
+            scores,
+            sums,
+            alike,
+            best: scores.iter().copied().fold(0.0, f32::max),
+        }
+    }
+
+    fn row(&self, index: usize, before: f32, row: &mut impl Row) {
+        let (blocks, scores) = (&self.page.blocks, self.scores);
+        let block = &blocks[index];
+        row.put("first.score", scores[index]);
+        for offset in [-4i32, -3, -2, -1, 1, 2, 3, 4] {
             let near = index
-                .checked_add_signed(offset)
+                .checked_add_signed(offset as isize)
                 .and_then(|at| scores.get(at));
-            row.push(near.copied().unwrap_or(-1.0));
+            row.put_at("first.near", offset, "score", near.copied().unwrap_or(0.0));
         }
         for reach in [3, 8, 20] {
-            let (mut score, mut words) = (0.0, 0.0);
+            let mut around = Weighted::default();
             for at in index.saturating_sub(reach)..(index + reach + 1).min(blocks.len()) {
                 if at != index {
-                    score += scores[at] * blocks[at].words as f32;
-                    words += blocks[at].words as f32;
+                    let words = blocks[at].words as f32;
+                    around.add(scores[at] * words, words);
                 }
             }
-            row.push(score / f32::max(words, 1.0));
+            let mean = around.score / f32::max(around.words, 1.0);
+            row.put_at("first.around", reach as i32, "score", mean);
         }
-        // Containers, without the block's own share.
         let words = block.words.max(1) as f32;
         let own = scores[index] * words;
         let mut element = block.element;
-        for _ in 0..7 {
-            let (score, sum_words) = sums[element as usize];
-            let others = sum_words - words;
-            // An element that holds nothing else has nothing to say.
-            row.push(if others > 0.5 {
-                (score - own) / others
-            } else {
-                -1.0
-            });
-            element = page.elements[element as usize].parent;
+        for step in 0..7 {
+            let mean = self.sums[element as usize].without(own, words);
+            row.put_at("first.up", step, "score", mean);
+            element = self.page.elements[element as usize].parent;
         }
-        row.push(before / f32::max(all, 1.0));
-        row.push(all / f32::max(all_words, 1.0));
-        row.push(all);
-        row.push(best);
-        before += own;
+        let alike = self.alike[&look_of(self.page, block)];
+        row.put("first.alike_score", alike.without(own, words));
+        // Those under the same heading as itself, up to the next.
+        let under = blocks[index + 1..].iter().zip(&scores[index + 1..]).take(8);
+        let mut below = Weighted::default();
+        for (block, score) in under.take_while(|(block, _)| block.kind != Kind::Heading) {
+            below.add(score * block.words as f32, block.words as f32);
+        }
+        row.put("first.below_score", below.without(0.0, 0.0));
+        let all = self.sums.first().copied().unwrap_or_default();
+        row.put("first.before_share", before / f32::max(all.score, 1.0));
+        row.put("first.page_share", all.score / f32::max(all.words, 1.0));
+        row.put("first.page_words", all.score);
+        row.put("first.best", self.best);
     }
-    debug_assert_eq!(out.numbers.len(), CONTEXT_ROW_LENGTH * blocks.len());
-    out
 }

@@ -19,16 +19,27 @@
 
 pub mod blocks;
 pub mod chunks;
+mod consent;
+mod dates;
 pub mod features;
+mod folds;
+mod json_ld;
+mod language;
 pub mod meta;
 pub mod model;
+pub mod page_type;
 pub mod source;
+mod styles;
 mod tokens;
 pub mod tree;
 mod vocabulary;
+mod warnings;
 
 pub use chunks::embedding_texts;
+pub use language::LanguageSource;
+pub use page_type::{PageType, TypeName};
 pub use tokens::token_count;
+pub use warnings::{Warning, WarningCode};
 
 use blocks::Blocks;
 use meta::Meta;
@@ -74,16 +85,30 @@ pub struct Segment {
 }
 
 /// A page: what it says about itself and its segments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     pub title: String,
     pub description: String,
     pub canonical_url: Option<String>,
-    /// A BCP 47 tag, as the page gives it.
+    /// A BCP 47 tag: as the page declares it, or what it is written in where it declares none or
+    /// another.
     pub language: Option<String>,
-    /// ISO 8601, as the page gives it.
+    pub language_source: Option<LanguageSource>,
+    /// ISO 8601, a day or a time.
     pub published_at: Option<String>,
+    pub modified_at: Option<String>,
+    pub site_name: Option<String>,
+    pub author: Option<String>,
+    /// From the start of the site down.
+    pub breadcrumbs: Vec<String>,
+    /// None of a page without text.
+    pub page_type: Option<PageType>,
+    /// What stands in the way of reading it, the gravest first.
+    pub warnings: Vec<Warning>,
+    /// At most 3,000.
     pub segments: Vec<Segment>,
+    /// How many more the page has.
+    pub segments_dropped: u32,
 }
 
 /// How a page is cut.
@@ -125,16 +150,33 @@ pub fn segment_with(html: &str, url: &str, options: &Options) -> Page {
     let html = &html[..html.floor_char_boundary(u32::MAX as usize / 2)];
     let arena = Arena::new();
     let source = Source::parse(html, &arena);
-    let meta = Meta::read(&source, html);
+    let meta = Meta::read(&source);
     let blocks = Blocks::new(&source);
     let kept = model::content(&blocks, &meta, url, options.comments);
-    let segments = chunks::segments(html, &blocks, &kept, options);
+    let (segments, segments_dropped) = chunks::segments(html, &blocks, &kept, options);
+    let mut warnings = warnings::of(&blocks, &meta, &kept);
+    let texts = segments.iter().map(|segment| &*segment.text);
+    let (language, language_source) = language::of(meta.language.as_deref(), texts);
+    warnings.extend(warnings::of_result(
+        &meta,
+        language.as_deref(),
+        language_source,
+        segments_dropped,
+    ));
     Page {
+        page_type: page_type::of(&blocks, &meta, url, &kept),
         title: meta.title,
         description: meta.description,
         canonical_url: meta.canonical_url,
-        language: meta.language,
+        language,
+        language_source,
         published_at: meta.published_at,
+        modified_at: meta.modified_at,
+        site_name: meta.site_name,
+        author: meta.author,
+        breadcrumbs: meta.breadcrumbs,
+        warnings,
+        segments_dropped,
         segments,
     }
 }

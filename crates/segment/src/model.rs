@@ -3,36 +3,117 @@
 //! Two gradient-boosted forests, fitted by `train/train.py` on pages whose main content people
 //! marked: the first looks at each block, the second also at how the blocks around it fared.
 
+use crate::Kind;
 use crate::blocks::{Block, Blocks, Name};
 use crate::features::{context_features, features};
-use crate::meta::Meta;
+use crate::meta::{Meta, PageKind};
 use crate::vocabulary;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// A block this likely is content on every page, and one that is not on none.
 const SURE: f32 = 0.6;
 const UNLIKELY: f32 = 0.2;
+/// Below it a block is none even where all around it is.
+const DOUBTFUL: f32 = 0.08;
 
 /// Whether each block is content.
 pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<bool> {
     if has_no_boilerplate(page) {
         return vec![true; page.blocks.len()];
     }
-    let scores = scores(page, meta, url);
-    let threshold = threshold(page, &scores);
+    keep(page, meta, &scores(page, meta, url), comments)
+}
+
+/// Whether each block is content, by the score of each.
+pub fn keep(page: &Blocks, meta: &Meta, scores: &[f32], comments: bool) -> Vec<bool> {
+    let threshold = threshold(page, scores);
     let mut kept: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
+    keep_between(page, scores, &mut kept);
+    keep_alike(page, scores, &mut kept);
+    keep_comments(page, meta, comments, &mut kept);
+    keep_answers(page, scores, &mut kept);
+    keep_headings(page, &mut kept);
+    kept
+}
+
+/// Whether a text reads as content wherever it stands: no links, nothing that names it otherwise.
+fn is_plain(page: &Blocks, block: &Block) -> bool {
+    const ELSE: u32 = vocabulary::AD
+        | vocabulary::SHARE
+        | vocabulary::RELATED
+        | vocabulary::SIGN_UP
+        | vocabulary::COMMENT
+        | vocabulary::META
+        | vocabulary::NAV
+        | vocabulary::CART
+        | vocabulary::CAPTION;
+    let element = &page.elements[block.element as usize];
+    let parent = &page.elements[element.parent as usize];
+    let other = Name::Form.bit()
+        | Name::Button.bit()
+        | Name::Nav.bit()
+        | Name::Aside.bit()
+        | Name::Footer.bit();
+    block.link_chars * 2 < block.chars.max(1)
+        && (element.hints | parent.hints) & ELSE == 0
+        && !element.is_in(other)
+}
+
+/// What stands between content in the same element is content too.
+fn keep_between(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
+    let before = kept.to_vec();
+    for index in 1..page.blocks.len().saturating_sub(1) {
+        let block = &page.blocks[index];
+        if before[index] || !before[index - 1] || !before[index + 1] || scores[index] < DOUBTFUL {
+            continue;
+        }
+        let parent = |at: usize| {
+            let element = page.blocks[at].element;
+            let parent = page.elements[element as usize].parent;
+            [element, parent, page.elements[parent as usize].parent]
+        };
+        let mine = parent(index);
+        let is_near = |at: usize| parent(at).iter().any(|element| mine.contains(element));
+        if is_near(index - 1) && is_near(index + 1) && is_plain(page, block) {
+            kept[index] = true;
+        }
+    }
+}
+
+/// One of many that look alike side by side is content when most of them are.
+fn keep_alike(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
+    let mut counts: HashMap<(u32, u32), (u32, u32)> = HashMap::new();
+    let key = |block: &Block| {
+        let element = &page.elements[block.element as usize];
+        (element.parent, element.look)
+    };
+    for (block, kept) in page.blocks.iter().zip(&*kept) {
+        let (all, mine) = counts.entry(key(block)).or_default();
+        *all += 1;
+        *mine += u32::from(*kept);
+    }
+    for (index, block) in page.blocks.iter().enumerate() {
+        let (all, mine) = counts[&key(block)];
+        let is_most = all >= 4 && mine * 10 >= all * 7;
+        kept[index] |= is_most && scores[index] >= DOUBTFUL && is_plain(page, block);
+    }
+}
+
+/// Readers' comments: all of them when they are asked for, else none below an article.
+fn keep_comments(page: &Blocks, meta: &Meta, comments: bool, kept: &mut [bool]) {
     let in_comments =
         |block: &Block| page.elements[block.element as usize].all_hints & vocabulary::COMMENT != 0;
     if comments {
-        for (block, kept) in page.blocks.iter().zip(&mut kept) {
+        for (block, kept) in page.blocks.iter().zip(kept) {
             let context = page.elements[block.element as usize].context;
             let is_control = context & (Name::Form.bit() | Name::Button.bit()) != 0;
             let is_text = block.words >= 4 && block.link_chars * 2 < block.chars;
             *kept |= in_comments(block) && is_text && !is_control;
         }
-    } else if !meta.is_discussion() {
+    } else if !meta.says(PageKind::Discussion) {
         let (mut comment_words, mut other_words) = (0, 0);
-        for (block, _) in page.blocks.iter().zip(&kept).filter(|(_, kept)| **kept) {
+        for (block, _) in page.blocks.iter().zip(&*kept).filter(|(_, kept)| **kept) {
             let words = if in_comments(block) {
                 &mut comment_words
             } else {
@@ -41,14 +122,54 @@ pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<boo
             *words += block.words;
         }
         // Below an article of its own a comment is a reader's; without one it is the content.
-        let is_article = meta.is_article() || other_words * 2 >= comment_words;
+        let is_article = meta.says(PageKind::Article) || other_words * 2 >= comment_words;
         if other_words >= 100 && is_article {
-            for (block, kept) in page.blocks.iter().zip(&mut kept) {
+            for (block, kept) in page.blocks.iter().zip(kept) {
                 *kept &= !in_comments(block);
             }
         }
     }
-    kept
+}
+
+/// A question goes with its answer, and both stay where the page's markup is certain and nothing
+/// says that they are furniture.
+fn keep_answers(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
+    for pair in &page.pairs {
+        let answer = pair.answer.start as usize..pair.answer.end as usize;
+        let has_answer = kept[answer.clone()].iter().any(|kept| *kept);
+        let best = scores[answer.clone()]
+            .iter()
+            .copied()
+            .fold(scores[pair.question as usize], f32::max);
+        if pair.is_certain && best >= DOUBTFUL {
+            kept[answer].fill(true);
+            kept[pair.question as usize] = true;
+        } else {
+            kept[pair.question as usize] = has_answer;
+        }
+    }
+}
+
+/// A heading goes with the text below it.
+fn keep_headings(page: &Blocks, kept: &mut [bool]) {
+    // From the last, since a heading may head another.
+    let (mut kept_words, mut words) = (0, 0);
+    let mut below: Option<(u8, bool)> = None;
+    for (index, block) in page.blocks.iter().enumerate().rev() {
+        if block.kind != Kind::Heading {
+            words += block.words.max(1);
+            kept_words += if kept[index] { block.words.max(1) } else { 0 };
+            continue;
+        }
+        let heads = match below {
+            _ if words > 0 => kept_words * 2 > words || kept[index + 1],
+            Some((level, is_kept)) => level > block.level && is_kept,
+            None => false,
+        };
+        kept[index] |= heads;
+        below = Some((block.level, kept[index]));
+        (kept_words, words) = (0, 0);
+    }
 }
 
 /// The score from which on keeping blocks gives the best F1 that can be expected: a page of which
@@ -91,7 +212,8 @@ fn has_no_boilerplate(page: &Blocks) -> bool {
 /// How likely each block is content, in (0, 1).
 pub fn scores(page: &Blocks, meta: &Meta, url: &str) -> Vec<f32> {
     let rows = features(page, meta, url);
-    let first: Vec<f32> = rows.iter().map(|row| FIRST.score(row)).collect();
+    let [look, second_look] = &FITTED.0;
+    let first: Vec<f32> = rows.iter().map(|row| look.score(row)).collect();
     let contexts = context_features(page, &first);
     let mut row = Vec::new();
     rows.iter()
@@ -100,16 +222,71 @@ pub fn scores(page: &Blocks, meta: &Meta, url: &str) -> Vec<f32> {
             row.clear();
             row.extend_from_slice(features);
             row.extend_from_slice(context);
-            SECOND.score(&row)
+            second_look.score(&row)
         })
         .collect()
 }
 
-static FIRST: LazyLock<Forest> = LazyLock::new(|| Forest::read(include_bytes!("first.forest")));
-static SECOND: LazyLock<Forest> = LazyLock::new(|| Forest::read(include_bytes!("second.forest")));
+/// The file that training writes: a line of JSON that says where it comes from, then the forests.
+const FILE: &[u8] = include_bytes!("segment.forest");
+static FITTED: LazyLock<([Forest; 2], Regression)> = LazyLock::new(|| {
+    let mut bytes = &FILE[provenance().len() + 1..];
+    let forests = std::array::from_fn(|_| Forest::read(&mut bytes));
+    (forests, Regression::read(bytes))
+});
 
-const MAX_TREES: usize = 128;
+/// A score for each of [`crate::page_type::TYPES`], whose softmax is its probability.
+pub fn type_scores(row: &[f32]) -> Vec<f32> {
+    FITTED.1.scores(row)
+}
+
+/// A linear score for each class.
+struct Regression {
+    /// For each class, a weight a feature and then the intercept.
+    weights: Vec<Vec<f32>>,
+}
+
+impl Regression {
+    /// Little-endian: a u16 of classes, a u16 of weights for each, then the f32 weights.
+    fn read(bytes: &[u8]) -> Regression {
+        let (sizes, weights) = bytes.split_at(4);
+        let width = usize::from(u16::from_le_bytes([sizes[2], sizes[3]]));
+        let weights: Vec<f32> = weights
+            .as_chunks()
+            .0
+            .iter()
+            .map(|w| f32::from_le_bytes(*w))
+            .collect();
+        Regression {
+            weights: weights
+                .chunks_exact(width.max(1))
+                .map(<[f32]>::to_vec)
+                .collect(),
+        }
+    }
+
+    fn scores(&self, row: &[f32]) -> Vec<f32> {
+        let score = |weights: &Vec<f32>| {
+            let products = row
+                .iter()
+                .zip(weights)
+                .map(|(value, weight)| value * weight);
+            products.sum::<f32>() + weights.last().copied().unwrap_or_default()
+        };
+        self.weights.iter().map(score).collect()
+    }
+}
+
+/// JSON: hashes of the data, of the code and of the schema that the forests were fitted with.
+pub fn provenance() -> &'static str {
+    let end = FILE.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    std::str::from_utf8(&FILE[..end]).unwrap_or_default()
+}
+
+const MAX_TREES: usize = 256;
 const MAX_LEAVES: usize = 16;
+const LEAF: u16 = u16::MAX;
+const NODE_BYTES: usize = 7;
 
 /// Sums of decision trees. Walking them one by one is slow, as no processor foresees the way; this
 /// asks all trees about one feature after another instead (QuickScorer, Lucchese et al., 2015).
@@ -117,7 +294,7 @@ struct Forest {
     /// By feature, then by threshold.
     conditions: Vec<Condition>,
     /// Each feature that is asked about, and where its conditions end.
-    features: Vec<(u8, u32)>,
+    features: Vec<(u16, u32)>,
     /// The values of each tree's leaves from left to right.
     leaves: Vec<[f32; MAX_LEAVES]>,
 }
@@ -130,22 +307,24 @@ struct Condition {
 }
 
 impl Forest {
-    /// Little-endian: for each tree a u8 of nodes, and for each node u8 feature, f32 threshold, u8
-    /// left child, counted from the root, the right one being the next. A leaf's feature is 255,
-    /// and its threshold its value.
-    fn read(mut bytes: &[u8]) -> Forest {
+    /// Takes a forest off the front. Little-endian: a u16 of trees, for each a u8 of nodes, and for
+    /// each node u16 feature, f32 threshold, u8 left child, counted from the root, the right one
+    /// being the next. A leaf's feature is [`LEAF`], and its threshold its value.
+    fn read(bytes: &mut &[u8]) -> Forest {
         let mut forest = Forest {
             conditions: Vec::new(),
             features: Vec::new(),
             leaves: Vec::new(),
         };
         let mut conditions = Vec::new();
-        while let Some((&count, rest)) = bytes.split_first() {
-            let (tree, rest) = rest.split_at(count as usize * 6);
+        let (count, mut rest) = bytes.split_at(2);
+        for _ in 0..u16::from_le_bytes([count[0], count[1]]) {
+            let (tree, after) = rest[1..].split_at(usize::from(rest[0]) * NODE_BYTES);
             forest.leaves.push([0.0; MAX_LEAVES]);
             forest.read_tree(tree.as_chunks().0, 0, 0, &mut conditions);
-            bytes = rest;
+            rest = after;
         }
+        *bytes = rest;
         assert!(forest.leaves.len() <= MAX_TREES);
         conditions.sort_by(|(a, x), (b, y)| a.cmp(b).then(x.threshold.total_cmp(&y.threshold)));
         for (feature, condition) in conditions {
@@ -167,15 +346,16 @@ impl Forest {
     /// Reads what is below a node of the last tree, whose leaves start at `leaf`; where they end.
     fn read_tree(
         &mut self,
-        tree: &[[u8; 6]],
+        tree: &[[u8; NODE_BYTES]],
         node: usize,
         leaf: usize,
-        conditions: &mut Vec<(u8, Condition)>,
+        conditions: &mut Vec<(u16, Condition)>,
     ) -> usize {
-        let [feature, a, b, c, d, left] = tree[node];
+        let [low, high, a, b, c, d, left] = tree[node];
+        let feature = u16::from_le_bytes([low, high]);
         let threshold = f32::from_le_bytes([a, b, c, d]);
         let index = self.leaves.len() - 1;
-        if feature == u8::MAX {
+        if feature == LEAF {
             self.leaves[index][leaf] = threshold;
             return leaf + 1;
         }

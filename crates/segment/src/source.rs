@@ -25,6 +25,10 @@ const MAX_MEAN_DEPTH: u16 = 64;
 const DEEP_WORK: usize = 500_000;
 /// Each attribute of a tag is compared with all before it.
 const MAX_ATTRIBUTES: usize = 128;
+/// The tree builder looks through all open formatting elements at each new one, comparing their
+/// attributes. What is not read of these is one number, and above these bounds they are only text.
+const MAX_OPEN_FORMATTING: u32 = 24;
+const MAX_FORMATTING_ATTRIBUTES: usize = 3;
 /// A shorter `<noscript>` holds a lazy image, a tracking pixel or a request to turn scripts on.
 const MIN_NOSCRIPT_BYTES: usize = 2000;
 /// Unclosed formatting elements are created anew in each paragraph. A page whose tree has this many
@@ -43,7 +47,7 @@ const KEPT_OUT: [(LocalName, bool); KEPT_OUT_COUNT] = [
     (local_name!("noframes"), false),
 ];
 /// The attributes that are kept of every element.
-const ATTRIBUTES: [&str; 9] = [
+const ATTRIBUTES: [&str; 22] = [
     "class",
     "id",
     "style",
@@ -51,20 +55,40 @@ const ATTRIBUTES: [&str; 9] = [
     "hidden",
     "aria-hidden",
     "itemprop",
+    "itemtype",
     "lang",
     "xml:lang",
+    // What says which text a control shows.
+    "aria-controls",
+    "aria-expanded",
+    "aria-haspopup",
+    "aria-label",
+    "aria-labelledby",
+    "aria-level",
+    "data-toggle",
+    "data-bs-toggle",
+    "data-target",
+    "data-bs-target",
+    "for",
+    "onclick",
 ];
+/// The longest of them.
+const MAX_ATTRIBUTE_NAME: usize = 15;
 
 /// A parsed page. The arena that it was parsed into holds its nodes.
 pub struct Source<'s> {
     pub document: &'s Node<'s>,
+    /// What was parsed.
+    pub html: &'s str,
     /// The contents of `<script type="application/ld+json">`, as byte ranges of the source.
     pub json_ld: Vec<(usize, usize)>,
+    /// The same of `<style>`.
+    pub styles: Vec<(usize, usize)>,
 }
 
 impl<'s> Source<'s> {
     /// Parses any text: broken HTML gives the tree that a browser would make of it.
-    pub fn parse(html: &str, arena: &'s Arena<Node<'s>>) -> Source<'s> {
+    pub fn parse(html: &'s str, arena: &'s Arena<Node<'s>>) -> Source<'s> {
         let options = TreeBuilderOpts {
             // Reads what `<noscript>` holds as elements.
             scripting_enabled: false,
@@ -80,6 +104,8 @@ impl<'s> Source<'s> {
             unclosed: [false; KEPT_OUT_COUNT],
             noscript_end: 0,
             json_ld: Vec::new(),
+            styles: Vec::new(),
+            formatting: Vec::new(),
             tag_count: 0,
             depth_sum: 0,
             skipped_depth: 0,
@@ -88,7 +114,9 @@ impl<'s> Source<'s> {
         let _ = reader.builder.process_token(Token::EOFToken, 1);
         Source {
             document: reader.builder.sink.finish(),
+            html,
             json_ld: reader.json_ld,
+            styles: reader.styles,
         }
     }
 }
@@ -107,6 +135,9 @@ struct Reader<'h, 's> {
     /// Where the last `<noscript>` ends that is read: those inside it need not be looked at again.
     noscript_end: usize,
     json_ld: Vec<(usize, usize)>,
+    styles: Vec<(usize, usize)>,
+    /// Names of formatting elements, how many of each are open, and how many that were not fed.
+    formatting: Vec<(LocalName, u32, u32)>,
     /// Start tags that are not kept out, and the sum of how deep they stand.
     tag_count: usize,
     depth_sum: usize,
@@ -185,6 +216,9 @@ impl<'s> Reader<'_, 's> {
             self.skipped_depth -= 1;
             return;
         }
+        if is_formatting(&tag.name) && !self.closes_formatting(&tag.name) {
+            return;
+        }
         let depth = &self.builder.sink.depth;
         depth.set(depth.get().saturating_sub(1));
         let _ = self.feed_tag(tag);
@@ -203,6 +237,9 @@ impl<'s> Reader<'_, 's> {
         let is_deep = self.depth_sum > DEEP_WORK + self.tag_count * usize::from(MAX_MEAN_DEPTH);
         if depth >= if is_deep { MAX_MEAN_DEPTH } else { MAX_DEPTH } {
             self.skipped_depth += 1;
+            return true;
+        }
+        if is_formatting(&tag.name) && !self.opens_formatting(&tag.name) {
             return true;
         }
         if self.builder.sink.element_count.get() > 10_000 + self.tag_count * MAX_ELEMENTS_PER_TAG {
@@ -228,6 +265,36 @@ impl<'s> Reader<'_, 's> {
             TokenSinkResult::RawData(RawKind::ScriptData) => {}
             _ => self.text(from, self.at, Content::Raw),
         }
+        true
+    }
+
+    /// Whether one more formatting element is fed; its text is read in any case.
+    fn opens_formatting(&mut self, name: &LocalName) -> bool {
+        let all: u32 = self.formatting.iter().map(|(_, open, _)| open).sum();
+        let index = match self.formatting.iter().position(|(known, ..)| known == name) {
+            Some(index) => index,
+            None => {
+                self.formatting.push((name.clone(), 0, 0));
+                self.formatting.len() - 1
+            }
+        };
+        let (_, open, skipped) = &mut self.formatting[index];
+        let is_fed = all < MAX_OPEN_FORMATTING;
+        *if is_fed { open } else { skipped } += 1;
+        is_fed
+    }
+
+    /// Whether the end of a formatting element is fed: not when its start was not.
+    fn closes_formatting(&mut self, name: &LocalName) -> bool {
+        let known = self.formatting.iter_mut().find(|(known, ..)| known == name);
+        let Some((_, open, skipped)) = known else {
+            return true;
+        };
+        if *skipped > 0 {
+            *skipped -= 1;
+            return false;
+        }
+        *open = open.saturating_sub(1);
         true
     }
 
@@ -257,6 +324,9 @@ impl<'s> Reader<'_, 's> {
         if *name == local_name!("script") && is_json(&self.source[start..self.at]) {
             self.json_ld.push((self.at, end));
         }
+        if *name == local_name!("style") {
+            self.styles.push((self.at, end));
+        }
         self.at = after;
         true
     }
@@ -276,11 +346,20 @@ impl<'s> Reader<'_, 's> {
             attrs: Vec::new(),
             had_duplicate_attributes: false,
         };
-        let mut attribute_count = 0;
+        let is_formatting = is_formatting(&tag.name);
+        let (mut attribute_count, mut others) = (0, 0u64);
         for (name, value) in scan.by_ref() {
             attribute_count += 1;
+            if is_end || attribute_count > MAX_ATTRIBUTES {
+                continue;
+            }
             let name = &self.html[name.0..name.1];
-            if is_end || attribute_count > MAX_ATTRIBUTES || !is_read(&tag.name, name) {
+            if !is_read(&tag.name, name)
+                || is_formatting && tag.attrs.len() == MAX_FORMATTING_ATTRIBUTES
+            {
+                // The order does not matter to what compares them.
+                let hash = hash_of(name, hash_of(&self.html[value.0..value.1], HASH_START));
+                others = others.wrapping_add(hash);
                 continue;
             }
             let name = self.names.get(name);
@@ -290,6 +369,12 @@ impl<'s> Reader<'_, 's> {
                     value: self.attribute_value(value.0, value.1),
                 });
             }
+        }
+        if is_formatting && others != 0 {
+            tag.attrs.push(Attribute {
+                name: QualName::new(None, ns!(), self.names.get("other-attributes")),
+                value: StrTendril::from(format!("{others:x}")),
+            });
         }
         tag.self_closing = scan.is_self_closing;
         Some((tag, scan.end?))
@@ -416,24 +501,47 @@ fn is_read(tag: &LocalName, attribute: &str) -> bool {
         local_name!("meta")
         | local_name!("link")
         | local_name!("time")
-        // What the tree builder reads, or compares to see whether formatting repeats.
+        // What the tree builder reads.
         | local_name!("input")
-        | local_name!("template")
-        | local_name!("b")
-        | local_name!("big")
-        | local_name!("code")
-        | local_name!("em")
-        | local_name!("font")
-        | local_name!("i")
-        | local_name!("nobr")
-        | local_name!("s")
-        | local_name!("small")
-        | local_name!("strike")
-        | local_name!("strong")
-        | local_name!("tt")
-        | local_name!("u") => true,
-        _ => ATTRIBUTES.iter().any(|read| read.eq_ignore_ascii_case(attribute)),
+        | local_name!("template") => true,
+        local_name!("a") if ["href", "rel"].iter().any(|read| read.eq_ignore_ascii_case(attribute)) => true,
+        _ => {
+            attribute.len() <= MAX_ATTRIBUTE_NAME
+                && ATTRIBUTES.iter().any(|read| read.eq_ignore_ascii_case(attribute))
+        }
     }
+}
+
+/// The standard's formatting elements, but for `a`, which never nests: those that are open are made
+/// anew in each paragraph, and compared with each other at each start.
+fn is_formatting(name: &LocalName) -> bool {
+    matches!(
+        *name,
+        local_name!("b")
+            | local_name!("big")
+            | local_name!("code")
+            | local_name!("em")
+            | local_name!("font")
+            | local_name!("i")
+            | local_name!("nobr")
+            | local_name!("s")
+            | local_name!("small")
+            | local_name!("strike")
+            | local_name!("strong")
+            | local_name!("tt")
+            | local_name!("u")
+    )
+}
+
+/// FNV-1a.
+const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn hash_of(text: &str, start: u64) -> u64 {
+    text.bytes()
+        .map(|byte| byte.to_ascii_lowercase())
+        .fold(start, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 /// Goes through the attributes of a tag: byte ranges of each one's name and value.

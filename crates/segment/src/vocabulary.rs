@@ -34,6 +34,42 @@ pub const CART: Hints = 1 << 27;
 pub const TAGS: Hints = 1 << 28;
 pub const BANNER: Hints = 1 << 29;
 
+pub const HINT_COUNT: usize = 30;
+
+/// Each hint by its name, in the order of their bits.
+pub const HINT_NAMES: [(Hints, &str); HINT_COUNT] = [
+    (NAV, "nav"),
+    (HEADER, "header"),
+    (FOOTER, "footer"),
+    (SIDE, "side"),
+    (COMMENT, "comment"),
+    (SHARE, "share"),
+    (RELATED, "related"),
+    (CONSENT, "consent"),
+    (AD, "ad"),
+    (SIGN_UP, "sign_up"),
+    (META, "meta"),
+    (CONTENT, "content"),
+    (TITLE, "title"),
+    (PRODUCT, "product"),
+    (MODAL, "modal"),
+    (HIDDEN, "hidden"),
+    (CAPTION, "caption"),
+    (CONTENTS, "contents"),
+    (BIO, "bio"),
+    (PAGER, "pager"),
+    (FORUM, "forum"),
+    (CARD, "card"),
+    (TOOLS, "tools"),
+    (FOLD, "fold"),
+    (SEARCH, "search"),
+    (REVIEW, "review"),
+    (BODY, "body"),
+    (CART, "cart"),
+    (TAGS, "tags"),
+    (BANNER, "banner"),
+];
+
 const WORDS: &[(&str, Hints)] = &[
     ("about", BIO),
     ("abstract", TITLE),

@@ -1,46 +1,61 @@
 #!/usr/bin/env python3
 """Fits the forests that crates/segment judges blocks with, and says how well they do on unseen sites.
 
-    cargo build --release -p pageperfect-segment --example features
-    train.py PAGES.jsonl target/release/examples/features
+    train/train.py PAGES.jsonl [--work DIR] [--only-evaluate]
 
-PAGES.jsonl: one page a line, {"id", "url", "html", "paras": [the main content, paragraph by
-paragraph]}. The forests in src/ were fitted on 300 pages of the dev split of Murrough-Foley's
-web-content-extraction-benchmark (CC-BY-4.0). Needs numpy and lightgbm 4.
+PAGES.jsonl is what `train/pages.py` makes of the sources in `train/manifest.json`: one page a line,
+{"id", "url", "type", "html", "paras": [the main content, paragraph by paragraph]}. Its hash must be
+the manifest's. All features come from the extractor itself (`cargo run --example training`), so
+that what is fitted is what runs. Writes src/segment.forest, the same bytes for the same pages and
+code. See docs/guides/retrain-the-segmenter.md.
 """
 
+import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import struct
 import subprocess
 import sys
-from collections import Counter
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
 from urllib.parse import urlparse
 
 import lightgbm
 import numpy
+from scipy.optimize import minimize
 
-FOLDS = 5
-ROUNDS = (80, 50)  # trees of the first and of the second forest
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent.parent
+FOREST = HERE.parent / "src" / "segment.forest"
+GOLDEN = HERE.parent / "tests" / "golden.html"
+GOLDEN_URL = "https://example.com/blog/kettle-care"
+FOLDS = 3
+ROUNDS = (100, 60)  # trees of the first and of the second forest
 SETTINGS = dict(
-    objective="cross_entropy", num_leaves=15, learning_rate=0.09, min_data_in_leaf=60,
-    feature_fraction=0.35, bagging_fraction=0.7, bagging_freq=1, lambda_l2=20, max_bin=63,
-    seed=1, deterministic=True, num_threads=2, verbose=-1,
+    objective="cross_entropy", num_leaves=16, learning_rate=0.12, min_data_in_leaf=100,
+    feature_fraction=0.3, bagging_fraction=0.7, bagging_freq=1, lambda_l2=20, max_bin=63,
+    seed=1, deterministic=True, force_row_wise=True, num_threads=1, verbose=-1,
 )  # fmt: skip
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
 
 
 def words_of(text):
     return re.findall(r"\w+", text.lower())
 
 
-def labels(page, blocks):
+def labels(paras, blocks):
     """For each block how much of it is main content, 0 to 1, by shingles of three words."""
-    truth = words_of("\n".join(page["paras"]))
+    truth = words_of("\n".join(paras))
     shingles = {tuple(truth[at : at + 3]) for at in range(len(truth) - 2)}
-    lines = Counter(tuple(words_of(line)) for part in page["paras"] for line in part.split("\n"))
+    lines = Counter(tuple(words_of(line)) for part in paras for line in part.split("\n"))
+    # Lines by their first and their last words, for blocks that are an edge of one.
+    edges = defaultdict(set)
+    for line in lines:
+        for size in range(2, 4):
+            edges[size] |= {line[:size], line[-size:]}
     used = Counter()
     found = []
     for block in blocks:
@@ -53,46 +68,11 @@ def labels(page, blocks):
             # So short that it must be a line of its own, as often as it is one.
             is_line = lines[words] > used[words]
             used[words] += 1
-            is_edge = len(words) > 1 and any(
-                words in (line[: len(words)], line[-len(words) :]) for line in lines
-            )
+            is_edge = len(words) > 1 and words in edges[len(words)]
             found.append(1.0 if is_line else 0.5 if is_edge else 0.0)
         else:
             found.append(0.0)
     return found
-
-
-def context(blocks, parents, scores):
-    """The columns of `context_features` in src/features.rs."""
-    words = numpy.array([max(block["words"], 1) for block in blocks], float)
-    exact = numpy.array([block["words"] for block in blocks], float)
-    score_sums, word_sums = numpy.zeros(len(parents)), numpy.zeros(len(parents))
-    for block, score, count in zip(blocks, scores, words):
-        score_sums[block["element"]] += score * count
-        word_sums[block["element"]] += count
-    for element in range(len(parents) - 1, 0, -1):
-        score_sums[parents[element]] += score_sums[element]
-        word_sums[parents[element]] += word_sums[element]
-    scores_to = numpy.concatenate([[0], numpy.cumsum(scores * exact)])
-    words_to = numpy.concatenate([[0], numpy.cumsum(exact)])
-    rows, before = [], 0.0
-    for at, block in enumerate(blocks):
-        row = [scores[at]]
-        for offset in (-4, -3, -2, -1, 1, 2, 3, 4):
-            row.append(scores[at + offset] if 0 <= at + offset < len(blocks) else -1)
-        for reach in (3, 8, 20):
-            first, last = max(0, at - reach), min(len(blocks), at + reach + 1)
-            score = scores_to[last] - scores_to[first] - scores[at] * exact[at]
-            row.append(score / max(words_to[last] - words_to[first] - exact[at], 1))
-        own, element = scores[at] * words[at], block["element"]
-        for _ in range(7):
-            others = word_sums[element] - words[at]
-            row.append((score_sums[element] - own) / others if others > 0.5 else -1)
-            element = parents[element]
-        row += [before / max(score_sums[0], 1), score_sums[0] / max(word_sums[0], 1), score_sums[0], max(scores)]
-        before += own
-        rows.append(row)
-    return rows
 
 
 def fit(rows, truth, weights, rounds):
@@ -100,23 +80,70 @@ def fit(rows, truth, weights, rounds):
     return lightgbm.train(SETTINGS, data, rounds)
 
 
+def side_by_side(task, count):
+    """What `task(0)` to `task(count - 1)` answer, each from a process of its own with one thread."""
+    global TASK
+    TASK = task
+    with multiprocessing.get_context("fork").Pool(count) as pool:
+        return pool.map(run_task, range(count))
+
+
+def run_task(index):
+    return TASK(index)
+
+
 def out_of_fold(rows, truth, weights, folds, rounds):
     """Scores of blocks by forests that have not seen their site."""
-    scores = numpy.zeros(len(truth))
-    for fold in range(FOLDS):
+
+    def of_fold(fold):
         seen = folds != fold
         forest = fit(rows[seen], truth[seen], weights[seen], rounds)
-        scores[~seen] = forest.predict(rows[~seen])
+        return forest.predict(rows[~seen])
+
+    scores = numpy.zeros(len(truth), numpy.float32)
+    for fold, found in enumerate(side_by_side(of_fold, FOLDS)):
+        scores[folds == fold] = found
     return scores
 
 
-def kept(blocks, scores):
-    """`threshold` of src/model.rs."""
-    words = numpy.array([block["words"] for block in blocks], float)
-    order = numpy.argsort(-scores, kind="stable")
-    hits, sizes = numpy.cumsum((scores * words)[order]), numpy.cumsum(words[order])
-    f1 = 2 * hits / numpy.maximum(sizes + (scores * words).sum(), 1)
-    return scores >= min(max(scores[order[int(numpy.argmax(f1))]], 0.2), 0.6)
+def softmax(scores):
+    powers = numpy.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_types(rows, classes, count):
+    """Weights of a softmax regression, a row a class: one a feature, then the intercept."""
+    means, scales = rows.mean(axis=0), rows.std(axis=0)
+    scales[scales < 1e-6] = 1
+    scaled = numpy.hstack([(rows - means) / scales, numpy.ones((len(rows), 1))])
+    wanted = numpy.eye(count)[classes]
+
+    def loss(flat):
+        weights = flat.reshape(count, -1)
+        chances = softmax(scaled @ weights.T)
+        penalty = 0.01 * (weights[:, :-1] ** 2).sum()
+        gradient = (chances - wanted).T @ scaled / len(rows)
+        gradient[:, :-1] += 0.02 * weights[:, :-1]
+        return -numpy.log(chances[wanted == 1] + 1e-12).mean() + penalty, gradient.ravel()
+
+    found = minimize(loss, numpy.zeros(count * scaled.shape[1]), jac=True, method="L-BFGS-B").x.reshape(count, -1)
+    weights = found[:, :-1] / scales
+    intercept = found[:, -1] - weights @ means
+    # Rounded, so that the last bits of a sum do not show.
+    return numpy.round(numpy.hstack([weights, intercept[:, None]]), 3)
+
+
+def report_types(rows, classes, folds, names):
+    chances = numpy.zeros((len(rows), len(names)))
+    for fold in range(FOLDS):
+        weights = fit_types(rows[folds != fold], classes[folds != fold], len(names))
+        chances[folds == fold] = softmax(rows[folds == fold] @ weights[:, :-1].T + weights[:, -1])
+    best, sure = chances.argmax(axis=1), chances.max(axis=1)
+    print(f"type of page on sites left out: {numpy.mean(best == classes):.3f} right; by how sure:")
+    for low in numpy.arange(0.2, 1, 0.1):
+        mine = (sure >= low) & (sure < low + 0.1)
+        if mine.any():
+            print(f"  {low:.1f} to {low + 0.1:.1f}{mine.sum():>6}{numpy.mean(best[mine] == classes[mine]):>7.2f}")
 
 
 def word_f1(predicted, truth):
@@ -126,14 +153,15 @@ def word_f1(predicted, truth):
     return 2 * shared / (len(predicted) + len(truth))
 
 
-def write(forest, path):
+def forest_bytes(forest):
     """The format of `Forest::read` in src/model.rs, the two children of a node side by side."""
-    out = bytearray()
-    for tree in forest.dump_model()["tree_info"]:
+    trees = forest.dump_model()["tree_info"]
+    out = bytearray(struct.pack("<H", len(trees)))
+    for tree in trees:
         queue, nodes = [tree["tree_structure"]], []
         for node in queue:
             if "leaf_value" in node:
-                nodes.append((255, node["leaf_value"], 0))
+                nodes.append((65535, node["leaf_value"], 0))
                 continue
             # Rounded down, so that an f32 is at most the one just when it is at most the other.
             threshold = numpy.float32(node["threshold"])
@@ -143,56 +171,156 @@ def write(forest, path):
             queue += [node["left_child"], node["right_child"]]
         out.append(len(nodes))
         for node in nodes:
-            out += struct.pack("<BfB", *node)
-    with open(path, "wb") as file:
-        file.write(out)
-    print(f"{os.path.relpath(path)}: {len(out)} bytes")
+            out += struct.pack("<HfB", *node)
+    return bytes(out)
 
 
-def main(pages_path, command):
-    with open(pages_path, encoding="utf8") as file:
-        pages = {page["id"]: page for page in map(json.loads, file)}
-    with open(pages_path, "rb") as file:
-        answers = subprocess.run([command], stdin=file, stdout=subprocess.PIPE, check=True).stdout
-    answers = [answer for answer in map(json.loads, answers.splitlines()) if answer["blocks"]]
-    rows, truth, weights, folds = [], [], [], []
-    for answer in answers:
+def sha256(*paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def fnv(text):
+    """FNV-1a, which the extractor's tests compute as well."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return f"{value:016x}"
+
+
+class Extractor:
+    """`cargo run --example training`, which reads the pages and answers in a folder."""
+
+    def __init__(self, pages, work):
+        self.pages, self.work = pages, Path(work)
+        build = ["cargo", "build", "--release", "-q", "-p", "pageperfect-segment", "--example", "training"]
+        subprocess.run(build, cwd=ROOT, check=True)
+        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        self.command = target / "release" / "examples" / "training"
+
+    @staticmethod
+    def of_page(html, url, work):
+        pages = Path(work) / "page.jsonl"
+        pages.write_text(json.dumps({"id": "page", "url": url, "html": html}) + "\n")
+        return Extractor(pages, work)
+
+    def run(self, command, **numbers):
+        for name, values in numbers.items():
+            values.astype("<f4").tofile(self.work / f"{name.replace('_', '-')}.f32")
+        with open(self.pages, "rb") as file:
+            subprocess.run([self.command, command, self.work], stdin=file, check=True)
+
+    def rows(self, name, width):
+        return numpy.fromfile(self.work / f"{name}.f32", "<f4").reshape(-1, width)
+
+    def lines(self, name):
+        with open(self.work / f"{name}.jsonl", encoding="utf8") as file:
+            yield from map(json.loads, file)
+
+
+def write_golden_scores(forests, width, context_width):
+    """What LightGBM says of the page in the tests, for the test that the extractor says the same."""
+    with tempfile.TemporaryDirectory() as work:
+        extractor = Extractor.of_page(GOLDEN.read_text(encoding="utf8"), GOLDEN_URL, work)
+        extractor.run("rows")
+        rows = extractor.rows("first", width)
+        first = forests[0].predict(rows).astype(numpy.float32)
+        extractor.run("context", first_scores=first)
+        both = numpy.hstack([rows, extractor.rows("context", context_width)])
+        scores = [round(float(score), 6) for score in forests[1].predict(both)]
+    GOLDEN.with_name("golden_scores.json").write_text(json.dumps(scores) + "\n")
+
+
+def report(pages, kept, truth, scores, weights, types):
+    """Word F1 by type of page, and of the words scored about so, how many are content."""
+    by_type = defaultdict(list)
+    for answer in kept:
         page = pages[answer["id"]]
-        found = labels(page, answer["blocks"])
-        sizes = [len(words_of(block["text"])) for block in answer["blocks"]]
-        content = max(sum(size * share for size, share in zip(sizes, found)), 1)
-        site = ".".join(urlparse(page["url"]).netloc.split(".")[-2:])
-        fold = int(hashlib.md5(site.encode()).hexdigest(), 16) % FOLDS
-        rows += answer["features"]
-        truth += found
-        # A page weighs about the same however long it is; a word too many weighs less on a long one.
-        weights += [max(size, 0.2) / (content + 0.3 * max(sum(sizes), 1)) for size in sizes]
-        folds += [fold] * len(sizes)
-    rows, truth, folds = numpy.array(rows, numpy.float32), numpy.array(truth), numpy.array(folds)
-    weights = numpy.array(weights) * len(weights) / sum(weights)
+        score = word_f1(words_of("\n".join(answer["paragraphs"])), words_of("\n".join(page["paras"])))
+        by_type[page["type"]].append(score)
+    every = [score for scores in by_type.values() for score in scores]
+    print(f"word F1 on sites left out, {len(every)} pages: {numpy.mean(every):.4f}")
+    for name in sorted(by_type):
+        print(f"  {name:<16}{len(by_type[name]):>5}{numpy.mean(by_type[name]):>8.4f}")
+    print("share of content among the words scored about so (all, then by type)")
+    names = sorted(by_type)
+    for low in numpy.arange(0, 1, 0.1):
+        row = []
+        for mask in [numpy.ones(len(types), bool)] + [types == name for name in names]:
+            mine = mask & (scores >= low) & (scores < low + 0.1)
+            row.append(numpy.average(truth[mine], weights=weights[mine]) if mine.any() else float("nan"))
+        print(f"  {low:.1f} to {low + 0.1:.1f}" + "".join(f"{value:>7.2f}" for value in row))
 
-    first_scores = out_of_fold(rows, truth, weights, folds, ROUNDS[0])
-    at, contexts = 0, []
-    for answer in answers:
-        scores = first_scores[at : at + len(answer["blocks"])]
-        contexts += context(answer["blocks"], answer["elements"], scores)
-        at += len(answer["blocks"])
-    both = numpy.hstack([rows, numpy.array(contexts, numpy.float32)])
 
-    scores = out_of_fold(both, truth, weights, folds, ROUNDS[1])
-    at, f1 = 0, [float(not words_of("\n".join(pages[id]["paras"]))) for id in pages.keys() - {a["id"] for a in answers}]
-    for answer in answers:
-        mine = scores[at : at + len(answer["blocks"])]
-        text = "\n".join(b["text"] for b, keep in zip(answer["blocks"], kept(answer["blocks"], mine)) if keep)
-        f1.append(word_f1(words_of(text), words_of("\n".join(pages[answer["id"]]["paras"]))))
-        at += len(answer["blocks"])
-    print(f"{len(f1)} pages, word F1 on sites left out: {numpy.mean(f1):.4f}")
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("pages")
+    arguments.add_argument("--work", help="where the extractor's numbers go (a temporary folder)")
+    arguments.add_argument("--only-evaluate", action="store_true", help="write no forest")
+    options = arguments.parse_args()
+    manifest = json.loads((HERE / "manifest.json").read_text())
+    data_hash = sha256(options.pages)
+    if data_hash != manifest["pages_sha256"]:
+        sys.exit(f"{options.pages} has the hash {data_hash}; train/manifest.json names {manifest['pages_sha256']}")
+    # The HTML is the extractor's; it is not held here.
+    with open(options.pages, encoding="utf8") as file:
+        pages = {page.pop("id"): {**page, "html": None} for page in map(json.loads, file)}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or temporary
+        extractor = Extractor(options.pages, work)
+        extractor.run("rows")
+        schema = json.loads((Path(work) / "schema.json").read_text())
+        rows = extractor.rows("first", len(schema["first"]))
+        truth, weights, folds, types, page_folds, page_types = [], [], [], [], [], []
+        for answer in extractor.lines("blocks"):
+            page = pages[answer["id"]]
+            found = labels(page["paras"], answer["blocks"])
+            mine = [len(words_of(block["text"])) for block in answer["blocks"]]
+            content = max(sum(size * share for size, share in zip(mine, found)), 1)
+            site = ".".join(urlparse(page["url"]).netloc.split(".")[-2:])
+            fold = int(hashlib.md5(site.encode()).hexdigest(), 16) % FOLDS
+            truth += found
+            # A page weighs about the same however long it is; a word too many weighs less on a long one.
+            weights += [max(size, 0.2) / (content + 0.3 * max(sum(mine), 1)) for size in mine]
+            folds += [fold] * len(mine)
+            types += [page["type"]] * len(mine)
+            page_folds.append(fold)
+            page_types.append(page["type"])
+        truth, folds, types = numpy.array(truth), numpy.array(folds), numpy.array(types)
+        weights = numpy.array(weights) * len(weights) / sum(weights)
+        print(f"{len(pages)} pages, {len(truth)} blocks, {rows.shape[1]} features", flush=True)
 
-    write(fit(rows, truth, weights, ROUNDS[0]), os.path.join(SOURCE, "first.forest"))
-    write(fit(both, truth, weights, ROUNDS[1]), os.path.join(SOURCE, "second.forest"))
+        first = out_of_fold(rows, truth, weights, folds, ROUNDS[0])
+        extractor.run("context", first_scores=first)
+        both = numpy.hstack([rows, extractor.rows("context", len(schema["context"]))])
+        second = out_of_fold(both, truth, weights, folds, ROUNDS[1])
+        extractor.run("keep", second_scores=second)
+        report(pages, extractor.lines("kept"), truth, second, weights, types)
+        page_schema = json.loads((Path(work) / "page-schema.json").read_text())
+        page_rows = extractor.rows("page", len(page_schema["features"])).astype(float)
+        classes = numpy.array([page_schema["types"].index(name) for name in page_types])
+        report_types(page_rows, classes, numpy.array(page_folds), page_schema["types"])
+        if options.only_evaluate:
+            return
+        provenance = {
+            "data_sha256": data_hash,
+            "code_sha256": sha256(HERE / "train.py", HERE / "requirements.txt", HERE / "manifest.json"),
+            "rows_sha256": sha256(Path(work) / "first.f32"),
+            "schema_fnv": fnv("\n".join(schema["first"] + schema["context"] + page_schema["features"])),
+            "sizes": [len(schema["first"]), len(schema["context"]), len(page_schema["features"])],
+        }
+        type_weights = fit_types(page_rows, classes, len(page_schema["types"]))
+        forests = side_by_side(lambda at: fit([rows, both][at], truth, weights, ROUNDS[at]), 2)
+    content = json.dumps(provenance).encode() + b"\n" + b"".join(map(forest_bytes, forests))
+    content += struct.pack("<HH", *type_weights.shape) + type_weights.astype("<f4").tobytes()
+    FOREST.write_bytes(content)
+    write_golden_scores(forests, len(schema["first"]), len(schema["context"]))
+    print(f"{FOREST.relative_to(ROOT)}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

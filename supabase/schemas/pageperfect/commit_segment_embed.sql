@@ -14,7 +14,8 @@ begin
   update public.pages
   set title = p_output -> 'page' ->> 'title', description = p_output -> 'page' ->> 'description',
       language = p_output -> 'page' ->> 'language', canonical_url = p_output -> 'page' ->> 'canonical_url',
-      published_at = p_output -> 'page' ->> 'published_at'
+      published_at = p_output -> 'page' ->> 'published_at',
+      facts = coalesce((p_output -> 'page') - array['title', 'description', 'language', 'canonical_url', 'published_at'], '{}')
   where id = v_lease.page_id;
 
   delete from public.page_embeddings where page_id = v_lease.page_id;

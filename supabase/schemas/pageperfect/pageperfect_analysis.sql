@@ -7,7 +7,7 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'page', (select jsonb_build_object('id', p.id, 'url', p.url, 'title', p.title, 'description', p.description,
-        'language', p.language, 'canonical_url', p.canonical_url, 'published_at', p.published_at)
+        'language', p.language, 'canonical_url', p.canonical_url, 'published_at', p.published_at) || p.facts
       from public.pages as p where p.id = p_page_id),
     'crawl', (select jsonb_build_object('html_length', c.html_length, 'http_status', c.http_status,
         'processing_time_ms', c.processing_time_ms, 'provider', c.provider, 'final_url', c.final_url)

@@ -1,0 +1,140 @@
+//! What `train/train.py` asks of the extractor, so that no part of it is written twice.
+//!
+//! Pages are JSON lines `{"id", "url", "html"}` on stdin; DIR holds what goes between the two:
+//!
+//!     training rows DIR      writes first.f32 (a row a block), blocks.jsonl ({"id", "blocks": [{"text",
+//!                            "words"}]} a page) and schema.json (the names of both forests' features)
+//!     training context DIR   reads first-scores.f32 (one a block), writes context.f32
+//!     training keep DIR      reads second-scores.f32, writes kept.jsonl ({"id", "paragraphs"}),
+//!                            page.f32 (a row a page) and page-schema.json (its names and the types')
+//!     training score DIR     writes scores.f32: those of the fitted forests
+//!
+//! Numbers are little-endian f32. Pages without blocks are left out of all files but kept.jsonl.
+
+use pageperfect_segment::blocks::Blocks;
+use pageperfect_segment::features::{
+    Named, context_features, features, named_context_features, named_features,
+};
+use pageperfect_segment::meta::Meta;
+use pageperfect_segment::model;
+use pageperfect_segment::page_type::{self, TYPES};
+use pageperfect_segment::source::Source;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufWriter, Write};
+use std::path::Path;
+
+fn write_all(out: &mut impl Write, numbers: &[f32]) -> std::io::Result<()> {
+    numbers
+        .iter()
+        .try_for_each(|number| out.write_all(&number.to_le_bytes()))
+}
+
+fn read_all(path: &Path) -> std::io::Result<Vec<f32>> {
+    let bytes = std::fs::read(path)?;
+    Ok(bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|number| f32::from_le_bytes(*number))
+        .collect())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [command, dir] = &arguments[..] else {
+        return Err("usage: training rows|context|keep|score DIR < PAGES".into());
+    };
+    let dir = Path::new(dir);
+    let create = |name: &str| File::create(dir.join(name)).map(BufWriter::new);
+    let (scores, mut numbers, mut lines) = match &**command {
+        "rows" => (Vec::new(), create("first.f32")?, create("blocks.jsonl")?),
+        "context" => (
+            read_all(&dir.join("first-scores.f32"))?,
+            create("context.f32")?,
+            create("unused")?,
+        ),
+        "keep" => (
+            read_all(&dir.join("second-scores.f32"))?,
+            create("page.f32")?,
+            create("kept.jsonl")?,
+        ),
+        "score" => (Vec::new(), create("scores.f32")?, create("unused")?),
+        _ => return Err(format!("no command {command:?}").into()),
+    };
+    let (mut at, mut schema, mut page_schema) = (0, None, None);
+    for line in std::io::stdin().lock().lines() {
+        let page: Value = serde_json::from_str(&line?)?;
+        let field = |name: &str| page[name].as_str().unwrap_or_default();
+        let arena = typed_arena::Arena::new();
+        let source = Source::parse(field("html"), &arena);
+        let meta = Meta::read(&source);
+        let found = Blocks::new(&source);
+        let count = found.blocks.len();
+        let mine = scores.get(at..at + count).unwrap_or_default();
+        at += count;
+        match &**command {
+            "rows" if count > 0 => {
+                for row in features(&found, &meta, field("url")).iter() {
+                    write_all(&mut numbers, row)?;
+                }
+                let blocks: Vec<Value> = found
+                    .blocks
+                    .iter()
+                    .map(|block| json!({ "text": block.text, "words": block.words }))
+                    .collect();
+                writeln!(lines, "{}", json!({ "id": page["id"], "blocks": blocks }))?;
+                schema.get_or_insert_with(|| {
+                    let names = |row: Vec<(String, f32)>| {
+                        row.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+                    };
+                    json!({
+                        "first": names(named_features(&found, &meta, "", 0).0),
+                        "context": names(named_context_features(&found, &vec![0.5; count]).0),
+                    })
+                });
+            }
+            "context" => {
+                for row in context_features(&found, mine).iter() {
+                    write_all(&mut numbers, row)?;
+                }
+            }
+            "keep" => {
+                let kept = model::keep(&found, &meta, mine, false);
+                let mut row = Vec::new();
+                if count > 0 {
+                    page_type::features(&found, &meta, field("url"), &kept, &mut row);
+                }
+                write_all(&mut numbers, &row)?;
+                let names = || {
+                    let mut row = Named::default();
+                    page_type::features(&found, &meta, "", &kept, &mut row);
+                    row.0.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+                };
+                if count > 0 && page_schema.is_none() {
+                    page_schema =
+                        Some(json!({ "features": names(), "types": TYPES.map(|(_, name)| name) }));
+                }
+                let kept = found.blocks.iter().zip(kept).filter(|(_, kept)| *kept);
+                let paragraphs: Vec<&str> = kept.map(|(block, _)| &*block.text).collect();
+                writeln!(
+                    lines,
+                    "{}",
+                    json!({ "id": page["id"], "paragraphs": paragraphs })
+                )?;
+            }
+            "score" => write_all(&mut numbers, &model::scores(&found, &meta, field("url")))?,
+            _ => {}
+        }
+    }
+    if let Some(schema) = schema {
+        std::fs::write(dir.join("schema.json"), schema.to_string())?;
+    }
+    if let Some(schema) = page_schema {
+        std::fs::write(dir.join("page-schema.json"), schema.to_string())?;
+    }
+    numbers.flush()?;
+    lines.flush()?;
+    Ok(())
+}
