@@ -16,7 +16,7 @@ const PIECE: usize = 4;
 
 /// How a run of letters is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
+pub(crate) enum Script {
     /// With spaces between words.
     Spaced,
     /// Two characters say about as much as a word: Han, Kana, Hangul.
@@ -42,6 +42,9 @@ fn script(c: char) -> Script {
 /// In compatibility form, lower case and without the accents of Latin, Greek and Cyrillic letters
 /// and the vowel points of Hebrew and Arabic, which people leave out when they type.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let is_point =
         |c: &char| matches!(*c as u32, 0x300..=0x36f | 0x591..=0x5c7 | 0x64b..=0x655 | 0x670);
     (text.nfkd().flat_map(char::to_lowercase))
@@ -129,19 +132,27 @@ fn units(
     unit: Unit,
     is_left_out: &dyn Fn(&str) -> bool,
 ) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (run, script) in runs {
-        match (script, unit) {
-            (Script::Dense, _) => found.extend(pieces(run, 2)),
-            (Script::Unspaced, _) => found.extend(pieces(run, 3)),
-            (Script::Spaced, _) if is_single_letter(run) || is_left_out(run) => {}
-            (Script::Spaced, Unit::Word) => {
-                found.insert(run.chars().take(PREFIX).collect());
-            }
-            (Script::Spaced, Unit::Piece) => found.extend(pieces(&format!(" {run} "), PIECE)),
-        }
+    let is_kept =
+        |(run, script): &&(String, Script)| *script != Script::Spaced || !is_left_out(run);
+    (runs.iter().filter(is_kept))
+        .flat_map(|(run, script)| units_of_run(run, *script, unit))
+        .collect()
+}
+
+/// The runs of a text, folded.
+pub(crate) fn runs_of(text: &str) -> Vec<(String, Script)> {
+    runs(&fold(text))
+}
+
+/// The units of one run, perhaps some of them twice.
+pub(crate) fn units_of_run(run: &str, script: Script, unit: Unit) -> Vec<String> {
+    match (script, unit) {
+        (Script::Dense, _) => pieces(run, 2).collect(),
+        (Script::Unspaced, _) => pieces(run, 3).collect(),
+        (Script::Spaced, _) if is_single_letter(run) => Vec::new(),
+        (Script::Spaced, Unit::Word) => vec![run.chars().take(PREFIX).collect()],
+        (Script::Spaced, Unit::Piece) => pieces(&format!(" {run} "), PIECE).collect(),
     }
-    found
 }
 
 /// The words of a query, as typed, each with the units that stand for it; without function words

@@ -1,6 +1,6 @@
 //! The words' side: what share of a query's units a segment holds, rare units counting more.
 
-use crate::terms::{FunctionWords, Unit, of_query, of_segment, words_of_query};
+use crate::terms::{FunctionWords, Script, Unit, of_query, runs_of, units_of_run, words_of_query};
 use std::collections::HashMap;
 
 /// Queries whose words make the mean over all queries, at most.
@@ -26,7 +26,7 @@ struct Channel {
 impl Channel {
     fn new(
         unit: Unit,
-        segments: &[String],
+        segments: &[Vec<(String, Script)>],
         queries: &[&str],
         function_words: &FunctionWords,
     ) -> Self {
@@ -41,11 +41,20 @@ impl Channel {
                     .collect()
             })
             .collect();
+        // A word is cut once, however often it stands in the page.
+        let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
         let mut postings = vec![Vec::new(); units.len()];
-        for (segment, text) in (0..).zip(segments) {
-            for unit in of_segment(text, unit) {
-                if let Some(&unit) = units.get(&unit) {
-                    postings[unit as usize].push(segment);
+        for (segment, runs) in (0..).zip(segments) {
+            for (run, script) in runs {
+                let cut = || {
+                    let found = units_of_run(run, *script, unit).into_iter();
+                    found.filter_map(|unit| units.get(&unit).copied()).collect()
+                };
+                for &unit in known.entry(run).or_insert_with(cut).iter() {
+                    let held: &mut Vec<u32> = &mut postings[unit as usize];
+                    if held.last() != Some(&segment) {
+                        held.push(segment);
+                    }
                 }
             }
         }
@@ -106,8 +115,9 @@ impl Words {
     /// `segments`: their texts with the headings above them.
     pub(crate) fn new(segments: &[String], queries: &[&str]) -> Self {
         let function_words = FunctionWords::default();
+        let runs: Vec<_> = segments.iter().map(|text| runs_of(text)).collect();
         Self {
-            channels: CHANNELS.map(|unit| Channel::new(unit, segments, queries, &function_words)),
+            channels: CHANNELS.map(|unit| Channel::new(unit, &runs, queries, &function_words)),
             segment_count: segments.len(),
             function_words,
         }
