@@ -13,7 +13,8 @@ as $$
 declare
   v_lease pipeline.lease := pipeline.lock_lease(p_pipeline, p_msg_id, p_read_ct);
   v_now timestamptz := pipeline.now();
-  v_until timestamptz := coalesce(v_now + make_interval(secs => greatest(p_delay_seconds, 0)), 'infinity');
+  v_until timestamptz := case when p_delay_seconds is null then 'infinity'
+    else v_now + make_interval(secs => greatest(p_delay_seconds, 0)) end;
 begin
   if v_lease.status <> 'held' then
     return jsonb_build_object('status', v_lease.status);
