@@ -1,4 +1,4 @@
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The page and the gap that the draft is for. `null` counts as empty throughout.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -7,6 +7,20 @@ pub struct DraftInput {
     pub page: Page,
     #[serde(default, deserialize_with = "or_default")]
     pub recommendation: Recommendation,
+    #[serde(default, deserialize_with = "or_default")]
+    pub form: Form,
+    /// What an earlier version was like, when this is not the first.
+    #[serde(default)]
+    pub previous: Option<Previous>,
+}
+
+/// Whether a section is written, or the points that it has to make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    #[default]
+    Text,
+    Outline,
 }
 
 /// The page as it is now.
@@ -33,21 +47,87 @@ pub struct Page {
 pub struct Recommendation {
     #[serde(default, deserialize_with = "or_default")]
     pub label: String,
-    /// Most impressions first.
+    /// Whether a section is missing, or one answers in part.
+    #[serde(default, deserialize_with = "or_default")]
+    pub kind: Kind,
+    /// Those that the page does not answer; most impressions first.
     #[serde(default, deserialize_with = "or_default")]
     pub queries: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub impressions: f64,
-    /// Cosine similarity of the queries to that section, in [-1, 1].
+    /// How well that section answers the queries, in [0, 1].
     #[serde(default, deserialize_with = "or_default")]
     pub best_similarity: f64,
     #[serde(default, deserialize_with = "or_default")]
     pub best_heading_path: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub best_text: String,
+    /// Where the section goes, when that is settled.
+    #[serde(default)]
+    pub place: Option<Place>,
 }
 
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    #[default]
+    Write,
+    Extend,
+    Improve,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Place {
+    /// The heading whose section the new one follows; empty: the end of the page.
+    #[serde(default, deserialize_with = "or_default")]
+    pub after_heading: String,
+    /// Of the new section's heading, 2 to 6.
+    #[serde(default)]
+    pub level: Option<u8>,
+}
+
+impl Recommendation {
+    /// Level of the section's heading, 2 to 6.
+    pub(crate) fn level(&self) -> u8 {
+        let level = self.place.as_ref().and_then(|place| place.level);
+        let usual = if self.kind == Kind::Write { 2 } else { 3 };
+        level.unwrap_or(usual).clamp(2, 6)
+    }
+}
+
+/// An earlier version of the draft, and what it lacked.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Previous {
+    #[serde(default, deserialize_with = "or_default")]
+    pub body_markdown: String,
+    /// What kept it from being used.
+    #[serde(default, deserialize_with = "or_default")]
+    pub problems: Vec<String>,
+    /// The queries that it did not answer.
+    #[serde(default, deserialize_with = "or_default")]
+    pub open: Vec<OpenQuery>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct OpenQuery {
+    #[serde(default, deserialize_with = "or_default")]
+    pub query: String,
+    /// Words of the query that the nearest passage lacks.
+    #[serde(default, deserialize_with = "or_default")]
+    pub missing_terms: Vec<String>,
+}
+
+/// A piece of a page's or of a draft's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Passage {
+    /// From the top down.
+    #[serde(default, deserialize_with = "or_default")]
+    pub heading_path: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub text: String,
+}
+
+pub(crate) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Default,
     D: Deserializer<'de>,

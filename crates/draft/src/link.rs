@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 
 /// Where a link leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// Another place on the same site.
     SameSite,
     /// A host in lower case, without `www.`, user and port.
     Host(String),
+    /// The host of a mail address.
+    Mail(String),
     /// A scheme that is not for pages, such as `javascript`.
     Scheme(String),
 }
@@ -80,5 +82,18 @@ pub(crate) fn hosts_in(text: &str) -> BTreeSet<String> {
     starts
         .map(|start| host(&lower[start..]))
         .filter(|host| !host.is_empty())
+        .collect()
+}
+
+/// The hosts of every mail address that stands in a plain text: publishers make links of them.
+pub(crate) fn mail_hosts_in(text: &str) -> BTreeSet<String> {
+    let lower = text.to_lowercase();
+    let is_local = |c: char| c.is_alphanumeric() || "._+-".contains(c);
+    lower
+        .match_indices('@')
+        .filter(|&(at, _)| lower[..at].ends_with(is_local))
+        .map(|(at, _)| host(&lower[at + 1..]))
+        // `user@host` of a shell prompt is no address.
+        .filter(|host| host.contains('.') && !host.starts_with('.'))
         .collect()
 }

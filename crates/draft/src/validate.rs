@@ -1,20 +1,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::facts::{as_fact, unsupported_figures};
+use crate::fence::Inside;
 use crate::input::DraftInput;
-use crate::link::{Target, hosts_in, target};
-use crate::prompt::{Inside, clean_line, is_visible};
-
-pub const MIN_BODY_WORDS: usize = 60;
-pub const MAX_BODY_WORDS: usize = 1200;
-pub(crate) const MAX_HEADING_CHARS: usize = 120;
-pub(crate) const MAX_SUMMARY_CHARS: usize = 600;
-pub(crate) const MAX_FACTS: usize = 20;
-pub(crate) const MAX_FACT_CHARS: usize = 400;
+use crate::limits::*;
+use crate::link::hosts_in;
+use crate::markdown;
+use crate::prompt::{body_words, inside};
+use crate::text::{clean_line, count_words, readable};
 
 /// A section that is fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,27 +56,10 @@ impl std::error::Error for AnswerError {}
 /// # Errors
 /// Every rule of the prompt that the answer breaks.
 pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, AnswerError> {
-    let fields = match serde_json::from_str(unfence(answer)) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => {
-            return Err(AnswerError {
-                problems: vec!["the answer is not a JSON object".into()],
-            });
-        }
-        Err(error) => {
-            let problem = if answer.trim().is_empty() {
-                "the answer is empty".into()
-            } else {
-                format!("the answer is not JSON: {error}")
-            };
-            return Err(AnswerError {
-                problems: vec![problem],
-            });
-        }
-    };
+    let fields = json_object(answer)?;
     let mut judge = Judge {
         hosts: known_hosts(input),
-        inside: Inside::of(input),
+        inside: inside(input),
         problems: Vec::new(),
     };
     let names = [
@@ -96,14 +76,15 @@ pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, Answer
     let summary = judge.text(&fields, "summary");
     judge.length("summary", &summary, MAX_SUMMARY_CHARS);
     judge.markdown("summary", &summary);
-    let body_markdown = judge.body(&fields, &heading);
+    let body_markdown = judge.body(&fields, &heading, input);
     let placement = Placement {
         after_heading: judge.placement(&fields, input),
     };
     let questions_answered = judge.questions(&fields, input);
-    let facts_to_check = judge.facts(&fields);
+    let mut facts_to_check = judge.facts(&fields);
 
     if judge.problems.is_empty() {
+        mark_unsupported(&body_markdown, input, &mut facts_to_check);
         Ok(Draft {
             heading,
             summary,
@@ -116,6 +97,44 @@ pub fn validate_answer(answer: &str, input: &DraftInput) -> Result<Draft, Answer
         Err(AnswerError {
             problems: judge.problems,
         })
+    }
+}
+
+/// The object that an answer is, a code fence around it or not.
+pub(crate) fn json_object(answer: &str) -> Result<Map<String, Value>, AnswerError> {
+    let problem = match serde_json::from_str(unfence(answer)) {
+        Ok(Value::Object(fields)) => return Ok(fields),
+        Ok(_) => "the answer is not a JSON object".into(),
+        Err(_) if answer.trim().is_empty() => "the answer is empty".into(),
+        Err(error) => format!("the answer is not JSON: {error}"),
+    };
+    Err(AnswerError {
+        problems: vec![problem],
+    })
+}
+
+/// Figures that the page does not give join what somebody has to look up.
+fn mark_unsupported(body: &str, input: &DraftInput, facts: &mut Vec<String>) {
+    let page = &input.page;
+    let gap = &input.recommendation;
+    let known: Vec<&str> = [&page.title, &gap.best_text]
+        .into_iter()
+        .chain(&page.headings)
+        .chain(&page.excerpts)
+        .chain(&gap.queries)
+        .map(String::as_str)
+        .collect();
+    let prose = markdown::prose(body);
+    for figure in unsupported_figures(&prose, &known, facts) {
+        if facts.len() >= MAX_FACTS {
+            break;
+        }
+        facts.push(
+            as_fact(&figure, &prose)
+                .chars()
+                .take(MAX_FACT_CHARS)
+                .collect(),
+        );
     }
 }
 
@@ -133,14 +152,6 @@ fn unfence(answer: &str) -> &str {
             .trim_start_matches(|c: char| c.is_ascii_alphanumeric())
             .len();
     inside[language..].trim()
-}
-
-/// A text without what only machines read: invisible characters, which can hide an address or
-/// instructions for the next model, and control characters other than line breaks and tabs.
-fn readable(text: &str) -> String {
-    let is_kept = |c: &char| is_visible(*c) && (!c.is_control() || matches!(c, '\n' | '\t'));
-    let text: String = text.chars().filter(is_kept).collect();
-    text.trim().to_owned()
 }
 
 /// The hosts that the page itself names. Queries do not count: anyone can search for a URL until it
@@ -271,71 +282,37 @@ impl Judge {
         heading
     }
 
-    fn body(&mut self, fields: &Map<String, Value>, heading: &str) -> String {
+    fn body(&mut self, fields: &Map<String, Value>, heading: &str, input: &DraftInput) -> String {
         let text = self.text(fields, "body_markdown");
         if text.is_empty() {
             return text;
         }
         let body = without_own_heading(&text, heading);
         self.markdown("body_markdown", &body);
-        let count = count_words(&prose(&body));
-        if !(MIN_BODY_WORDS..=MAX_BODY_WORDS).contains(&count) {
+        let (least, most) = body_words(input);
+        let count = count_words(&markdown::prose(&body));
+        if !(least..=most).contains(&count) {
             self.problem(format!(
-                "body_markdown has {count} words, not {MIN_BODY_WORDS} to {MAX_BODY_WORDS}"
+                "body_markdown has {count} words, not {least} to {most}"
             ));
         }
-        let is_top = |event| {
-            use HeadingLevel::{H1, H2};
-            matches!(event, Event::Start(Tag::Heading { level: H1 | H2, .. }))
-        };
-        if parse(&body).any(is_top) {
-            self.problem("body_markdown has a heading above level 3");
+        let level = input.recommendation.level();
+        if markdown::has_heading_from(&body, level) {
+            self.problem(format!(
+                "body_markdown has a heading above level {}",
+                level + 1
+            ));
         }
         body
     }
 
-    /// Refuses HTML, images and links that lead elsewhere than the page itself does.
+    /// Refuses HTML, images, footnotes, and links that lead elsewhere than the page itself does.
     fn markdown(&mut self, name: &str, text: &str) {
-        let mut html = false;
-        let mut image = false;
-        let mut targets = Vec::new();
-        for event in parse(text) {
-            match event {
-                Event::Html(_) | Event::InlineHtml(_) => html = true,
-                Event::Start(Tag::Image { .. }) => image = true,
-                Event::Start(Tag::Link { dest_url, .. }) => targets.push(target(&dest_url)),
-                _ => {}
-            }
-        }
-        // A definition that no link uses is not shown, but another reader of Markdown may find a use.
-        let definitions = parse(text);
-        let definitions = definitions.reference_definitions().iter();
-        targets.extend(definitions.map(|(_, definition)| target(&definition.dest)));
-        targets.extend(hosts_in(&prose(text)).into_iter().map(Target::Host));
         if self.inside.is_quoted_in(text) {
             self.problem(format!("{name} quotes the prompt"));
         }
-        if html {
-            self.problem(format!("{name} holds HTML"));
-        }
-        if image {
-            self.problem(format!("{name} holds an image"));
-        }
-        let mut seen = BTreeSet::new();
-        for target in targets {
-            let (what, known) = match &target {
-                Target::SameSite => continue,
-                Target::Host(host) => (host, self.hosts.contains(host)),
-                Target::Scheme(scheme) => (scheme, false),
-            };
-            if !known && seen.insert(what.clone()) {
-                let what = clean_line(what);
-                self.problem(match target {
-                    Target::Scheme(_) => format!("{name} has a link of the kind {what}:"),
-                    _ => format!("{name} links to {what}, which the page does not name"),
-                });
-            }
-        }
+        self.problems
+            .extend(markdown::problems(name, text, &self.hosts));
     }
 
     fn placement(&mut self, fields: &Map<String, Value>, input: &DraftInput) -> String {
@@ -351,6 +328,9 @@ impl Judge {
             }
         };
         self.refuse_unknown(placement, &["after_heading"], "placement.");
+        if let Some(place) = &input.recommendation.place {
+            return place.after_heading.trim().to_owned();
+        }
         let after = match placement.get("after_heading") {
             Some(Value::String(after)) => readable(after),
             Some(Value::Null) => String::new(),
@@ -421,37 +401,4 @@ impl Judge {
         }
         facts
     }
-}
-
-fn parse(markdown: &str) -> Parser<'_> {
-    Parser::new_ext(markdown, Options::ENABLE_TABLES)
-}
-
-/// What a reader sees of Markdown. Emphasis within a word does not break it, so that it cannot
-/// hide an address; the end of a block does.
-fn prose(markdown: &str) -> String {
-    let mut text = String::new();
-    for event in parse(markdown) {
-        match event {
-            Event::Text(part) | Event::Code(part) => text.push_str(&part),
-            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
-            Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
-            _ => {}
-        }
-    }
-    text
-}
-
-/// Words of a text. Scripts that are written without spaces count two characters as a word.
-fn count_words(text: &str) -> usize {
-    let unspaced = |c: char| {
-        matches!(c,
-            '\u{0e00}'..='\u{0eff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
-    };
-    let characters = text.chars().filter(|c| unspaced(*c)).count();
-    let words = text.split(|c: char| c.is_whitespace() || unspaced(c));
-    words
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        .count()
-        + characters / 2
 }

@@ -1,4 +1,4 @@
-use pageperfect_draft::{Draft, DraftInput, build_prompt, validate_answer};
+use pageperfect_draft::{Draft, DraftInput, Form, Kind, Place, build_prompt, validate_answer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -539,5 +539,149 @@ proptest! {
             let again = validate(&serde_json::to_value(&draft).unwrap());
             prop_assert_eq!(again, Ok(draft));
         }
+    }
+}
+
+#[test]
+fn no_dialect_of_markdown_makes_more_of_a_draft() {
+    let evil = "https://evil.example.net/x";
+    let foreign = "body_markdown links to evil.example.net, which the page does not name";
+    for (smuggled, problem) in [
+        (
+            format!("Wide.[^1]\n\n[^1]: [source]({evil})"),
+            "body_markdown holds a footnote",
+        ),
+        (
+            format!("Wide.[^note]\n\n[^note]: {evil}"),
+            "body_markdown holds a footnote",
+        ),
+        (
+            "Wide.[^1]\n\n[^1]: Runner Lab".into(),
+            "body_markdown holds a footnote",
+        ),
+        (format!("Wide.^[see [source]({evil})]"), foreign),
+        (format!("Wide\n: [source]({evil})"), foreign),
+        (format!("| a |\n|---|\n| [x]({evil}) |"), foreign),
+        (format!("- [ ] [x]({evil})"), foreign),
+        (format!("~~[x]({evil})~~ ^[x]({evil})^"), foreign),
+        (format!("> [!NOTE]\n> [x]({evil})"), foreign),
+        (format!("[[{evil}|here]]"), foreign),
+        (format!("```\n\n[x]({evil})\n```"), foreign),
+        (format!("~~~\n[x]: {evil}\n\n[x]\n~~~"), foreign),
+        (
+            "~~~\n<script>alert(1)</script>\n~~~".into(),
+            "body_markdown holds HTML",
+        ),
+        (
+            "~~~\n![x](/pixel.png)\n~~~".into(),
+            "body_markdown holds an image",
+        ),
+        ("![[pixel.png]]".into(), "body_markdown holds an image"),
+        (
+            "Write to sales@evil.example.net today".into(),
+            "body_markdown has an address at evil.example.net, which the page does not name",
+        ),
+        (
+            "### Fit {onclick=alert(1)}\n\nText".into(),
+            "body_markdown holds attributes",
+        ),
+        (
+            "---\nlayout: evil\n---\n\nText".into(),
+            "body_markdown holds a block of metadata",
+        ),
+    ] {
+        let problems = validate(&body(&smuggled)).expect_err(&smuggled);
+        assert!(
+            problems.iter().any(|found| found == problem),
+            "{smuggled}: {problems:?}"
+        );
+    }
+    for leftover in [
+        "[x](\nno end",
+        "![x](no end",
+        "[x][y] and so on",
+        "{{ site.secret }}",
+        "{% include x %}",
+        "{: onclick=\"alert(1)\" }",
+        "Wide { onclick=\"alert(1)\" }",
+        "[embed src=\"x\"]",
+        "::: warning",
+        "**[x]**: javascript:alert(1)",
+        "*[x]: not a definition*",
+    ] {
+        let problems = validate(&body(leftover)).expect_err(leftover);
+        assert!(
+            problems
+                .iter()
+                .any(|found| found.contains("markup that is not understood")),
+            "{leftover}: {problems:?}"
+        );
+    }
+    for harmless in [
+        "H~2~O costs $5 to $6, 2^10^ times",
+        "- [x] done\n- [ ] open",
+        "Use `arr[0](x)` or `[[ -f file ]]`.",
+        "```sh\n[[ -f file ]] && echo \"${x}\" > y\nuser@host:~$ ls\n```",
+        "```html\n<b>x</b>\n```",
+        "~~no~~ [sic] and (see below) [1]",
+        "| a | b |\n|---|---|\n| 1 | 2 |",
+        "Ask at desk@lab.example.org.",
+        "\"Quoted\" -- and 'so' on...",
+    ] {
+        assert!(
+            validate(&body(harmless)).is_ok(),
+            "{harmless}: {:?}",
+            validate(&body(harmless))
+        );
+    }
+}
+
+#[test]
+fn figures_that_the_page_does_not_give_are_to_be_checked() {
+    let draft = validate(&body("Five pairs, and 7 of them at 30 euros; see ?id=7.")).unwrap();
+    assert_eq!(
+        draft.facts_to_check,
+        [
+            "Which models come in a wide fit.",
+            "30: the page does not give this figure (“Five pairs, and 7 of them at 30 euros; see ?id=7.”)"
+        ]
+    );
+}
+
+#[test]
+fn a_place_that_is_settled_is_kept_whatever_the_model_says() {
+    let mut settled = input();
+    settled.recommendation.place = Some(Place {
+        after_heading: "Grip".into(),
+        level: Some(3),
+    });
+    let answer = with("placement", json!({ "after_heading": "Nowhere" }));
+    let problems = |input: &DraftInput, answer: &Value| {
+        validate_answer(&answer.to_string(), input).map(|draft| draft.placement.after_heading)
+    };
+    // A section of level 3 has no headings of level 3 in it.
+    assert_eq!(
+        problems(&settled, &answer).unwrap_err().problems,
+        ["body_markdown has a heading above level 4"]
+    );
+    let mut deeper = answer.clone();
+    deeper["body_markdown"] = json!(format!("#### Measure\n\n{}", words(80)));
+    assert_eq!(problems(&settled, &deeper).unwrap(), "Grip");
+}
+
+#[test]
+fn an_outline_and_an_addition_may_be_short() {
+    let short = with("body_markdown", json!(words(30)));
+    for (kind, form, is_fine) in [
+        (Kind::Write, Form::Text, false),
+        (Kind::Write, Form::Outline, true),
+        (Kind::Extend, Form::Text, true),
+        (Kind::Improve, Form::Text, true),
+    ] {
+        let mut input = input();
+        input.recommendation.kind = kind;
+        input.form = form;
+        let draft = validate_answer(&short.to_string(), &input);
+        assert_eq!(draft.is_ok(), is_fine, "{kind:?} {form:?}: {draft:?}");
     }
 }

@@ -1,0 +1,341 @@
+//! What a draft's Markdown may hold. Nobody knows which dialect a publisher's site reads, so every
+//! text is read in each that there is: what any of them makes of it must be harmless, and what looks
+//! like markup that none of them knows is refused too.
+
+use std::collections::BTreeSet;
+
+use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+
+use crate::input::Passage;
+use crate::link::{Target, hosts_in, mail_hosts_in, target};
+use crate::text::{clean_line, one_line};
+
+/// The dialect that drafts are asked for in.
+fn parse(markdown: &str) -> Parser<'_> {
+    Parser::new_ext(markdown, Options::ENABLE_TABLES)
+}
+
+/// One set of extensions a dialect: some take characters away from others (`~` is a subscript to one
+/// and strikes through for another), so all at once would not show what each makes of a text.
+fn dialects() -> impl Iterator<Item = Options> {
+    let single = Options::all()
+        .iter()
+        .map(|option| option | Options::ENABLE_TABLES);
+    [Options::empty(), Options::ENABLE_TABLES, Options::all()]
+        .into_iter()
+        .chain(single)
+}
+
+/// Everything that is wrong with `text`, each problem once, as `{name} …`. `hosts` are the sites that
+/// may be linked to.
+pub(crate) fn problems(name: &str, text: &str, hosts: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Findings::default();
+    for options in dialects() {
+        found.read(Parser::new_ext(text, options), false);
+    }
+    // A dialect without fences reads what stands between them.
+    for code in code_blocks(text) {
+        for options in dialects() {
+            found.read(Parser::new_ext(&code, options), true);
+        }
+    }
+    let prose = prose(text);
+    found
+        .targets
+        .extend(hosts_in(&prose).into_iter().map(Target::Host));
+    found
+        .targets
+        .extend(mail_hosts_in(&prose).into_iter().map(Target::Mail));
+    found.leftover = leftover(text);
+
+    let mut problems = Vec::new();
+    if found.html {
+        problems.push(format!("{name} holds HTML"));
+    }
+    if found.image {
+        problems.push(format!("{name} holds an image"));
+    }
+    for what in &found.other {
+        problems.push(format!("{name} holds {what}"));
+    }
+    for target in &found.targets {
+        match target {
+            Target::SameSite => {}
+            Target::Host(host) if hosts.contains(host) => {}
+            Target::Mail(host) if hosts.contains(host) => {}
+            Target::Host(host) => problems.push(format!(
+                "{name} links to {}, which the page does not name",
+                clean_line(host)
+            )),
+            Target::Mail(host) => problems.push(format!(
+                "{name} has an address at {}, which the page does not name",
+                clean_line(host)
+            )),
+            Target::Scheme(scheme) => problems.push(format!(
+                "{name} has a link of the kind {}:",
+                clean_line(scheme)
+            )),
+        }
+    }
+    if problems.is_empty()
+        && let Some(what) = found.leftover
+    {
+        problems.push(format!(
+            "{name} holds markup that is not understood: {what}"
+        ));
+    }
+    problems
+}
+
+#[derive(Default)]
+struct Findings {
+    html: bool,
+    image: bool,
+    /// Further constructs that a section has no use for.
+    other: BTreeSet<&'static str>,
+    targets: BTreeSet<Target>,
+    leftover: Option<String>,
+}
+
+impl Findings {
+    /// Notes what one dialect makes of a text. `in_code`: the text is shown as it stands by most, so
+    /// that examples of markup are fine in it as long as they are harmless where they come to life.
+    fn read(&mut self, parser: Parser<'_>, in_code: bool) {
+        // A definition that no link uses is not shown, but another reader may find a use.
+        let definitions = parser.reference_definitions().iter();
+        self.targets
+            .extend(definitions.map(|(_, definition)| target(&definition.dest)));
+        for event in parser {
+            match event {
+                Event::Html(html) | Event::InlineHtml(html) => {
+                    self.html |= !in_code || is_live(&html);
+                }
+                Event::Start(Tag::Image { .. }) => self.image = true,
+                Event::Start(Tag::Link {
+                    link_type: LinkType::WikiLink { .. },
+                    ..
+                }) if in_code => {}
+                Event::Start(Tag::Link {
+                    link_type: LinkType::Email,
+                    dest_url,
+                    ..
+                }) => {
+                    self.targets.insert(target(&format!("mailto:{dest_url}")));
+                }
+                Event::Start(Tag::Link { dest_url, .. }) => {
+                    self.targets.insert(target(&dest_url));
+                }
+                Event::Start(Tag::FootnoteDefinition(_)) | Event::FootnoteReference(_)
+                    if !in_code =>
+                {
+                    self.other.insert("a footnote");
+                }
+                Event::Start(Tag::Heading {
+                    id, classes, attrs, ..
+                }) if !in_code && (id.is_some() || !classes.is_empty() || !attrs.is_empty()) => {
+                    self.other.insert("attributes");
+                }
+                Event::Start(Tag::MetadataBlock(_)) if !in_code => {
+                    self.other.insert("a block of metadata");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether a piece of HTML runs, loads or leads anywhere, should it ever be read as HTML.
+fn is_live(html: &str) -> bool {
+    let html = html.to_lowercase();
+    let tags = [
+        "<script",
+        "<iframe",
+        "<object",
+        "<embed",
+        "<img",
+        "<svg",
+        "<math",
+        "<a ",
+        "<form",
+        "<link",
+        "<meta",
+        "<base",
+        "<style",
+        "<video",
+        "<audio",
+        "<template",
+        "<input",
+        "<button",
+    ];
+    tags.iter().any(|tag| html.contains(tag)) || html.contains(" on") && html.contains('=')
+}
+
+/// The text of each block of code.
+fn code_blocks(markdown: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<String> = None;
+    for event in parse(markdown) {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => open = Some(String::new()),
+            Event::End(TagEnd::CodeBlock) => blocks.extend(open.take()),
+            Event::Text(text) => {
+                if let Some(block) = &mut open {
+                    block.push_str(&text);
+                }
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// Markup in what is left as plain text once every dialect has had its turn: the start of an image, a
+/// footnote, a link without its end, a template or a shortcode.
+fn leftover(markdown: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut in_code = false;
+    for event in Parser::new_ext(markdown, Options::all() - Options::ENABLE_MATH) {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(part) if !in_code => text.push_str(&part),
+            Event::SoftBreak | Event::HardBreak => text.push('\n'),
+            Event::End(
+                TagEnd::Paragraph
+                | TagEnd::Heading(_)
+                | TagEnd::Item
+                | TagEnd::TableCell
+                | TagEnd::DefinitionListTitle
+                | TagEnd::DefinitionListDefinition,
+            ) => text.push('\n'),
+            _ => {}
+        }
+    }
+    let marks = [
+        "](",
+        "][",
+        "![",
+        "[^",
+        "[[",
+        "{{",
+        "{%",
+        "{:",
+        "{#",
+        "{.",
+        "javascript:",
+        "vbscript:",
+        "data:text",
+    ];
+    let lower = text.to_lowercase();
+    let found = marks.iter().find(|mark| lower.contains(*mark));
+    // `[name]: address`, which an emphasis or a list kept from being a definition; `:::` of a directive.
+    let is_definition = |line: &str| line.trim_start().starts_with('[') && line.contains("]:");
+    let line = lower.lines().find(|line| {
+        is_definition(line)
+            || line.trim_start().starts_with(":::")
+            || has_attribute(line, '{', '}')
+            || has_attribute(line, '[', ']')
+    });
+    found
+        .map(ToString::to_string)
+        .or_else(|| line.map(clean_line))
+}
+
+/// Whether `name="value"` stands in brackets, as in a shortcode or a list of attributes.
+fn has_attribute(line: &str, open: char, close: char) -> bool {
+    line.split(open).skip(1).any(|rest| {
+        let inside = rest.split(close).next().unwrap_or_default();
+        rest.contains(close)
+            && ["=\"", "='", "=“", "=‘", "=”", "=’"]
+                .iter()
+                .any(|mark| inside.contains(mark))
+    })
+}
+
+/// What a reader sees of Markdown. Emphasis within a word does not break it, so that it cannot
+/// hide an address; the end of a block does.
+pub(crate) fn prose(markdown: &str) -> String {
+    let mut text = String::new();
+    for event in parse(markdown) {
+        match event {
+            Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Whether a heading stands at `level` or above.
+pub(crate) fn has_heading_from(markdown: &str, level: u8) -> bool {
+    dialects().any(|options| {
+        Parser::new_ext(markdown, options).any(|event| {
+            matches!(event, Event::Start(Tag::Heading { level: found, .. }) if number(found) <= level)
+        })
+    })
+}
+
+fn number(level: HeadingLevel) -> u8 {
+    level as u8
+}
+
+/// A section's text in passages as the page itself is cut: one a paragraph, list, table or block of
+/// code, each under the heading that it stands under.
+pub fn passages(heading: &str, markdown: &str) -> Vec<Passage> {
+    let mut passages = Vec::new();
+    let mut path = vec![heading.to_owned()];
+    let mut levels: Vec<u8> = Vec::new();
+    let mut text = String::new();
+    let mut heading_level = None;
+    let mut depth = 0usize;
+    let mut flush = |path: &[String], text: &mut String| {
+        let whole = one_line(text);
+        if !whole.is_empty() {
+            passages.push(Passage {
+                heading_path: path.to_vec(),
+                text: whole,
+            });
+        }
+        text.clear();
+    };
+    for event in parse(markdown) {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                flush(&path, &mut text);
+                heading_level = Some(number(level));
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                let level = heading_level.take().unwrap_or(6);
+                while levels.last().is_some_and(|&open| open >= level) {
+                    levels.pop();
+                    path.pop();
+                }
+                levels.push(level);
+                path.push(one_line(&text));
+                text.clear();
+            }
+            Event::Start(Tag::List(_) | Tag::Table(_) | Tag::BlockQuote(_)) => {
+                if depth == 0 {
+                    flush(&path, &mut text);
+                }
+                depth += 1;
+            }
+            Event::End(TagEnd::List(_) | TagEnd::Table | TagEnd::BlockQuote(_)) => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    flush(&path, &mut text);
+                }
+            }
+            Event::End(TagEnd::Paragraph | TagEnd::CodeBlock) if depth == 0 => {
+                flush(&path, &mut text);
+            }
+            Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
+            _ => {}
+        }
+    }
+    flush(&path, &mut text);
+    passages
+}
