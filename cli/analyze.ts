@@ -1,16 +1,23 @@
 // `analyze`: a page and its search queries in, the report out. It uses the stack as an outside user
 // would: the intake function, the tables over REST, `get_pageperfect_report`.
 
-import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import { createClient } from "npm:@supabase/supabase-js@2.119.1";
 import { unzipSync } from "npm:fflate@0.8.2";
 import { type Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
-import { attachStack, keysUnknownTo, type RunningStack, startStack } from "../local/stack.ts";
+import {
+  attachStack,
+  keysUnknownTo,
+  type RealApi,
+  type RunningStack,
+  startStack,
+} from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { mayColor, reportWidth, watchJob } from "./progress.ts";
-import { buildReport, type JobResult, type Report } from "./report.ts";
-import { renderMarkdown } from "./report_markdown.ts";
-import { renderTerminal } from "./report_terminal.ts";
-import { plain } from "./report_text.ts";
+import { buildReport, type Report, type RunContext } from "./report/report.ts";
+import type { JobResult } from "./report/result.ts";
+import { renderTerminal } from "./report/terminal.ts";
+import { plain } from "./report/text.ts";
+import { readResult, writeFiles } from "./report_files.ts";
 import { say } from "./say.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
@@ -21,6 +28,9 @@ export interface AnalyzeOptions {
   json?: boolean;
   out?: string;
   draft: boolean;
+  drafts?: number;
+  outline?: boolean;
+  verify?: boolean;
   eps?: number;
   minPoints?: number;
   maxClusterSize?: number;
@@ -53,7 +63,7 @@ export function registerAnalyze(program: Command) {
         "the page's queries: a CSV as Search Console exports it",
       ),
   )
-    .option("-o, --out <dir>", "also write report.md and report.json into this folder")
+    .option("-o, --out <dir>", "also write the report into this folder: Markdown, HTML, CSV, JSON")
     .addHelpText(
       "after",
       `
@@ -78,7 +88,11 @@ export function addAnalysisOptions(command: Command): Command {
   };
   return command
     .option("--json", "print report.json on stdout; everything else goes to stderr")
-    .option("--no-draft", "leave out the draft of the missing section")
+    .option("--no-draft", "write no draft")
+    .option("--drafts <count>", "recommendations to draft, the first ones (default 1)", number)
+    .option("--outline", "draft what a section has to say, not its text")
+    .option("--verify", "have a language model read the page for every recommendation")
+    .option("--no-verify", "do not; without either it does so where one is configured")
     .option("--eps <distance>", "DBSCAN's radius as cosine distance (default 0.3)", number)
     .option("--min-points <count>", "queries that make a cluster (default 2)", number)
     .option(
@@ -90,8 +104,8 @@ export function addAnalysisOptions(command: Command): Command {
       "--exact",
       "compare all pairs of queries, also of 2,048 and more (default: likely ones)",
     )
-    .option("--threshold <similarity>", "a cluster below it is a gap (default 0.7)", number)
-    .option("--top <count>", "gaps to recommend at most (default 10)", number)
+    .option("--threshold <similarity>", "a query covered less is open (default 0.7)", number)
+    .option("--top <count>", "recommendations at most (default 10)", number)
     .option(
       "--brand <name>",
       "a name people look for the site by, besides those that the page tells; may be repeated",
@@ -186,7 +200,7 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
     const result = await readResult(supabase, jobId);
     const report = buildReport(result, {
       source: page.file,
-      realApis: stack.realApis,
+      madeByStandins: madeByStandins(stack.realApis),
       warnings: warnings.map((warning) => `${options.keywords}: ${warning}`),
     });
     if (status === "completed") return { report, failure: [] };
@@ -200,7 +214,12 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
   }
 }
 
-/** Prints the report, writes report.md and report.json where they are wanted, tells a failure. */
+/** What stand-ins made, of all that can be real. */
+export function madeByStandins(realApis: RealApi[]): RunContext["madeByStandins"] {
+  return (["embeddings", "drafts"] as const).filter((name) => !realApis.includes(name));
+}
+
+/** Prints the report, writes its files where they are wanted, tells a failure. */
 export async function publish(
   { report, failure }: Analysis,
   options: { json?: boolean; out?: string },
@@ -214,15 +233,13 @@ export async function publish(
 }
 
 async function writeReport(report: Report, out: string): Promise<void> {
-  const dir = out.replace(/\/+$/, "") || "/";
+  let written: string[];
   try {
-    await Deno.mkdir(dir, { recursive: true });
-    await Deno.writeTextFile(`${dir}/report.md`, renderMarkdown(report));
-    await Deno.writeTextFile(`${dir}/report.json`, JSON.stringify(report, null, 2) + "\n");
+    written = await writeFiles(report, out);
   } catch (error) {
-    inputError(`the report cannot be written into ${dir}: ${(error as Error).message}`);
+    inputError(`the report cannot be written into ${out}: ${(error as Error).message}`);
   }
-  say(`wrote ${dir}/report.md and ${dir}/report.json`);
+  say(`wrote ${written.join(", ")}`);
 }
 
 /** What to analyse: a URL as it was given (intake judges it), or the full path of a local file. */
@@ -339,6 +356,7 @@ const optionNames: Record<string, string> = {
   "parameters.top": "--top",
   "parameters.brand": "--brand",
   "parameters.method": "--method",
+  "parameters.drafts": "--drafts",
 };
 
 async function createJob(
@@ -371,6 +389,9 @@ async function createJob(
         top: options.top,
         brand: options.brand,
         method: options.method,
+        drafts: options.drafts,
+        draft_form: options.outline ? "outline" : undefined,
+        verify: options.verify,
       },
     }),
   });
@@ -398,12 +419,6 @@ async function createJob(
     `the job was not accepted: HTTP ${response.status} ${plain(text).slice(0, 300)}`,
     `the functions' logs are in ${stack.logsDir}`,
   );
-}
-
-async function readResult(supabase: SupabaseClient, jobId: string): Promise<JobResult> {
-  const { data, error } = await supabase.rpc("get_pageperfect_report", { p_job_id: jobId });
-  if (error) throw new Error(`the report of job ${jobId} cannot be read: ${error.message}`);
-  return data;
 }
 
 const adviceForUrl = [

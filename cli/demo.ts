@@ -20,7 +20,7 @@ That was the whole pipeline. The same on a page of yours:
 
 export function registerDemo(program: Command) {
   addAnalysisOptions(program.command("demo").description("run the whole pipeline on a sample page"))
-    .option("-o, --out <dir>", "folder for report.md and report.json", "pageperfect-report")
+    .option("-o, --out <dir>", "folder for the report's files", "pageperfect-report")
     .action(async (options: AnalyzeOptions) => {
       note(introduction);
       const sample = `${root}/cli/sample`;

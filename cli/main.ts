@@ -9,6 +9,7 @@ import { Command, CommanderError } from "npm:commander@15.1.0";
 const modules: [commands: string[], register: () => Promise<(program: Command) => void>][] = [
   [["demo"], async () => (await import("./demo.ts")).registerDemo],
   [["analyze"], async () => (await import("./analyze.ts")).registerAnalyze],
+  [["report", "compare"], async () => (await import("./report.ts")).registerReport],
   [["site"], async () => (await import("./site/site.ts")).registerSite],
   [["gsc-import"], async () => (await import("./gsc_import.ts")).registerGscImport],
   [["up", "down", "reset"], async () => (await import("./stack.ts")).registerStack],

@@ -2,16 +2,16 @@
 // so that stdout holds the result and nothing else.
 
 import type { SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
-import { painter } from "./report_terminal.ts";
-import { formatBytes, formatDuration, noDraft, plain } from "./report_text.ts";
+import { painter } from "./report/terminal.ts";
+import { dollars, formatBytes, formatDuration, noDraft, plain, plural } from "./report/text.ts";
 
 export const stages = [
   ["submit_crawl", "Ask for the page"],
   ["wait_crawl", "Crawl the page"],
   ["segment_embed", "Split it into segments, embed them"],
-  ["keyword_clustering", "Cluster the search queries"],
+  ["keyword_clustering", "Group the search queries by topic"],
   ["gap_analysis", "Find what the page does not answer"],
-  ["rewrite_draft", "Draft the missing section"],
+  ["rewrite_draft", "Read the page again, draft what is missing"],
 ] as const;
 
 export interface StageProgress {
@@ -25,6 +25,8 @@ export interface StageProgress {
   last_error: { message?: string } | null;
   /** What the stage handed on, once it has completed. */
   facts: Record<string, unknown>;
+  /** The calls to a model that it said it would make, and their price. */
+  announced?: { call_count: number; model: string; cost_usd: number | null };
   /** wait_crawl: the crawl it waits for, which has attempts of its own. */
   crawl?: {
     status: string;
@@ -52,8 +54,8 @@ export async function readProgress(
     supabase.from("pageperfect_job_stages").select(
       "stage,status,attempt_count,started_at,finished_at,next_retry_at,last_error",
     ).eq("job_id", jobId),
-    supabase.from("pageperfect_job_events").select("stage,metadata").eq("job_id", jobId)
-      .eq("status", "completed").order("id"),
+    supabase.from("pageperfect_job_events").select("stage,status,metadata").eq("job_id", jobId)
+      .in("status", ["completed", "model_calls_announced"]).order("id"),
     supabase.from("crawl_jobs").select("status,attempt_count,max_attempts,available_at,error")
       .eq("job_id", jobId).order("created_at", { ascending: false }).limit(1),
   ]);
@@ -73,7 +75,11 @@ export async function readProgress(
         next_retry_at: null,
         last_error: null,
       },
-      facts: events.data!.findLast((event) => event.stage === stage)?.metadata ?? {},
+      facts: events.data!.findLast((event) => event.stage === stage && event.status === "completed")
+        ?.metadata ?? {},
+      announced: events.data!.findLast((event) =>
+        event.stage === stage && event.status === "model_calls_announced"
+      )?.metadata,
       crawl: stage === "wait_crawl" ? crawls.data![0] : undefined,
     })),
   };
@@ -224,11 +230,17 @@ function detail(stage: StageProgress): string {
     }
     if (facts.paragraph_count !== undefined) return `${count("paragraph_count")} segments`;
     if (facts.cluster_count !== undefined) {
-      return `${count("cluster_count")} clusters, ${count("noise_count")} noise points`;
+      return `${count("cluster_count")} topics, ${count("noise_count")} queries like no other`;
     }
     if (facts.gap_count !== undefined) return `${count("gap_count")} gaps`;
-    if (facts.draft_skipped) return `left out: ${noDraft(String(facts.draft_skipped))}`;
-    if (facts.draft_model) return plain(String(facts.draft_model));
+    if (stage.stage === "rewrite_draft") {
+      const read = facts.verified_by ? `read by ${plain(String(facts.verified_by))}; ` : "";
+      return facts.draft_skipped
+        ? `${read}no draft: ${noDraft(String(facts.draft_skipped))}`
+        : `${read}${plural(Number(facts.draft_count ?? 1), "draft")} by ${
+          plain(String(facts.draft_model))
+        }`;
+    }
     return "";
   }
   const error = stage.last_error?.message ? plain(stage.last_error.message) : "";
@@ -243,7 +255,15 @@ function detail(stage: StageProgress): string {
     const reason = plain(error!.message ?? "the crawl failed");
     return `attempt ${attempt_count + 1} of ${max_attempts} ${soon(available_at)}: ${reason}`;
   }
-  return stage.attempt_count > 1 ? `attempt ${stage.attempt_count}` : "";
+  const { announced } = stage;
+  return [
+    stage.attempt_count > 1 ? `attempt ${stage.attempt_count}` : "",
+    announced
+      ? `${plural(announced.call_count, "call")} to ${plain(announced.model)}, ${
+        announced.cost_usd === null ? "price unknown" : `about ${dollars(announced.cost_usd)}`
+      }`
+      : "",
+  ].filter(Boolean).join(": ");
 }
 
 /** Whether an attempt to crawl went wrong and another one is to come. */

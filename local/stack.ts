@@ -83,6 +83,8 @@ export interface Stack extends RunningStack {
     fail(fault: Fault): void;
     limit(api: Api, calls: number, seconds: number): void;
     reset(): void;
+    /** Who answers when a page is to be read. */
+    reader: Standins["reader"];
     readonly calls: Call[];
   };
   functions: FunctionHost;
@@ -104,6 +106,7 @@ const settings = [
   ...["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_EMBEDDING_MODEL", "OPENAI_EMBEDDING_DIMENSIONS"],
   ...["EMBEDDING_PROVIDER", "EMBEDDING_API_KEY", "EMBEDDING_BASE_URL", "EMBEDDING_BATCH_SIZE"],
   ...["DRAFT_PROVIDER", "DRAFT_API_KEY", "DRAFT_BASE_URL", "OPENAI_DRAFT_MODEL"],
+  "PAGEPERFECT_VERIFY",
   ...["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_DRAFT_MODEL"],
   ...["SCRAPER_API_KEY", "SCRAPER_API_BASE_URL"],
 ];
@@ -454,6 +457,8 @@ function outsideApis(
     DRAFT_BASE_URL: `${standinUrl}/v1`,
     DRAFT_API_KEY: "stand-in",
     OPENAI_DRAFT_MODEL: "offline-outline",
+    // Its verdicts show the form and mean nothing: a job gets them when it asks for them.
+    PAGEPERFECT_VERIFY: "off",
     ANTHROPIC_BASE_URL: standinUrl,
   });
   // Without a key the crawler fetches pages itself.

@@ -65,7 +65,7 @@ export function renderHtml(report: Report): string {
     const rows: [string, string][] = [
       ["Where", html(whereOf(edit.place))],
       ["Asked for", html(demandOf(edit))],
-      ["Why", html(edit.reason)],
+      ...edit.reason ? [["Why", html(edit.reason)] as [string, string]] : [],
       ...missing.length > 0
         ? [[
           "Missing",
@@ -232,9 +232,12 @@ const bar = (share: number, isAnswered: boolean) =>
     Math.round(share * 100)
   }%"></i></span> ${percent(share)}`;
 
-/** A draft's Markdown; HTML in it is shown as text, and a link of a dangerous kind leads nowhere. */
+/** A draft's Markdown; HTML and images in it are shown as text, and a link of a dangerous kind leads nowhere. */
 const markdown = (text: string) =>
-  micromark(plainLines(text), { extensions: [gfmTable()], htmlExtensions: [gfmTableHtml()] });
+  micromark(plainLines(text), {
+    extensions: [gfmTable(), { disable: { null: ["labelStartImage"] } }],
+    htmlExtensions: [gfmTableHtml()],
+  });
 
 const style = `
 :root{--ink:#1b1f24;--soft:#5b6470;--line:#dfe3e8;--paper:#fff;--tint:#f5f7f9;--accent:#0b6e4f;--bad:#b3372a;--mid:#8a6100;--link:#0a58a8}

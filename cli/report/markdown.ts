@@ -69,7 +69,7 @@ export function renderMarkdown(report: Report): string {
         [edit.priority, gainOf(edit), demandOf(edit)].filter((part) => part !== null).join(", ")
       }`,
     );
-    lines.push(`- **Why:** ${md(edit.reason)}`);
+    if (edit.reason) lines.push(`- **Why:** ${md(edit.reason)}`);
     const missing = missingOf(report, edit);
     if (missing.length > 0 && edit.kind !== "improve") {
       lines.push(`- **Missing:** ${missing.slice(0, 12).map(md).join(", ")}`);

@@ -1,6 +1,6 @@
 // report.json: a job's result, with what only the run knows and with two lists for readers who want the gaps alone.
 
-import type { JobResult, Segment, Topic, TopicQuery } from "./result.ts";
+import type { JobResult, Place, Segment, Topic, TopicQuery } from "./result.ts";
 
 /** What the offline stand-ins can make in place of a model. */
 export type Standin = "embeddings" | "drafts";
@@ -29,7 +29,7 @@ export interface Gap {
   kind: "write" | "extend";
   /** Those that are open. */
   queries: ListedQuery[];
-  /** `section`: the heading that the new section follows or whose passage is extended; null: the page's end. */
+  /** `section`: the heading of the part of the page that it belongs to; null: the page's end. */
   fix: { action: "add_section" | "extend"; section: string | null };
 }
 
@@ -80,9 +80,7 @@ export function buildReport(result: JobResult, run: RunContext): Report {
         queries: queries.filter(({ query }) => isOpen.has(query)).flatMap(spellings),
         fix: {
           action: place.kind === "extend" ? "extend" : "add_section",
-          section: place.kind === "extend"
-            ? place.heading_path.at(-1) ?? place.after_heading
-            : place.after_heading,
+          section: sectionOf(place),
         },
       }];
     }),
@@ -97,6 +95,12 @@ export function buildReport(result: JobResult, run: RunContext): Report {
       queries: queries.flatMap(spellings),
     })),
   };
+}
+
+/** The part of the page that a new section belongs to, or the section that is extended. */
+function sectionOf({ kind, heading_path, parent_heading, after_heading }: Place): string | null {
+  if (kind === "extend") return heading_path.at(-1) ?? after_heading;
+  return heading_path.length > 2 ? parent_heading : after_heading;
 }
 
 function byImpressions(

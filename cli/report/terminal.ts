@@ -109,7 +109,7 @@ export function renderTerminal(report: Report, options: { width: number; color: 
       );
       const missing = missingOf(report, edit).slice(0, 8).map(plain);
       if (missing.length > 0 && edit.kind !== "improve") detail("missing", missing.join(", "));
-      detail("why", plain(edit.reason));
+      if (edit.reason) detail("why", plain(edit.reason));
       const sure = sureOf(edit);
       if (sure) detail("sure", sure);
       const draft = report.drafts.find(({ edit_id }) => edit_id === edit.id);

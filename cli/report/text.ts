@@ -277,13 +277,13 @@ export function provenance(report: Report): string[] {
       : `read by ${
         plain(method.verified_by)
       }; what it called answered it quoted word for word from the page`,
-    "expected clicks: impressions × what a better position brings by " +
-    (method.ctr_curve
-      ? method.ctr_curve.source === "page" || method.ctr_curve.source === "site"
-        ? "this site's own click-through rates"
-        : `usual click-through rates (${plain(method.ctr_curve.source)})`
-      : "usual click-through rates") +
-    (method.period_days ? `; the figures cover ${plural(method.period_days, "day")}` : ""),
+    ...report.summary.expected_clicks > 0
+      ? [
+        `expected clicks: impressions × what a better position brings by ${
+          clickRates(method.ctr_curve?.source)
+        }` + (method.period_days ? `; the figures cover ${plural(method.period_days, "day")}` : ""),
+      ]
+      : [],
     `topics: DBSCAN, eps ${method.eps ?? "–"}, min_points ${method.min_points ?? "–"}` +
     (method.max_cluster_size === null ? "" : `, at most ${method.max_cluster_size} queries`) +
     (method.is_exact === false
@@ -316,6 +316,11 @@ export function provenance(report: Report): string[] {
     })`,
   ];
 }
+
+const clickRates = (source: string | undefined) =>
+  source === "page" || source === "site"
+    ? "this site's own click-through rates"
+    : `usual click-through rates${source ? ` (${plain(source)})` : ""}`;
 
 /** All costs together; null when one is not known. */
 export const costOf = ({ costs }: JobResult): number | null =>

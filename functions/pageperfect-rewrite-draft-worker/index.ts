@@ -1,36 +1,216 @@
-// Stage 6: an LLM drafts the section that answers the top recommendation, if the job wants a draft.
-import { askForDraft } from "../_shared/models/drafts.ts";
+// Stage 6: a language model reads the page for each recommendation and drafts the first of those that are left, as far as the
+// job wants it and a model is there. Which questions are put, and what of the answers counts, is Rust's business.
+import { limits } from "../_shared/engine/budget.ts";
 import { Failure } from "../_shared/engine/failure.ts";
+import type { StageJob } from "../_shared/engine/lease.ts";
+import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import { digestOf, loadCheckpoint, saveCheckpoint } from "../_shared/engine/staging.ts";
+import { type Answer, askModel } from "../_shared/models/drafts.ts";
 import { errorText } from "../_shared/platform/log.ts";
-import { serveStage } from "../_shared/engine/serve_stage.ts";
 import * as rust from "../_shared/wasm/draft.ts";
 
 interface Input {
   generate_draft: boolean;
-  /** Null when the page has no gap. */
-  recommendation_id: number | null;
-  prompt_input: rust.DraftInput;
+  /** Whether a reader checks the recommendations; null: if there is one. */
+  verify: boolean | null;
+  desk: rust.DeskInput;
 }
+
+/** A draft as it is committed. */
+interface WrittenDraft {
+  edit_id: number;
+  form: "text" | "outline";
+  draft: rust.Draft;
+  provider: string;
+  model: string;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  attempts: number;
+  brief: rust.Brief;
+}
+
+/** What was paid for so far; a checkpoint, so that neither a pause nor a death pays twice. */
+interface Work {
+  /** By edit; null: the reader's answers could not be used. */
+  readings: Record<number, { answer: string; model: string } | null>;
+  drafts: WrittenDraft[];
+  usage: { prompt_tokens: number; completion_tokens: number };
+}
+
+/** Calls to the reader at a time, and tokens of an answer on average. */
+const readers = { parallel: 4, answerTokens: 250 };
+/** Versions of a draft at most, and those of them that break the rules. */
+const most = { versions: 3, refused: 2 };
 
 serveStage({
   stage: "rewrite_draft",
   async run(job, context) {
-    const { generate_draft, recommendation_id, prompt_input } = await context.input<Input>();
-    if (!generate_draft) return { output: { skipped: true, reason: "not_requested" } };
-    if (recommendation_id === null) return { output: { skipped: true, reason: "no_gaps" } };
-    context.need("draft");
-
-    const prompt = rust.build_prompt(prompt_input);
-    const { text, ...answer } = await askForDraft(prompt, context.env.draft, { ...context, job });
-    let draft: rust.Draft;
+    const { generate_draft, verify, desk: input } = await context.input<Input>();
+    const { draft: model, isDraftConfigured, isVerifyDefault } = context.env;
+    const desk = new rust.Desk(input);
     try {
-      draft = rust.validate_answer(text, prompt_input);
-    } catch (error) {
-      throw new Failure("the draft breaks the rules", {
-        code: "draft_invalid",
-        details: { problems: errorText(error) },
-      });
+      const digest = await digestOf([model.model, input]);
+      const work = await resumed(digest, job, context);
+      const reads = isDraftConfigured && (verify ?? isVerifyDefault);
+      if (reads) await read(desk, work, digest, job, context);
+      const settled = desk.settle();
+      const wanted = settled.edits.filter(({ kind }) => kind !== "improve").slice(
+        0,
+        input.draft_count,
+      );
+      const reason = !generate_draft
+        ? "not_requested"
+        : wanted.length === 0
+        ? "no_gaps"
+        : isDraftConfigured
+        ? undefined
+        : "no_model";
+      if (reason === undefined) {
+        for (const edit of wanted.filter(({ id }) => work.drafts.every((d) => d.edit_id !== id))) {
+          pauseWhenLate(wanted.length - work.drafts.length, context);
+          work.drafts.push(await write(desk, edit, input.form, work, job, context));
+          await save(work, digest, job, context);
+        }
+      }
+      const verified_by = Object.values(work.readings).find((reading) => reading)?.model ?? null;
+      return {
+        output: { ...settled, drafts: work.drafts, reason, verified_by, usage: work.usage },
+      };
+    } finally {
+      desk.free();
     }
-    return { output: { recommendation_id, draft, ...answer } };
   },
 });
+
+async function resumed(digest: string, job: StageJob, context: StageContext): Promise<Work> {
+  const bytes = await loadCheckpoint(digest, job, context, { isFromAnyAttempt: true });
+  return bytes
+    ? JSON.parse(new TextDecoder().decode(bytes))
+    : { readings: {}, drafts: [], usage: { prompt_tokens: 0, completion_tokens: 0 } };
+}
+
+const save = (work: Work, digest: string, job: StageJob, context: StageContext) =>
+  saveCheckpoint(new TextEncoder().encode(JSON.stringify(work)), digest, job, context);
+
+/** Leaves what is left to the next invocation before a call that this one may not have the time for. */
+function pauseWhenLate(left: number, { budget }: StageContext): void {
+  if (budget.isSpent || budget.ageMs > limits.stageMs / 2) budget.pause(left);
+}
+
+/** Has every candidate read, and the answers taken by the desk. */
+async function read(
+  desk: rust.Desk,
+  work: Work,
+  digest: string,
+  job: StageJob,
+  context: StageContext,
+): Promise<void> {
+  const take = (id: number) => {
+    const reading = work.readings[id];
+    if (!reading) return;
+    try {
+      desk.take_reading(id, reading.answer, reading.model);
+    } catch (error) {
+      // The edit stays as it was, unread.
+      context.log.warn("reading_refused", { edit_id: id, message: errorText(error) });
+      work.readings[id] = null;
+    }
+  };
+  desk.candidates.filter((id) => id in work.readings).forEach(take);
+  const waiting = desk.candidates.filter((id) => !(id in work.readings));
+  if (Object.keys(work.readings).length === 0 && waiting.length > 0) {
+    await announce(waiting.map((id) => desk.reading_prompt(id)), job, context);
+  }
+  while (waiting.length > 0) {
+    pauseWhenLate(waiting.length + desk.candidates.length, context);
+    const batch = waiting.splice(0, readers.parallel);
+    const answers = await Promise.allSettled(
+      batch.map((id) => ask(desk.reading_prompt(id), work, job, context)),
+    );
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === "fulfilled") {
+        work.readings[batch[index]] = { answer: answer.value.text, model: answer.value.model };
+        take(batch[index]);
+      } else if (isUselessAnswer(answer.reason)) {
+        context.log.warn("reading_refused", { message: errorText(answer.reason) });
+        work.readings[batch[index]] = null;
+      }
+    }
+    await save(work, digest, job, context);
+    const failed = answers.find((answer) =>
+      answer.status === "rejected" && !isUselessAnswer(answer.reason)
+    );
+    if (failed?.status === "rejected") throw failed.reason;
+  }
+}
+
+/** The job says what reading will cost before it is paid. */
+async function announce(
+  prompts: rust.Prompt[],
+  job: StageJob,
+  { env, rpc }: StageContext,
+): Promise<void> {
+  const characters = prompts.reduce(
+    (sum, { system, user }) => sum + system.length + user.length,
+    0,
+  );
+  await rpc("announce_model_calls", {
+    p_job_id: job.job_id,
+    p_stage: job.stage,
+    p_provider: env.draft.provider,
+    p_model: env.draft.model,
+    p_purpose: "reading the page for its candidates",
+    p_call_count: prompts.length,
+    p_input_tokens: Math.ceil(characters / 4),
+    p_output_tokens: prompts.length * readers.answerTokens,
+  });
+}
+
+/** The best of a few versions of a draft. */
+async function write(
+  desk: rust.Desk,
+  edit: rust.SettledEdit,
+  form: "text" | "outline",
+  work: Work,
+  job: StageJob,
+  context: StageContext,
+): Promise<WrittenDraft> {
+  const problems: string[] = [];
+  for (let version = 1; version <= most.versions; version++) {
+    const previous = problems.length > 0
+      ? { body_markdown: "", problems: problems.slice(-1), open: [] }
+      : null;
+    const { text, ...answer } = await ask(desk.draft_prompt(edit, previous), work, job, context);
+    let draft: rust.Draft;
+    try {
+      draft = desk.take_draft(edit, text);
+    } catch (error) {
+      problems.push(errorText(error));
+      if (problems.length >= most.refused) break;
+      continue;
+    }
+    const brief = desk.brief(edit, draft.heading);
+    return { edit_id: edit.id, form, draft, ...answer, attempts: version, brief };
+  }
+  throw new Failure("the draft breaks the rules", {
+    code: "draft_invalid",
+    details: { problems: problems.at(-1) },
+  });
+}
+
+/** One call, counted. */
+async function ask(
+  prompt: rust.Prompt,
+  work: Work,
+  job: StageJob,
+  context: StageContext,
+): Promise<Answer> {
+  const answer = await askModel(prompt, context.env.draft, { ...context, job });
+  work.usage.prompt_tokens += answer.prompt_tokens ?? 0;
+  work.usage.completion_tokens += answer.completion_tokens ?? 0;
+  return answer;
+}
+
+/** Whether a model answered, and nothing that can be used. */
+const isUselessAnswer = (error: unknown) =>
+  error instanceof Failure && /^draft_/.test(error.facts.code ?? "");

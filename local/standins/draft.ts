@@ -24,7 +24,7 @@ const mostQuestions = 8;
 const mostQuotes = 3;
 
 /** The JSON object between the prompt's two fence lines; throws when there is none. */
-function readData(prompt: string): PromptData {
+export function readData<T>(prompt: string): T {
   const fenced = /^(DATA-[0-9a-f]{16})\n(.*?)\n\1$/ms.exec(prompt);
   if (!fenced) throw new Error("the stand-in finds no fenced data in the prompt");
   return JSON.parse(fenced[2]);
@@ -45,7 +45,7 @@ const isProse = (text: string) => !/:\/\/|www\.|@/i.test(text) && words(text).le
 
 /** Writes the draft for a prompt of crates/draft; the same prompt gives the same draft. */
 export function writeDraft(prompt: string): Draft {
-  const { page, recommendation } = readData(prompt);
+  const { page, recommendation } = readData<PromptData>(prompt);
   const { label, queries, nearest_section: nearest } = recommendation;
   const taken = new Set(page.headings.map((heading) => heading.toLowerCase()));
 

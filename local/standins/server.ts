@@ -6,9 +6,10 @@
 
 import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
 import { type Embedding, encoderDimensions, encoderModel, OfflineEncoder } from "./encoder.ts";
-import { writeDraft } from "./draft.ts";
+import { readData, writeDraft } from "./draft.ts";
 import { RateLimiter } from "./limits.ts";
 import { sha256 } from "../paths.ts";
+import { type ReadingAnswer, type ReadingData, readPage } from "./reader.ts";
 
 export type Api = "embeddings" | "chat" | "messages" | "session" | "scraper" | "files";
 
@@ -80,6 +81,8 @@ const contentTypes: Record<string, string> = {
 export class Standins {
   /** Newest last; at most the last 10,000. */
   calls: Call[] = [];
+  /** Who answers when a page is to be read; a benchmark that knows the answers puts its own here. */
+  reader: (data: ReadingData) => { answers: ReadingAnswer[] } = readPage;
   #faults: Fault[] = [];
   #limits = new Map<Api, RateLimiter>();
   #model?: Promise<OfflineModel>;
@@ -365,10 +368,16 @@ export class Standins {
     );
     const content = fault?.body !== undefined
       ? typeof fault.body === "string" ? fault.body : JSON.stringify(fault.body)
-      : JSON.stringify(writeDraft(texts.join("\n\n")));
+      : JSON.stringify(this.#say(texts.join("\n\n")));
     const encoder = await this.#load();
     const count = (text: string) => encoder.tokenize(text).length;
     return { content, prompt_tokens: count(texts.join("\n")), completion_tokens: count(content) };
+  }
+
+  /** A reading or a draft, whichever the prompt asks for. */
+  #say(prompt: string): unknown {
+    const data = readData<ReadingData>(prompt);
+    return data.passages ? this.reader(data) : writeDraft(prompt);
   }
 
   /** Fetches the page as ScraperAPI would, statuses passed on. */

@@ -79,19 +79,19 @@ Deno.test("a posted job runs through six stages and leaves nothing behind", asyn
   deepEqual({ ...left }, { messages: 0, dead_letters: 0, broken: 0 });
 
   const [{ result }] = await stack.sql`select result from pageperfect_jobs where id = ${job_id}`;
-  const gaps = result.recommendations.map(({ queries }: { queries: string[] }) =>
-    queries.join(" ")
+  const gaps = result.edits.map(({ open_queries }: { open_queries: string[] }) =>
+    open_queries.join(" ")
   );
   ok(/honey extractor/.test(gaps[0]), `the honey extractor is the greatest gap, not ${gaps[0]}`);
   ok(!gaps.some((gap: string) => /beehive/.test(gap)), "what a heading answers is no gap");
   ok(
-    result.clusters.some(({ is_noise, label }: { is_noise: boolean; label: string }) =>
-      is_noise && label === "moving house checklist"
+    result.topics.some(({ queries }: { queries: { query: string }[] }) =>
+      queries.some(({ query }) => query === "moving house checklist")
     ),
-    "noise is kept and marked",
+    "a query like no other is in a topic of its own",
   );
   ok(!JSON.stringify(result.segments).includes("Imprint"), "boilerplate is left out");
-  ok(result.draft.body_markdown.length > 200, "there is a draft");
+  ok(result.drafts[0].body_markdown.length > 200, "there is a draft");
 
   const again = await post({
     url: await stack.serveFile(`${dir}/bees.html`),

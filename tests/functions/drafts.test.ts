@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { askForDraft } from "../../functions/_shared/models/drafts.ts";
+import { askModel } from "../../functions/_shared/models/drafts.ts";
 import { Budget } from "../../functions/_shared/engine/budget.ts";
 import { fakeLog, fakeRpc, testEnv, testJob } from "./fakes.ts";
 
@@ -31,7 +31,7 @@ function askAll(
     signal: new AbortController().signal,
     budget: new Budget(testJob, () => 0),
   };
-  const given = askForDraft(prompt, testEnv(settings).draft, context, fetcher as typeof fetch);
+  const given = askModel(prompt, testEnv(settings).draft, context, fetcher as typeof fetch);
   return { given, requests, of };
 }
 

@@ -6,6 +6,20 @@ import { deno, until } from "./fakes.ts";
 import { Lane } from "./lane.ts";
 import { keywords, writeSite } from "./site.ts";
 
+interface Topic {
+  queries: { query: string; variants: string[] }[];
+}
+
+/** Queries about three topics that the article does not mention. */
+const gapsOnly = [
+  ["apply for a balcony garden permit", 900],
+  ["balcony garden permit how to apply", 400],
+  ["sell surplus vegetables at the market", 700],
+  ["selling surplus vegetables market stall", 300],
+  ["parmesan cheese pizza recipe", 500],
+  ["pizza recipe with parmesan cheese", 200],
+].map(([query, impressions]) => ({ query, impressions, clicks: 1, position: 14 }));
+
 const stages = [
   "submit_crawl",
   "wait_crawl",
@@ -42,10 +56,13 @@ Deno.test({
       const [{ report }] = await sql`select get_pageperfect_report(${id}) as report`;
       equal(report.page.title, "Growing tomatoes on a balcony");
       ok(report.segments.length >= 5, `${report.segments.length} segments`);
-      const clustered = report.clusters.flatMap((c: { queries: string[] }) => c.queries);
+      equal(report.schema_version, 2);
+      const clustered = report.topics.flatMap(({ queries }: Topic) =>
+        queries.flatMap(({ query, variants }) => [query, ...variants])
+      );
       deepEqual([...clustered].sort(), keywords.map(({ query }) => query).sort());
-      ok(report.recommendations.length > 0);
-      ok(report.draft.heading.length > 0);
+      ok(report.edits.length > 0);
+      ok(report.drafts[0].heading.length > 0);
       const [{ payload }] = await sql`select data as payload from pageperfect_payloads
         where job_id = ${id} and stage = 'rewrite_draft'`;
       ok(payload.paragraph_count > 0 && payload.cluster_count > 0 && payload.html_length > 0);
@@ -88,12 +105,12 @@ Deno.test({
       const undrafted = await lane.submit("article.html", { generate_draft: false });
       equal(await lane.end(undrafted), "completed");
       const [{ result }] = await sql`select result from pageperfect_jobs where id = ${undrafted}`;
-      deepEqual([result.draft, result.draft_skipped], [null, "not_requested"]);
+      deepEqual([result.drafts, result.draft_skipped], [[], "not_requested"]);
 
       const queryless = await lane.submit("article.html?bare", { keywords: [] });
       equal(await lane.end(queryless), "completed");
       const [bare] = await sql`select result from pageperfect_jobs where id = ${queryless}`;
-      deepEqual([bare.result.clusters, bare.result.draft_skipped], [[], "no_gaps"]);
+      deepEqual([bare.result.topics, bare.result.draft_skipped], [[], "no_gaps"]);
     });
 
     await test.step("a_rate_limit_is_waited_out_as_retry_after_says", async () => {
@@ -121,13 +138,95 @@ Deno.test({
       equal((await lane.stage(id, "segment_embed")).attempt_count, 1);
     });
 
-    await test.step("a_draft_that_breaks_the_rules_is_asked_for_again", async () => {
+    await test.step("a_draft_that_breaks_the_rules_is_asked_for_again_with_what_is_wrong", async () => {
       standins.reset();
       standins.fail({ api: "chat", body: "Sure! Here is your section." });
       const id = await lane.submit("article.html");
       equal(await lane.end(id), "completed");
-      const [retry] = await lane.eventsOf(id, "retry_scheduled");
+      equal((await lane.stage(id, "rewrite_draft")).attempt_count, 1, "in the same attempt");
+      const prompts = standins.calls.filter(({ api }) => api === "chat")
+        .map(({ request }) => JSON.stringify(request.messages));
+      equal(prompts.length, 2);
+      match(prompts[1], /the answer is not JSON/);
+      const [{ drafts }] = await sql`select result -> 'drafts' as drafts from pageperfect_jobs
+        where id = ${id}`;
+      equal(drafts[0].attempts, 2);
+
+      standins.fail({ api: "chat", body: "No.", count: 2 });
+      const stubborn = await lane.submit("article.html");
+      equal(await lane.end(stubborn), "completed");
+      const [retry] = await lane.eventsOf(stubborn, "retry_scheduled");
       deepEqual([retry.stage, retry.metadata.error.code], ["rewrite_draft", "draft_invalid"]);
+    });
+
+    await test.step("a_reader_strikes_out_what_the_page_answers_at_a_price_that_is_said_before", async () => {
+      await sql`insert into model_prices (provider, model, input_usd, output_usd)
+        values ('127.0.0.1', 'offline-outline', 1, 10)`;
+      const unread = await lane.submit("article.html", {
+        keywords: gapsOnly,
+        parameters: { verify: false },
+      });
+      equal(await lane.end(unread), "completed");
+      const resultOf = async (id: string) => {
+        const [{ result }] = await sql`select result from pageperfect_jobs where id = ${id}`;
+        return result;
+      };
+      const before = await resultOf(unread);
+      deepEqual([before.method.verified_by, before.edits[0].verification], [null, null]);
+
+      standins.reset();
+      const first = before.edits[0];
+      const { reader } = standins;
+      // One is answered, by words of the page; one is called answered without any; the others are not.
+      standins.reader = ({ queries, passages }) => ({
+        answers: queries.map(({ number, query }) =>
+          first.open_queries.includes(query)
+            ? { number, verdict: "answered", quote: passages.at(-1)!.text }
+            : { number, verdict: "answered", quote: "words that stand nowhere in the page" }
+        ),
+      });
+      const id = await lane.submit("article.html", {
+        keywords: gapsOnly,
+        parameters: { verify: true },
+      });
+      equal(await lane.end(id), "completed");
+      standins.reader = reader;
+      const { edits, topics, method, summary } = await resultOf(id);
+      equal(method.verified_by, "offline-outline");
+      equal(edits.length, before.edits.length - 1, "what is answered is no recommendation");
+      ok(edits.every(({ label }: { label: string }) => label !== first.label));
+      deepEqual(
+        edits.map(({ rank }: { rank: number }) => rank),
+        edits.map((_: unknown, i: number) => i + 1),
+      );
+      for (const { verification } of edits) {
+        deepEqual([verification.verdict, verification.quote], ["not_answered", null]);
+      }
+      const read = topics.find(({ label }: { label: string }) => label === first.label);
+      deepEqual([read.kind, read.queries[0].is_answered], ["answered", true]);
+      ok(summary.answered_share > before.summary.answered_share);
+      const [announced] = await lane.eventsOf(id, "model_calls_announced");
+      const calls = standins.calls.filter(({ api }) => api === "chat");
+      equal(announced.metadata.call_count, calls.length - 1, "one is the draft's");
+      ok(announced.metadata.cost_usd > 0);
+      ok(announced.created_at.getTime() <= calls[0].at, "before the first is made");
+      await sql`delete from model_prices where provider = '127.0.0.1'`;
+    });
+
+    await test.step("several_drafts_and_outlines_on_request", async () => {
+      const parameters = { drafts: 3, draft_form: "outline" };
+      const id = await lane.submit("article.html", { keywords: gapsOnly, parameters });
+      equal(await lane.end(id), "completed");
+      const [{ result }] = await sql`select result from pageperfect_jobs where id = ${id}`;
+      const wanted = Math.min(3, result.edits.length);
+      ok(wanted > 1, "the page has gaps enough");
+      deepEqual(
+        result.drafts.map((
+          { edit_id, form }: { edit_id: number; form: string },
+        ) => [edit_id, form]),
+        result.edits.slice(0, wanted).map(({ id }: { id: number }) => [id, "outline"]),
+      );
+      for (const { brief, heading } of result.drafts) equal(brief.heading, heading);
     });
 
     await test.step("pages_that_cannot_be_analysed_end_in_the_dead_letters_with_their_reason", async () => {

@@ -81,6 +81,8 @@ const hijacked: [answer: (asked: Asked) => unknown, problem: RegExp][] = [
     ["[here](javascript:alert(1))", /link of the kind javascript/],
     [`Read ht\u200btps://ev\u{e0041}il.example.net/`, /links to evil\.example\.net/],
     [`See below.\n\n[track]: ${evil}`, /links to evil\.example\.net/],
+    [`See below.[^1]\n\n[^1]: [source](${evil})`, /holds a footnote/],
+    ["~~~\n<script>alert(1)</script>\n~~~", /holds HTML/],
   ] as [string, RegExp][]).map(([text, problem]): [(asked: Asked) => unknown, RegExp] => [
     (asked) => ({ ...honest(asked), body_markdown: `${text}\n\n${words}` }),
     problem,
@@ -97,10 +99,6 @@ const hijacked: [answer: (asked: Asked) => unknown, problem: RegExp][] = [
     /quotes the prompt/,
   ],
   [(asked) => ({ ...honest(asked), heading: "Choosing a pot" }), /on the page already/],
-  [
-    (asked) => ({ ...honest(asked), placement: { after_heading: "A heading of another page" } }),
-    /no heading of the page/,
-  ],
   [(asked) => ({ ...honest(asked), publish: true }), /publish is not a field/],
   [(asked) => ({ ...honest(asked), questions_answered: ["buy now"] }), /none of the queries/],
 ];
@@ -155,8 +153,8 @@ Deno.test({
       const id = await submit();
       equal(await lane.end(id), "completed");
       const [{ report }] = await sql`select get_pageperfect_report(${id}) as report`;
-      ok(report.draft.heading.length > 0);
-      ok(!JSON.stringify(report.draft).includes("Obeyed"));
+      ok(report.drafts[0].heading.length > 0);
+      ok(!JSON.stringify(report.drafts).includes("Obeyed"));
 
       const [{ system, messages }] = asked;
       deepEqual(messages.map(({ role }) => role), ["user"]);

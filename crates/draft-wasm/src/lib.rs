@@ -1,31 +1,89 @@
-//! JavaScript binding of [`pageperfect_draft`].
+//! JavaScript binding of `pageperfect-draft`: what to ask language models about a page's gaps, and the
+//! judgement of what they answer.
 
 use pageperfect_boundary::{read, write};
-use pageperfect_draft::DraftInput;
+use pageperfect_draft::{Previous, SettledEdit};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** The page and the gap that the draft is for. */
-export interface DraftInput {
-  page: {
-    title?: string | null;
-    url?: string | null;
-    /** Language tag such as `en`. */
-    language?: string | null;
-    headings?: string[] | null;
-    /** More text of the page that the draft may draw facts from. */
-    excerpts?: string[] | null;
-  };
-  recommendation: {
-    label?: string | null;
-    /** Most impressions first. */
-    queries: string[];
-    impressions?: number | null;
-    best_similarity?: number | null;
-    best_heading_path?: string[] | null;
-    best_text?: string | null;
-  };
+/** What gap analysis handed on; null counts as empty. */
+export interface DeskInput {
+  page: { title?: string | null; url?: string | null; language?: string | null };
+  /** All of the page, in its order. */
+  segments: { id: number; kind: string; heading_path: string[]; text: string }[];
+  /** By rank, with more than `top`: a reader may strike some out. The fields are those of the result's edits. */
+  edits: {
+    id: number;
+    kind: "write" | "extend" | "improve";
+    topic_id: number;
+    label: string;
+    open_queries: string[];
+    expected_clicks: number;
+    opportunity: number;
+    impressions: number;
+    coverage: number;
+    confidence: number | null;
+    place: EditPlace;
+    /** Ids of segments, nearest to the topic first. */
+    nearest: number[];
+  }[];
+  /** Those of the edits, as in the result. */
+  topics: { id: number; kind: string; confidence: number | null; queries: TopicQuery[] }[];
+  /** Recommendations that the job asks for. */
+  top: number;
+  /** Coverage below which a query is open. */
+  threshold: number;
+  draft_count: number;
+  form: "text" | "outline";
+}
+
+export interface EditPlace {
+  kind: "new_section" | "extend";
+  after_heading: string | null;
+  before_heading: string | null;
+  parent_heading: string | null;
+  heading_path: string[];
+  segment_id: number | null;
+  level: number | null;
+}
+
+export interface TopicQuery {
+  query: string;
+  variants: string[];
+  impressions: number;
+  clicks: number;
+  position: number | null;
+  coverage: number;
+  segment_id: number | null;
+  is_answered: boolean;
+  missing_terms: string[];
+}
+
+export interface Verification {
+  verdict: "answered" | "partly" | "not_answered";
+  quote: string | null;
+  model: string;
+  queries: { query: string; verdict: "answered" | "not_answered"; quote: string | null }[];
+}
+
+export interface SettledEdit {
+  id: number;
+  rank: number;
+  kind: "write" | "extend" | "improve";
+  open_queries: string[];
+  expected_clicks: number;
+  opportunity: number;
+  coverage: number;
+  confidence: number | null;
+  place: EditPlace;
+  verification: Verification | null;
+}
+
+/** The recommendations that are left, and the topics that a reader changed. */
+export interface Settled {
+  edits: SettledEdit[];
+  topics: { id: number; kind: string; coverage: number; confidence: number | null; queries: TopicQuery[] }[];
 }
 
 export interface Prompt {
@@ -45,28 +103,98 @@ export interface Draft {
   questions_answered: string[];
   facts_to_check: string[];
 }
+
+/** A version that is to be improved on: why it could not be used, or what it left open. */
+export interface Previous {
+  body_markdown: string;
+  problems: string[];
+  open: { query: string; missing_terms: string[] }[];
+}
+
+/** What a writer needs who starts from nothing. */
+export interface Brief {
+  heading: string;
+  level: number;
+  queries: string[];
+  word_count: { least: number; most: number };
+  links: { heading: string; anchor: string | null }[];
+}
 "#;
 
-/// Builds the prompt for the section that answers the recommendation's queries.
-#[wasm_bindgen(unchecked_return_type = "Prompt")]
-pub fn build_prompt(
-    #[wasm_bindgen(unchecked_param_type = "DraftInput")] input: JsValue,
-) -> Result<JsValue, JsError> {
-    write(&pageperfect_draft::build_prompt(&read_input(input)?))
+/// The candidates of a page, what a reader says of each, and the drafts for those that are left.
+#[wasm_bindgen]
+pub struct Desk {
+    desk: pageperfect_draft::Desk,
 }
 
-/// Reads and judges a model's answer to the prompt of the same input. Throws with every problem.
-#[wasm_bindgen(unchecked_return_type = "Draft")]
-pub fn validate_answer(
-    answer: &str,
-    #[wasm_bindgen(unchecked_param_type = "DraftInput")] input: JsValue,
-) -> Result<JsValue, JsError> {
-    write(&pageperfect_draft::validate_answer(
-        answer,
-        &read_input(input)?,
-    )?)
+#[wasm_bindgen]
+impl Desk {
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "DeskInput")] input: JsValue,
+    ) -> Result<Desk, JsError> {
+        let input = read("the stage's input is not of its shape", input)?;
+        Ok(Self {
+            desk: pageperfect_draft::Desk::new(input),
+        })
+    }
+
+    /// Ids of the edits that a reader is to be asked about.
+    #[wasm_bindgen(getter, unchecked_return_type = "number[]")]
+    pub fn candidates(&self) -> Result<JsValue, JsError> {
+        write(&self.desk.candidates())
+    }
+
+    /// What to ask the reader about an edit.
+    #[wasm_bindgen(unchecked_return_type = "Prompt")]
+    pub fn reading_prompt(&self, edit_id: f64) -> Result<JsValue, JsError> {
+        write(&self.desk.reading_prompt(edit_id as i64))
+    }
+
+    /// Takes the reader's answer about an edit. Throws when it is not of the prompt's shape; the edit then
+    /// stays as it was.
+    pub fn take_reading(&mut self, edit_id: f64, answer: &str, model: &str) -> Result<(), JsError> {
+        Ok(self.desk.take_reading(edit_id as i64, answer, model)?)
+    }
+
+    /// The recommendations in the light of what was read so far.
+    #[wasm_bindgen(unchecked_return_type = "Settled")]
+    pub fn settle(&self) -> Result<JsValue, JsError> {
+        write(&self.desk.settle())
+    }
+
+    /// What to ask a writer for an edit.
+    #[wasm_bindgen(unchecked_return_type = "Prompt")]
+    pub fn draft_prompt(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SettledEdit")] edit: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Previous | null")] previous: JsValue,
+    ) -> Result<JsValue, JsError> {
+        let previous: Option<Previous> = read("the earlier version is not of its shape", previous)?;
+        write(&self.desk.draft_prompt(&settled(edit)?, previous))
+    }
+
+    /// Reads and judges a writer's answer. Throws with every problem, a line each.
+    #[wasm_bindgen(unchecked_return_type = "Draft")]
+    pub fn take_draft(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SettledEdit")] edit: JsValue,
+        answer: &str,
+    ) -> Result<JsValue, JsError> {
+        write(&self.desk.take_draft(&settled(edit)?, answer)?)
+    }
+
+    /// What a writer needs who writes the section without the draft.
+    #[wasm_bindgen(unchecked_return_type = "Brief")]
+    pub fn brief(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SettledEdit")] edit: JsValue,
+        heading: &str,
+    ) -> Result<JsValue, JsError> {
+        write(&self.desk.brief(&settled(edit)?, heading))
+    }
 }
 
-fn read_input(input: JsValue) -> Result<DraftInput, JsError> {
-    read("the draft's input is not of its shape", input)
+fn settled(edit: JsValue) -> Result<SettledEdit, JsError> {
+    read("the edit is not of its shape", edit)
 }

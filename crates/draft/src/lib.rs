@@ -24,6 +24,7 @@
 //! ```
 
 mod brief;
+mod desk;
 mod facts;
 mod fence;
 mod input;
@@ -37,6 +38,10 @@ mod text;
 mod validate;
 
 pub use brief::{Brief, Link, WordCount, brief};
+pub use desk::{
+    Desk, DeskInput, Edit, EditPlace, PlaceKind, READER_ERROR, Segment, Settled, SettledEdit,
+    SettledTopic, Topic, TopicQuery, Verification, VerifiedQuery,
+};
 pub use input::{
     DraftInput, Form, Kind, OpenQuery, Page, Passage, Place, Previous, Recommendation,
 };

@@ -52,6 +52,9 @@ export interface IntakeRequest {
     method: "calibrated" | "cosine";
     brand: string[];
     period_days?: number;
+    drafts: number;
+    draft_form: "text" | "outline";
+    verify?: boolean;
   };
   idempotency_key?: string;
 }

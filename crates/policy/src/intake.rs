@@ -65,6 +65,13 @@ pub struct Parameters {
     /// Days that the keywords' figures are of; without it dated rows tell, or three months are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period_days: Option<u32>,
+    /// Recommendations that are drafted, 0 to 10.
+    pub drafts: u32,
+    /// `text` or `outline`.
+    pub draft_form: String,
+    /// Whether a language model reads the page for each recommendation; without it where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<bool>,
 }
 
 /// calibrated: the probability that a passage answers, per query; cosine: the plain similarity of topics and segments.
@@ -108,6 +115,9 @@ const PARAMETERS: &[&str] = &[
     "method",
     "brand",
     "period_days",
+    "drafts",
+    "draft_form",
+    "verify",
 ];
 const KEYWORD_FIELDS: &[&str] = &["query", "impressions", "clicks", "position"];
 
@@ -237,6 +247,11 @@ pub(crate) fn parameters(body: &Map<String, Value>, errors: &mut Errors) -> Para
         },
         brand: reader.texts("brand", MAX_BRANDS),
         period_days: reader.whole("period_days", 1, 1_000),
+        drafts: reader.whole("drafts", 0, 10).unwrap_or(1),
+        draft_form: reader
+            .choice("draft_form", &["text", "outline"])
+            .unwrap_or_else(|| "text".into()),
+        verify: reader.flag("verify"),
     }
 }
 
@@ -457,6 +472,17 @@ impl Reader<'_> {
             self.error(field, message);
         }
         flag
+    }
+
+    fn choice(&mut self, field: &str, choices: &[&str]) -> Option<String> {
+        let value = self.get(field)?;
+        let chosen = value.as_str().filter(|text| choices.contains(text));
+        let chosen = chosen.map(str::to_owned);
+        if chosen.is_none() {
+            let message = format!("must be {}", choices.join(" or "));
+            self.error(field, message);
+        }
+        chosen
     }
 
     pub(crate) fn number(

@@ -56,7 +56,7 @@ fn a_url_alone_gets_every_default() {
             "ultra_premium": false,
             "render": false,
             "generate_draft": true,
-            "parameters": { "eps": 0.3, "min_points": 2, "exact": false, "similarity_threshold": 0.7, "top": 10, "method": "calibrated", "brand": [] },
+            "parameters": { "eps": 0.3, "min_points": 2, "exact": false, "similarity_threshold": 0.7, "top": 10, "method": "calibrated", "brand": [], "drafts": 1, "draft_form": "text" },
         })
     );
 }
@@ -73,7 +73,8 @@ fn everything_that_is_sent_is_kept() {
         "keywords": [{ "query": " trail shoes ", "impressions": 1340, "clicks": 12, "position": 7.25 }],
         "parameters": {
             "eps": 2, "min_points": 1, "max_cluster_size": 50, "exact": true, "similarity_threshold": 0, "top": 100,
-            "method": "cosine", "brand": "Acme", "period_days": 28
+            "method": "cosine", "brand": "Acme", "period_days": 28,
+            "drafts": 3, "draft_form": "outline", "verify": false
         },
         "idempotency_key": " import-2026-11 ",
     }))
@@ -93,7 +94,8 @@ fn everything_that_is_sent_is_kept() {
                 "top": 100,
                 "method": "cosine",
                 "brand": ["Acme"],
-                "period_days": 28
+                "period_days": 28,
+                "drafts": 3, "draft_form": "outline", "verify": false
             },
             "idempotency_key": "import-2026-11",
         })
@@ -306,7 +308,7 @@ fn an_unknown_field_names_the_nearest_known_one() {
     }
     assert_eq!(
         error(with("parameters", json!({ "epsilon": 0.3 }))),
-        "parameters.epsilon is not a known field; there are eps, min_points, max_cluster_size, exact, similarity_threshold, top, method, brand, period_days"
+        "parameters.epsilon is not a known field; there are eps, min_points, max_cluster_size, exact, similarity_threshold, top, method, brand, period_days, drafts, draft_form, verify"
     );
     assert_eq!(
         error(with("parameters", json!({ "minPoints": 2 }))),

@@ -86,6 +86,11 @@ export class Budget {
     this.#attempt = job.attempt_count;
   }
 
+  /** How long the invocation has been at this job, milliseconds. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
   get isSpent(): boolean {
     return this.usedMs() >= this.cpuMs;
   }
@@ -128,8 +133,7 @@ export class Budget {
       });
     }
     const ms = Math.max(seconds * 1000, 20);
-    const age = performance.now() - this.#startedAt;
-    if (ms > limits.waitMs || age + ms + callMs > limits.stageMs) {
+    if (ms > limits.waitMs || this.ageMs + ms + callMs > limits.stageMs) {
       throw new Pause(`${model} is at its rate limit`, undefined, Math.ceil(seconds));
     }
     await new Promise<void>((resolve) => {

@@ -60,13 +60,18 @@ export async function saveCheckpoint(
   budget.progress.checkpoint = digest;
 }
 
-/** Where an earlier invocation stopped; undefined when there was none, or its input has changed. */
+/**
+ * Where an earlier invocation stopped; undefined when there was none, or its input has changed. With `isFromAnyAttempt` also
+ * where one stopped that failed or died: for what is not computed but paid for.
+ */
 export async function loadCheckpoint(
   digest: string,
   job: StageJob,
   { rpc, budget }: { rpc: Rpc; budget: Budget },
+  { isFromAnyAttempt = false } = {},
 ): Promise<Uint8Array | undefined> {
-  if (budget.progress.checkpoint !== digest) return undefined;
+  const isKnown = budget.progress.checkpoint === digest;
+  if (!isKnown && !(isFromAnyAttempt && job.attempt_count > 1)) return undefined;
   const state = await rpc<string | null>("load_checkpoint", {
     p_job_id: job.job_id,
     p_stage: job.stage,

@@ -1,4 +1,5 @@
-// A draft's text from an LLM, as JSON by a schema. What to ask and whether the answer will do is Rust's business.
+// A language model's answer as JSON by a schema: a draft, or what it read in a page. What to ask and whether the answer will
+// do is Rust's business.
 import type { ModelSettings } from "../platform/env.ts";
 import { Failure } from "../engine/failure.ts";
 import { callModel, type ModelAnswer, type ModelContext } from "./model_calls.ts";
@@ -41,7 +42,7 @@ type Writer = (prompt: Prompt) => Promise<ModelAnswer<Reply>>;
  * @throws Pause when the model's rate limit is reached; Failure `draft_refused` or `draft_invalid`; errors of the
  *   provider's client with status and headers
  */
-export async function askForDraft(
+export async function askModel(
   prompt: Prompt,
   settings: ModelSettings,
   context: ModelContext,
@@ -56,7 +57,7 @@ export async function askForDraft(
   const { text, isCut, prompt_tokens, completion_tokens } = reply;
   const model = reply.model || settings.model;
   if (reply.isRefusal) {
-    throw new Failure(`${model} declined to write the draft`, { code: "draft_refused" });
+    throw new Failure(`${model} declined to answer`, { code: "draft_refused" });
   }
   if (!text || isCut) {
     const problem = isCut ? `did not finish within ${maxTokens} tokens` : "answered nothing";

@@ -31,7 +31,12 @@ export interface Env {
   /** Lease of a claimed message, seconds; a living worker renews it. */
   visibilitySeconds: number;
   embedding: EmbeddingSettings;
+  /** The language model that reads pages and writes drafts. */
   draft: ModelSettings;
+  /** Whether there is one: its server has a key, or wants none. */
+  isDraftConfigured: boolean;
+  /** Whether it checks a job's recommendations when the job does not say. */
+  isVerifyDefault: boolean;
   /** ScraperAPI; without a key pages are fetched directly. */
   scraper: { apiKey?: string; baseUrl: string };
   /** The Search Console API; its account is there only when the function needs it. */
@@ -137,20 +142,23 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
       (urlName.startsWith(general) ? text(`${general}_API_KEY`) : undefined);
     const host = baseUrl === undefined ? `api.${api}.com` : hostOf(baseUrl);
     const isHosted = /(^|\.)(openai\.com|azure\.com|anthropic\.com)$/.test(host ?? "");
+    const isKeyMissing = isHosted && !apiKey;
     const problem = host === undefined
       ? `${urlName} must be a URL such as https://host/v1`
-      : isNeeded && isHosted && !apiKey
+      : isNeeded && isKeyMissing
       ? `${urlName.replace("BASE_URL", "API_KEY")} is missing (the key of ${host}; ` +
         `a server that wants none is named by ${urlName})`
       : undefined;
     if (problem && !problems.includes(problem)) problems.push(problem);
-    return { provider: host === `api.${api}.com` ? api : host ?? "", api, apiKey, baseUrl };
+    const provider = host === `api.${api}.com` ? api : host ?? "";
+    return { settings: { provider, api, apiKey, baseUrl }, isConfigured: !isKeyMissing };
   };
 
   const embeddingApi = choice("EMBEDDING_PROVIDER", ["openai", "supabase"], "openai");
   const batchSize = count("EMBEDDING_BATCH_SIZE", 64, 1);
   const openaiEmbedding = {
-    ...server("openai", "EMBEDDING", needs.includes("embeddings") && embeddingApi === "openai"),
+    ...server("openai", "EMBEDDING", needs.includes("embeddings") && embeddingApi === "openai")
+      .settings,
     model: text("OPENAI_EMBEDDING_MODEL") ?? "text-embedding-3-small",
     dimensions: count("OPENAI_EMBEDDING_DIMENSIONS", 1536, 1),
     batchSize,
@@ -163,15 +171,12 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     ["openai", "anthropic"],
     prefersAnthropic ? "anthropic" : "openai",
   );
-  const isDraftNeeded = needs.includes("draft");
-  const openaiDraft = {
-    ...server("openai", "DRAFT", isDraftNeeded && draftApi === "openai"),
-    model: text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini",
-  };
-  const anthropicDraft = {
-    ...server("anthropic", "ANTHROPIC", isDraftNeeded && draftApi === "anthropic"),
-    model: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5",
-  };
+  const draft = draftApi === "anthropic"
+    ? server("anthropic", "ANTHROPIC", needs.includes("draft"))
+    : server("openai", "DRAFT", needs.includes("draft"));
+  const draftModel = draftApi === "anthropic"
+    ? text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5"
+    : text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini";
 
   let account: ServiceAccount | undefined;
   if (needs.includes("search_console")) {
@@ -190,7 +195,9 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     secretKeys,
     visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 60, 5),
     embedding: embeddingApi === "supabase" ? { ...gteSmall } : openaiEmbedding,
-    draft: draftApi === "anthropic" ? anthropicDraft : openaiDraft,
+    draft: { ...draft.settings, model: draftModel },
+    isDraftConfigured: draft.isConfigured,
+    isVerifyDefault: choice("PAGEPERFECT_VERIFY", ["on", "off"], "on") === "on",
     scraper: {
       apiKey: text("SCRAPER_API_KEY"),
       baseUrl: text("SCRAPER_API_BASE_URL") ?? "https://api.scraperapi.com",

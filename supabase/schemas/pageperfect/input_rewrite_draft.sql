@@ -1,4 +1,5 @@
--- What rewrite_draft needs to begin its work (shapes: docs/architecture.md).
+-- What rewrite_draft needs to begin its work (shapes: docs/architecture.md; crates/draft, desk): the page, the ranked
+-- recommendations with those held in reserve, their topics, and the passages that come nearest to each.
 create or replace function public.input_rewrite_draft(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -8,36 +9,37 @@ set search_path = ''
 as $$
 declare
   v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
-  v_recommendation public.rewrite_recommendations;
+  v_payload jsonb := v_job.payload || coalesce(pipeline.latest_payload('pageperfect', p_job_id), '{}'::jsonb);
+  v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
+  v_threshold double precision := coalesce((v_payload ->> 'threshold')::double precision, 0.7);
+  v_edits jsonb := pipeline.analysis_edits(v_job.page_id, null);
 begin
-  select * into v_recommendation from public.rewrite_recommendations as r
-  where r.page_id = v_job.page_id order by r.rank limit 1;
   return jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
-    'recommendation_id', v_recommendation.id,
-    'prompt_input', case when v_recommendation.id is not null then jsonb_build_object(
-      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language, 'headings', (
-                 select coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb) from public.page_embeddings as e
-                 where e.page_id = p.id and e.kind = 'heading'),
-                 -- What the page itself says nearest to the topic: the facts a draft may use.
-                 'excerpts', (select coalesce(jsonb_agg(n.text), '[]'::jsonb) from (
-                   select left(e.text, 600) as text
-                   from public.page_embeddings as e
-                   join public.keyword_clusters as k on k.id = v_recommendation.cluster_id
-                   where e.page_id = p.id and e.kind <> 'heading' and e.model = k.model and e.dimensions = k.dimensions
-                   order by e.embedding operator(extensions.<=>) k.centroid, e.position
-                   limit 12) as n))
-               from public.pages as p where p.id = v_job.page_id),
-      'recommendation', (select jsonb_build_object(
-                 'label', v_recommendation.label, 'queries', to_jsonb(k.queries), 'impressions', v_recommendation.impressions,
-                 'best_similarity', v_recommendation.best_similarity,
-                 -- A heading is the last step of its own section's path.
-                 'best_heading_path', coalesce(to_jsonb(
-                   case when e.kind = 'heading' then e.heading_path || e.text else e.heading_path end), '[]'::jsonb),
-                 'best_text', coalesce(e.text, ''))
-               from public.keyword_clusters as k
-               left join public.page_embeddings as e on e.id = v_recommendation.best_segment_id
-               where k.id = v_recommendation.cluster_id)) end);
+    'verify', (v_parameters ->> 'verify')::boolean,
+    'desk', jsonb_build_object(
+      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language)
+        from public.pages as p where p.id = v_job.page_id),
+      'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
+          'text', e.text) order by e.position), '[]'::jsonb)
+        from public.page_embeddings as e where e.page_id = v_job.page_id),
+      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object('nearest', (
+          select coalesce(jsonb_agg(n.id), '[]'::jsonb) from (
+            select e.id
+            from public.page_embeddings as e
+            join public.keyword_clusters as k on k.id = (d.edit ->> 'topic_id')::bigint
+            where e.page_id = v_job.page_id and e.model = k.model and e.dimensions = k.dimensions
+            order by e.embedding operator(extensions.<=>) k.centroid, e.position
+            limit 16) as n)) order by d.ordinality), '[]'::jsonb)
+        from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
+      'topics', (select coalesce(jsonb_agg(t.topic), '[]'::jsonb)
+        from jsonb_array_elements(pipeline.analysis_topics(v_job.page_id, v_threshold)) as t (topic)
+        where exists (
+          select 1 from jsonb_array_elements(v_edits) as d (edit) where d.edit -> 'topic_id' = t.topic -> 'id')),
+      'top', coalesce((v_payload ->> 'top')::integer, 10),
+      'threshold', v_threshold,
+      'draft_count', coalesce((v_parameters ->> 'drafts')::integer, 1),
+      'form', coalesce(v_parameters ->> 'draft_form', 'text')));
 end;
 $$;
 

@@ -88,8 +88,9 @@ begin
           'best_segment_id', (select max(e.id) from public.page_embeddings as e where e.page_id = k.page_id)))
         from public.keyword_clusters as k where not k.is_noise
           and k.page_id = (select j.page_id from public.pageperfect_jobs as j where j.id = (p_claim ->> 'job_id')::uuid)))
-    when 'rewrite_draft' then jsonb_build_object('recommendation_id', (select max(r.id) from public.rewrite_recommendations as r),
-      'provider', 'openai', 'model', 'g', 'draft', '{"heading": "More"}'::jsonb, 'prompt_tokens', 1, 'completion_tokens', 2)
+    when 'rewrite_draft' then jsonb_build_object('usage', '{"prompt_tokens": 1, "completion_tokens": 2}'::jsonb,
+      'drafts', jsonb_build_array(jsonb_build_object('edit_id', (select max(r.id) from public.rewrite_recommendations as r),
+        'provider', 'openai', 'model', 'g', 'draft', '{"heading": "More"}'::jsonb, 'prompt_tokens', 1, 'completion_tokens', 2)))
   end;
   execute format('select public.%I($1, $2, $3)', 'commit_' || (p_claim ->> 'stage'))
     into v_result using tests.msg(p_claim), tests.ct(p_claim), v_output;
