@@ -51,7 +51,7 @@ serveStage({
     try {
       const digest = await digestOf([model.model, input]);
       const work = await resumed(digest, job, context);
-      const reads = isDraftConfigured && (verify ?? isVerifyDefault);
+      const reads = verify ?? (isDraftConfigured && isVerifyDefault);
       if (reads) await read(desk, work, digest, job, context);
       const settled = desk.settle();
       const wanted = settled.edits.filter(({ kind }) => kind !== "improve").slice(
@@ -198,13 +198,14 @@ async function write(
   });
 }
 
-/** One call, counted. */
+/** One call, counted; what it needs of the settings is asked for here, since not every job makes one. */
 async function ask(
   prompt: rust.Prompt,
   work: Work,
   job: StageJob,
   context: StageContext,
 ): Promise<Answer> {
+  context.need("draft");
   const answer = await askModel(prompt, context.env.draft, { ...context, job });
   work.usage.prompt_tokens += answer.prompt_tokens ?? 0;
   work.usage.completion_tokens += answer.completion_tokens ?? 0;
