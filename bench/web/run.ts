@@ -71,7 +71,7 @@ const topics = centres.map((_, index) => ({
 }));
 const { sql } = world.stack;
 const example = JSON.parse(
-  await Deno.readTextFile(new URL("../../tests/report/result.v2.json", import.meta.url)),
+  await Deno.readTextFile(new URL("../../tests/report/result.json", import.meta.url)),
 );
 const result = { ...example, topics, method: { ...example.method, model: "bench", dimensions } };
 const [{ id: pageId }] = await sql`
