@@ -164,7 +164,7 @@ Deno.test({
         values ('127.0.0.1', 'offline-outline', 1, 10)`;
       const unread = await lane.submit("article.html", {
         keywords: gapsOnly,
-        parameters: { verify: false },
+        parameters: { method: "cosine", verify: false },
       });
       equal(await lane.end(unread), "completed");
       const resultOf = async (id: string) => {
@@ -187,7 +187,7 @@ Deno.test({
       });
       const id = await lane.submit("article.html", {
         keywords: gapsOnly,
-        parameters: { verify: true },
+        parameters: { method: "cosine", verify: true },
       });
       equal(await lane.end(id), "completed");
       standins.reader = reader;
@@ -214,7 +214,7 @@ Deno.test({
     });
 
     await test.step("several_drafts_and_outlines_on_request", async () => {
-      const parameters = { drafts: 3, draft_form: "outline" };
+      const parameters = { method: "cosine", drafts: 3, draft_form: "outline" };
       const id = await lane.submit("article.html", { keywords: gapsOnly, parameters });
       equal(await lane.end(id), "completed");
       const [{ result }] = await sql`select result from pageperfect_jobs where id = ${id}`;
