@@ -1,7 +1,7 @@
 // The plan of a site as files: edits.csv, plan.md, plan.html, plan.json, and a brief a page. The same plan gives the same bytes.
 
-import { escapeMarkdown } from "../report_markdown.ts";
-import { plain } from "../report_text.ts";
+import { escapeMarkdown } from "../report/markdown.ts";
+import { plain } from "../report/text.ts";
 import { kindNames, placeText, type SiteEdit, type SitePlan, task } from "./plan.ts";
 
 const count = (value: number) => Math.round(value).toLocaleString("en-US");

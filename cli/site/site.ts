@@ -7,7 +7,7 @@ import { root, sha256 } from "../../local/paths.ts";
 import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
 import { ensureBuilt } from "../build.ts";
 import { say } from "../say.ts";
-import { plain } from "../report_text.ts";
+import { plain } from "../report/text.ts";
 import { filesUnder } from "../../local/paths.ts";
 import type { Counts, SitePlan } from "./plan.ts";
 import { kindNames, task } from "./plan.ts";
