@@ -200,7 +200,15 @@ impl Site {
         }
         let is_short =
             query.len() <= 3 && row.query.chars().filter(|c| is_unspaced(*c)).count() <= 12;
-        if is_found && is_short && !query.iter().all(|word| self.title.contains(word)) {
+        let names_site = || {
+            query
+                .iter()
+                .any(|word| intent::is_about_site(std::slice::from_ref(word), &self.language))
+        };
+        if is_found
+            && (is_short || names_site())
+            && !query.iter().all(|word| self.title.contains(word))
+        {
             return Some(Apart::Brand);
         }
         intent::is_navigational(&query, &self.language).then_some(Apart::Navigation)
@@ -430,6 +438,19 @@ mod tests {
         let kinds = kinds(facts, &rows);
         assert!(kinds[..20].iter().all(Option::is_none));
         assert_eq!(kinds[20..], [Some(Apart::Brand), Some(Apart::Brand), None]);
+    }
+
+    #[test]
+    fn who_is_found_first_and_clicked_is_who_was_looked_for() {
+        let mut rows = ordinary();
+        rows.extend([
+            row("jane and peter knit blog", 1.2, 0.5),
+            row("jane and peter knit socks", 1.2, 0.5),
+        ]);
+        assert_eq!(
+            kinds(SiteFacts::default(), &rows)[20..],
+            [Some(Apart::Brand), None]
+        );
     }
 
     #[test]
