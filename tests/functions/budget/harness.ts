@@ -59,7 +59,7 @@ export async function startHarness(): Promise<Harness> {
   const stack = await startStack({ ticker: false });
   const { sql } = stack;
   // The dispatcher would run the worker too; here only the harness does.
-  await sql`update pipeline.stage_config set enabled = false`;
+  await sql`update pipeline.stage_config set worker = 'nobody'`;
 
   const env = {
     SUPABASE_URL: stack.apiUrl,
@@ -84,7 +84,7 @@ export async function startHarness(): Promise<Harness> {
       const url = `https://example.com/${crypto.randomUUID()}`;
       const [{ job_id }] = await sql`
         select create_pageperfect_job(${
-        sql.json({ url, keywords, parameters } as never)
+        sql.json({ url, keywords, parameters: { method: "cosine", ...parameters } } as never)
       }) ->> 'job_id' as job_id`;
       for (const [name, output] of Object.entries(outputs)) {
         if (name === stage) break;
