@@ -271,6 +271,30 @@ journey("the operator pauses and resumes", async () => {
   assert.deepEqual(visitor.problems, []);
 });
 
+journey("what if: other settings at once, then the analysis run so", async () => {
+  await using visitor = await Visitor.open(world);
+  const { page } = visitor;
+  await visitor.go(`report/${jobId}/what-if`);
+  const topics = page.locator(".figure").filter({ hasText: "Topics" }).locator("strong");
+  await topics.waitFor();
+  const before = Number(await topics.innerText());
+  await page.getByLabel(/^Topics: /).fill("0.15");
+  await until("narrower topics", async () => Number(await topics.innerText()) > before);
+  assert.match(page.url(), /eps=0\.15/);
+  await visitor.checkAccessibility("what if");
+  await screenshot(visitor, "what-if-light");
+  await page.getByRole("button", { name: "Run it so" }).click();
+  await until(
+    "another job's report",
+    () => Promise.resolve(/report\/[0-9a-f-]{36}$/.test(page.url()) && !page.url().includes(jobId)),
+  );
+  await page.getByText(/This page answers/).waitFor();
+  const [job] = await world.stack.sql`
+    select payload -> 'parameters' ->> 'eps' as eps from public.pageperfect_jobs order by created_at desc limit 1`;
+  assert.equal(Number(job.eps), 0.15);
+  assert.deepEqual(visitor.problems, []);
+});
+
 journey("a site: the plan filtered by its address, an edit, its page's report", async () => {
   const { sql } = world.stack;
   const [page] = await sql`select page_id, url from public.pageperfect_jobs where id = ${jobId}`;

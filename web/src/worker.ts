@@ -1,4 +1,6 @@
-// Heavy compute off the main thread, on the same wasm as the workers of the pipeline. One worker, one piece of work.
+// Heavy compute off the main thread, on the same wasm as the workers of the pipeline. One worker, one kind of work.
+
+import type { Input, Settings, WhatIf } from "./report/what_if.ts";
 
 export interface LayoutTask {
   kind: "layout";
@@ -14,20 +16,40 @@ export interface LayoutNews {
   positions: Float32Array;
 }
 
-const post = (news: LayoutNews | { error: string }) =>
+/** What does not change, once; the settings follow, as often as they change. */
+export type WhatIfTask = { kind: "what-if"; input: Input } | {
+  kind: "settings";
+  settings: Settings;
+};
+
+export type WhatIfNews = { done: number } | { found: WhatIf; settings: Settings };
+
+const post = (news: LayoutNews | WhatIfNews | { error: string }) =>
   (self as unknown as Worker).postMessage(news);
 
-self.addEventListener("message", async (event: MessageEvent<LayoutTask>) => {
+let input: Input | undefined;
+
+self.addEventListener("message", async ({ data }: MessageEvent<LayoutTask | WhatIfTask>) => {
   try {
-    const { MapLayout } = await import("../../functions/_shared/wasm/layout.ts");
-    const layout = new MapLayout(event.data.dimensions);
-    for (const packed of event.data.vectors) layout.push_base64(packed);
-    for (let done = layout.step(0);; done = layout.step(5)) {
-      post({ done, positions: layout.positions() });
-      if (done >= 1) break;
+    if (data.kind === "layout") await layOut(data);
+    else if (data.kind === "what-if") input = data.input;
+    else if (input) {
+      const { compute } = await import("./report/what_if.ts");
+      const found = await compute(input, data.settings, (done) => post({ done }));
+      post({ found, settings: data.settings });
     }
-    layout.free();
   } catch (error) {
-    post({ error: (error as Error).message });
+    post({ error: (error as Error).message ?? String(error) });
   }
 });
+
+async function layOut({ dimensions, vectors }: LayoutTask) {
+  const { MapLayout } = await import("../../functions/_shared/wasm/layout.ts");
+  const layout = new MapLayout(dimensions);
+  for (const packed of vectors) layout.push_base64(packed);
+  for (let done = layout.step(0);; done = layout.step(5)) {
+    post({ done, positions: layout.positions() });
+    if (done >= 1) break;
+  }
+  layout.free();
+}

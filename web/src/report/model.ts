@@ -270,7 +270,7 @@ export function toModel(answer: JobResult & { decisions?: Decision[] }): ReportM
 }
 
 /** Where an edit goes, in words. */
-export function placeText(edit: Edit): string {
+export function placeText(edit: Pick<Edit, "place">): string {
   const { kind, after_heading, before_heading, parent_heading, heading_path } = edit.place;
   if (kind === "extend") {
     return `in “${heading_path.at(-1) ?? after_heading ?? "the first section"}”`;

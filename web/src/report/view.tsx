@@ -15,6 +15,7 @@ import { type JobResult, type ReportModel, toModel } from "./model.ts";
 import { PageText } from "./page_text.tsx";
 import { TopicMap } from "./topic_map.tsx";
 import { TopicList } from "./topics.tsx";
+import { WhatIfView } from "./what_if_view.tsx";
 import { Workspace } from "./workspace.tsx";
 
 const views = [
@@ -23,6 +24,7 @@ const views = [
   ["heatmap", "Heat map"],
   ["topics", "Topics"],
   ["map", "Map"],
+  ["what-if", "What if"],
   ["how", "How it was made"],
 ] as const;
 
@@ -108,6 +110,7 @@ export function ReportView(
             {view === "heatmap" && <Heatmap model={model} />}
             {view === "topics" && <TopicList model={model} />}
             {view === "map" && <TopicMap model={model} />}
+            {view === "what-if" && <WhatIfView model={model} />}
             {view === "how" && <How model={model} />}
           </>
         )
