@@ -569,7 +569,7 @@ journey(
   "every view: axe finds nothing, nothing sticks out, in light, dark and on a phone",
   async () => {
     const [edit] = await world.stack
-      .sql`select id from public.rewrite_recommendations where job_id = ${jobId} order by rank limit 1`;
+      .sql`select id, job_id from public.rewrite_recommendations order by id desc limit 1`;
     const views: Record<string, string> = {
       pages: "",
       report: `report/${jobId}`,
@@ -578,7 +578,7 @@ journey(
       topics: `report/${jobId}/topics`,
       map: `report/${jobId}/map`,
       how: `report/${jobId}/how`,
-      workspace: `report/${jobId}/edit/${edit.id}`,
+      workspace: `report/${edit.job_id}/edit/${edit.id}`,
       site: "site",
       "site-new": "site/new",
       new: "new",
