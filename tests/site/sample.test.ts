@@ -72,14 +72,16 @@ async function steps(t: Deno.TestContext) {
       `the sample site: of the first 20 edits ${right} right in kind, page and target, ${placed} in place as well;`,
       `  ${found.length} of ${labels.edits.length} planted edits found` +
       (missing.length ? `, missing ${missing.join(", ")}` : ""),
+      `  of all ${plan.edits.length}, ${needless.length} would write what the site answers`,
       ...wrong.map((edit) => `  not planted: ${edit.kind} ${pathOf(edit.url)} ${edit.label}`),
     ].join("\n") + "\n";
     if (tables) await Deno.writeTextFile(tables, lines, { append: true });
     else console.log(lines);
     const elsewhere = needless.filter((edit) =>
+      edit.rank <= 20 &&
       edit.queries.every((query) => labels.queries[pathOf(edit.url)]?.[query] === "elsewhere")
     );
-    equal(elsewhere.length, 0, "what another page answers is not to be written");
+    equal(elsewhere.length, 0, "what another page answers is not to be written, in the first 20");
     // A floor, so that it shows when plans grow worse; the aim is 18, and the table says how far it is.
     ok(placed >= 10, lines);
     equal(plan.counts.failed, 0);
