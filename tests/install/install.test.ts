@@ -1,7 +1,8 @@
 // Installs on projects that live: whatever they have stays theirs, or they are told what to do before anything is touched.
 
 import assert from "node:assert/strict";
-import { root } from "../../local/paths.ts";
+import { root, tool } from "../../local/paths.ts";
+import { objectsMigration, objectsMigrationPath } from "../../supabase/schema.ts";
 import { startProject } from "./project.ts";
 
 type Project = Awaited<ReturnType<typeof startProject>>;
@@ -309,4 +310,27 @@ test("the schedules' secrets: a key that is none is refused, one waiting ring is
     "content-queue-dispatcher",
     "crawl-cron",
   ]);
+});
+
+test("supabase db push alone makes a fresh project, and a deploy goes on from there", async (project) => {
+  const { sql, stack } = project;
+  const copy = await Deno.makeTempDir({ prefix: "pageperfect-push-" });
+  try {
+    await new Deno.Command("cp", { args: ["-R", `${root}/supabase`, copy] }).output();
+    const { path, outdated } = await objectsMigrationPath(copy);
+    for (const file of outdated) await Deno.remove(file);
+    await Deno.writeTextFile(path, await objectsMigration(copy));
+    const { success, stderr } = await new Deno.Command(tool("supabase"), {
+      args: ["db", "push", `--remote=${stack.dbUrl}?sslmode=disable`, "--yes"],
+      cwd: copy,
+      env: { DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", NO_COLOR: "1" },
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    await runsAJob(project);
+    const before = await count(project);
+    await project.install();
+    assert.equal(await count(project), before);
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
 });
