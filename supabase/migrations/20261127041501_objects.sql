@@ -137,7 +137,7 @@ begin
   where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
 
   for v_file in
-    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_queue_functions()', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function public.prune_embedding_cache(interval, integer)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
+    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_queue_functions()', 'file models/announce_model_calls.sql', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function public.prune_embedding_cache(interval, integer)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.analysis_summary(jsonb, jsonb)', 'function pipeline.analysis_topics(uuid, double precision)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.lock_site_commit(text, bigint, integer)', 'function pipeline.mark_site_edits(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_job(uuid)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'
   loop
     begin
@@ -340,7 +340,10 @@ begin
 ('mark', '20251016140000_search_console.sql', '2a661ebd3b85a7f19e696b20c36e3e2f0f85f8c909a18d829457c613a5d21b79', '{}'::text[], $file$$file$),
 ('mark', '20261127030000_members.sql', '1de607798e19ee0d5b00b22c6f53bb98e1dced94ee8e3220efdf17141ed4879d', '{}'::text[], $file$$file$),
 ('mark', '20261127033800_one_engine.sql', 'edd4d57c5c576d5bfa0dbadb86ca7ae730d435fec559e0680401108ebb44a592', '{}'::text[], $file$$file$),
+('mark', '20261127034000_result_v2.sql', '51cdcf8284f2dc9f7696cfae74909b53558db2b8378ef2c7d2771d662eef6bf5', '{}'::text[], $file$$file$),
 ('mark', '20261127035600_measured_queries.sql', '74d46c9fad96fcddc5a5a8808dd97b6822b2543d6e1c8dc392324b1bed378f12', '{}'::text[], $file$$file$),
+('mark', '20261127041000_site.sql', '95a07ec0f01eb2d75a99b3eadb5e68709c3123aaa0c33e77d0c93cefee801323', '{}'::text[], $file$$file$),
+('mark', '20261127041500_page_facts.sql', '58d6b6befaa96f33d8723764674c3dd45b0c5edaea9b2d5a2d4b1e18acba9189', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb
@@ -439,9 +442,9 @@ $$;
 revoke execute on function access.decide_edit(uuid, bigint, text, text, text, text) from public, anon, authenticated;
 grant execute on function access.decide_edit(uuid, bigint, text, text, text, text) to authenticated, service_role;
 $file$),
-('object', 'access/get_analysis_input.sql', '36a1d5a268f4a79807ad0532a24747d98c9073a022c373e8d0ba17a70ccc6799', array['function access.get_analysis_input(uuid)'], $file$-- What the stages of a job that the caller may see compute from, for a what-if on the same wasm: {clustering, gaps}, as
--- input_keyword_clustering and input_gap_analysis give it, without what the first of them computes. Null when a later job has
--- replaced the page's segments.
+('object', 'access/get_analysis_input.sql', 'dcedb08d58f71143b5c59af5954c66a610fa150de5f9170b11023481fcd169f5', array['function access.get_analysis_input(uuid)'], $file$-- What the stages of a job that the caller may see compute from, for a what-if on the same wasm: {clustering, gaps}, as
+-- input_keyword_clustering and input_gap_analysis give it, without what the first of them finds. Null when a later job has replaced the
+-- page's segments.
 create or replace function access.get_analysis_input(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -451,16 +454,31 @@ set search_path = ''
 as $$
 declare
   v_page_id uuid;
+  v_clustering jsonb;
+  v_parameters jsonb;
 begin
-  select j.page_id into v_page_id from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
+  select j.page_id, coalesce(j.payload -> 'parameters', '{}'::jsonb) into v_page_id, v_parameters from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
   if not found then
     raise exception 'there is no job %', p_job_id using errcode = 'P0002';
   end if;
   if not exists (select from public.page_embeddings as e where e.page_id = v_page_id and e.job_id = p_job_id) then
     return null;
   end if;
-  return jsonb_build_object('clustering', public.input_keyword_clustering(p_job_id),
-    'gaps', public.input_gap_analysis(p_job_id) - 'topics' - 'clusters');
+  v_clustering := public.input_keyword_clustering(p_job_id);
+  return jsonb_build_object('clustering', v_clustering, 'gaps', (
+    select jsonb_build_object('model', e.model, 'dimensions', e.dimensions,
+      'threshold', coalesce((v_parameters ->> 'similarity_threshold')::double precision, 0.7),
+      'top', coalesce((v_parameters ->> 'top')::integer, 10),
+      'language', v_clustering -> 'facts' ->> 'language',
+      'period_days', coalesce((v_parameters ->> 'period_days')::integer, (
+        select max(g.date) - min(g.date) + 1
+        from public.gsc_page_query as g
+        where g.page_id = (select pipeline.keyword_page_id(v_page_id)) and g.date is not null)),
+      'segments', (
+        select coalesce(jsonb_agg(s.segment || jsonb_build_object('text',
+          case when s.segment ->> 'kind' = 'heading' then s.segment ->> 'text' else '' end) order by s.n), '[]'::jsonb)
+        from jsonb_array_elements(v_clustering -> 'segments') with ordinality as s (segment, n)))
+    from public.page_embeddings as e where e.page_id = v_page_id limit 1));
 end;
 $$;
 
@@ -2662,6 +2680,32 @@ $function$;
 
 revoke execute on function pipeline.write_queue_functions() from public, anon, authenticated;
 $file$),
+('object', 'models/announce_model_calls.sql', 'cbdaec110a36e84f15471db250fb3903237a920a8c7c0381a6a407b4047b0915', array['file models/announce_model_calls.sql'], $file$-- Says as an event of the job what calls to a model it is about to make, and what they will cost by the prices of the day.
+create or replace function public.announce_model_calls(
+  p_job_id uuid, p_stage text, p_provider text, p_model text, p_purpose text, p_call_count integer, p_input_tokens bigint,
+  p_output_tokens bigint
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_cost numeric := pipeline.model_cost(p_provider, p_model, p_input_tokens, p_output_tokens);
+  v_facts jsonb := jsonb_build_object('purpose', p_purpose, 'provider', p_provider, 'model', p_model, 'call_count', p_call_count,
+    'input_tokens', p_input_tokens, 'output_tokens', p_output_tokens, 'cost_usd', v_cost);
+begin
+  perform pipeline.log_event('pageperfect', p_job_id, p_stage, 'model_calls_announced',
+    format('%s: %s calls to %s, about %s tokens, %s', p_purpose, p_call_count, p_model, p_input_tokens + p_output_tokens,
+      coalesce('$' || round(v_cost, 4), 'at an unknown price')), v_facts);
+  return v_facts;
+end;
+$$;
+
+revoke execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)
+  from public, anon, authenticated;
+grant execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) to service_role;
+$file$),
 ('object', 'models/begin_model_call.sql', 'a88389f069d79692bdde888fe9b3079608c71dac33e5a741816197fdfecdbfeb', array['function public.begin_model_call(text, text, double precision, uuid)'], $file$-- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
 -- again, and nothing is counted. A call above the size of a bucket is let through when the bucket is full. More than an
 -- hour is the rest of a UTC day whose dollars are used up, the project's or those of the job's user (pipeline.owner_policies);
@@ -3747,6 +3791,141 @@ $$;
 
 revoke execute on function pipeline.count_usage(uuid, integer, bigint, numeric) from public, anon, authenticated;
 $file$),
+('object', 'pageperfect/analysis_drafts.sql', 'e19a4630aad3b43069151486d05ee10dfc9a5e1c0aacdd89331e0f3f5b58223c', array['function pipeline.analysis_drafts(uuid)'], $file$-- A job's drafts as the result shows them, by the rank of their recommendations.
+create or replace function pipeline.analysis_drafts(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(d.draft || jsonb_build_object('edit_id', d.recommendation_id, 'form', d.form, 'provider', d.provider,
+      'model', d.model, 'coverage_before', d.coverage_before, 'coverage_after', d.coverage_after, 'per_query', d.per_query,
+      'attempts', d.attempts, 'closes_gap', d.closes_gap, 'brief', d.brief) order by d.rank), '[]'::jsonb)
+  from public.rewrite_drafts as d where d.job_id = p_job_id;
+$$;
+
+revoke execute on function pipeline.analysis_drafts(uuid) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/analysis_edits.sql', '1584db3d68f265ce31c48baf63d97008c2b554106e4ea94185b9c51031fe2205', array['function pipeline.analysis_edits(uuid, integer)'], $file$-- A page's recommendations as the result shows them: the first p_top that gap_analysis ranked, all when it is
+-- null, and the improvements, which p_top does not count.
+create or replace function pipeline.analysis_edits(p_page_id uuid, p_top integer)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rank', r.rank, 'kind', r.kind, 'topic_id', r.cluster_id,
+      'topic_index', k.cluster_index, 'label', r.label, 'priority', r.priority, 'reason', r.reason,
+      'open_queries', case when r.open_queries = '{}' then k.queries else r.open_queries end,
+      'expected_clicks', r.expected_clicks, 'opportunity', r.opportunity, 'impressions', r.impressions, 'clicks', r.clicks,
+      'avg_position', r.avg_position, 'coverage', coalesce(r.coverage, least(greatest(r.best_similarity, 0), 1)),
+      'confidence', r.confidence,
+      -- Without a place of its own: after the section that comes nearest; the page's title is no such section.
+      'place', coalesce(r.place, jsonb_build_object('kind', 'new_section',
+        'after_heading', case when cardinality(n.path) > 1 then n.path[cardinality(n.path)] end, 'before_heading', null,
+        'parent_heading', n.path[1], 'heading_path', coalesce(to_jsonb(n.path), '[]'::jsonb), 'segment_id', r.best_segment_id,
+        'level', 2)),
+      'verification', r.verification) order by r.rank), '[]'::jsonb)
+  from public.rewrite_recommendations as r
+  join public.keyword_clusters as k on k.id = r.cluster_id
+  left join lateral (
+    select case when e.kind = 'heading' then e.heading_path || e.text else e.heading_path end as path
+    from public.page_embeddings as e where e.id = r.best_segment_id) as n on true
+  where r.page_id = p_page_id and (p_top is null or r.rank <= p_top or r.kind = 'improve');
+$$;
+
+revoke execute on function pipeline.analysis_edits(uuid, integer) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/analysis_method.sql', '56d26cbd6781b4a9c495ededff4a9cb931210b06572bd3cf394e3b4be1f37468', array['function pipeline.analysis_method(uuid, jsonb)'], $file$-- How a job's findings were made: what its stages noted in the payload.
+create or replace function pipeline.analysis_method(p_page_id uuid, p_payload jsonb)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'name', 'cosine', 'model', e.model, 'dimensions', e.dimensions,
+    'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points', 'max_cluster_size', p_payload -> 'max_cluster_size',
+    'threshold', p_payload -> 'threshold', 'unrelated_similarity', null, 'is_exact', p_payload -> 'is_exact',
+    'left_out_query_count', coalesce(p_payload -> 'left_out_keyword_count', '0'::jsonb),
+    'top', p_payload -> 'top', 'verified_by', p_payload -> 'verified_by')
+    || coalesce(p_payload -> 'method', '{}'::jsonb)
+  from (select) as one
+  left join lateral (
+    select e.model, e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1) as e on true;
+$$;
+
+revoke execute on function pipeline.analysis_method(uuid, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/analysis_summary.sql', 'c25174238c7f1170118f60ff36eed73f7a7fa364fceb1e5f40836c719d337e54', array['function pipeline.analysis_summary(jsonb, jsonb)'], $file$-- The figures of the verdict, from topics and edits as the result shows them.
+create or replace function pipeline.analysis_summary(p_topics jsonb, p_edits jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  with topics as (
+    select t.* from jsonb_to_recordset(p_topics) as t (kind text, queries jsonb)
+  ), queries as (
+    select t.kind not in ('brand', 'navigation', 'unrelated') as is_asked, q.*
+    from topics as t
+    cross join jsonb_to_recordset(t.queries) as q (variants jsonb, impressions bigint, clicks bigint, is_answered boolean)
+  )
+  select jsonb_build_object(
+    'query_count', (select coalesce(sum(1 + jsonb_array_length(q.variants)), 0) from queries as q),
+    'impressions', (select coalesce(sum(q.impressions), 0) from queries as q),
+    'clicks', (select coalesce(sum(q.clicks), 0) from queries as q),
+    'answered_share', (
+      select round(sum(q.impressions) filter (where q.is_answered) / nullif(sum(q.impressions), 0), 4)
+      from queries as q where q.is_asked),
+    'gap_count', (select count(*) from topics as t where t.kind = 'gap'),
+    'partly_count', (select count(*) from topics as t where t.kind = 'partly'),
+    'improve_count', (select count(*) from topics as t where t.kind = 'improve'),
+    'expected_clicks', (
+      select coalesce(round(sum(e.expected_clicks)::numeric, 1), 0)
+      from jsonb_to_recordset(p_edits) as e (expected_clicks double precision)));
+$$;
+
+revoke execute on function pipeline.analysis_summary(jsonb, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/analysis_topics.sql', 'df96f28d6036e091d4f9077c0b5cb1ef5fa77e22b0e17d5b5d3b22d7937fea78', array['function pipeline.analysis_topics(uuid, double precision)'], $file$-- A page's topics as the result shows them, by impressions. Before gap_analysis a topic is what its similarity says.
+create or replace function pipeline.analysis_topics(p_page_id uuid, p_threshold double precision)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with topics as (
+    select k.id, k.cluster_index, k.label, k.queries, k.confidence, k.intent, k.impressions, k.clicks, k.avg_position,
+      k.expected_clicks, k.opportunity, k.best_segment_id, k.second_segment_id, k.query_coverage,
+      coalesce(k.coverage, least(greatest(k.best_similarity, 0), 1), 0) as coverage,
+      coalesce(k.kind, case
+        when coalesce(k.is_gap, true) then 'gap'
+        -- The lowest third above the threshold: related, rarely a straight answer.
+        when k.best_similarity < p_threshold + (1 - p_threshold) / 3 then 'partly'
+        else 'answered' end) as kind
+    from public.keyword_clusters as k where k.page_id = p_page_id
+  ), keywords as materialized (
+    select * from pipeline.page_keywords(p_page_id)
+    where exists (select 1 from topics as t where t.query_coverage is null)
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'topic_index', t.cluster_index, 'label', t.label, 'kind', t.kind,
+      'coverage', t.coverage, 'confidence', t.confidence, 'intent', t.intent, 'impressions', t.impressions, 'clicks', t.clicks,
+      'avg_position', t.avg_position, 'expected_clicks', t.expected_clicks,
+      'opportunity', coalesce(t.opportunity, t.impressions * (1 - t.coverage)),
+      'best_segment_id', t.best_segment_id, 'second_segment_id', t.second_segment_id,
+      'queries', coalesce(t.query_coverage, (
+        select jsonb_agg(jsonb_build_object('query', q.query, 'variants', '[]'::jsonb, 'impressions', coalesce(w.impressions, 0),
+          'clicks', coalesce(w.clicks, 0), 'position', w.position, 'coverage', t.coverage, 'segment_id', t.best_segment_id,
+          'is_answered', t.kind in ('answered', 'partly', 'improve'), 'missing_terms', '[]'::jsonb) order by q.ordinality)
+        from unnest(t.queries) with ordinality as q (query, ordinality)
+        left join keywords as w on w.query = q.query)))
+    order by t.impressions desc, t.id), '[]'::jsonb)
+  from topics as t;
+$$;
+
+revoke execute on function pipeline.analysis_topics(uuid, double precision) from public, anon, authenticated;
+$file$),
 ('object', 'pageperfect/commit_advice.sql', 'b46c61b035d0e12d7e5ffc9eb098d06362cad19c0a47ed72e564b374669e4669', array['function pipeline.commit_advice(pipeline.lease, jsonb)'], $file$-- gap_analysis by measured coverage: what each topic is to the page, and what to do about it (crates/advice).
 create or replace function pipeline.commit_advice(p_lease pipeline.lease, p_output jsonb)
 returns jsonb
@@ -3896,7 +4075,9 @@ $$;
 revoke execute on function public.commit_keyword_clustering(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_keyword_clustering(bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'pageperfect/commit_rewrite_draft.sql', 'e0e86a3f2e3cf1290c64ca15f9c6519f4c13c97b577754625f05951ce6bc8757', array['function public.commit_rewrite_draft(bigint, integer, jsonb)'], $file$create or replace function public.commit_rewrite_draft(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+('object', 'pageperfect/commit_rewrite_draft.sql', 'fcfda9a7b1fec89d19ea7b49b7d2b477371e9d4099c07b1e7df314578b53aa74', array['function public.commit_rewrite_draft(bigint, integer, jsonb)'], $file$-- Takes what a reader and a writer made of the recommendations, and completes the job with its result. p_output:
+-- {edits: those that are left, by rank; topics: those that a reader changed; drafts; skipped, reason; verified_by; usage}.
+create or replace function public.commit_rewrite_draft(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
 security definer
@@ -3904,31 +4085,62 @@ set search_path = ''
 as $$
 declare
   v_lease pipeline.lease := pipeline.lock_commit('rewrite_draft', p_msg_id, p_read_ct);
+  v_count integer;
   v_facts jsonb;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
-  if coalesce((p_output ->> 'skipped')::boolean, false) then
-    v_facts := jsonb_build_object('draft_skipped', p_output ->> 'reason');
-  else
-    insert into public.rewrite_drafts (
-      page_id, job_id, recommendation_id, label, provider, model, draft, prompt_tokens, completion_tokens)
-    select v_lease.page_id, v_lease.job_id, r.id, r.label, p_output ->> 'provider', p_output ->> 'model', p_output -> 'draft',
-      (p_output ->> 'prompt_tokens')::integer, (p_output ->> 'completion_tokens')::integer
-    from public.rewrite_recommendations as r
-    where r.id = (p_output ->> 'recommendation_id')::bigint
-    on conflict (job_id) do update
-    set recommendation_id = excluded.recommendation_id, label = excluded.label, provider = excluded.provider,
-        model = excluded.model, draft = excluded.draft, prompt_tokens = excluded.prompt_tokens,
-        completion_tokens = excluded.completion_tokens;
-    if not found then
-      raise exception 'recommendation % was replaced while its draft was written', p_output ->> 'recommendation_id'
+  update public.keyword_clusters as k
+  set kind = t.kind, coverage = t.coverage, confidence = t.confidence, query_coverage = t.queries,
+      opportunity = k.impressions * (1 - t.coverage)
+  from jsonb_to_recordset(p_output -> 'topics') as t (
+    id bigint, kind text, coverage double precision, confidence double precision, queries jsonb)
+  where k.id = t.id and k.page_id = v_lease.page_id;
+
+  if p_output ? 'edits' then
+    delete from public.rewrite_recommendations as r
+    where r.page_id = v_lease.page_id
+      and not exists (select 1 from jsonb_to_recordset(p_output -> 'edits') as d (id bigint) where d.id = r.id);
+    -- Out of the way first: the ranks of a page are unique, also between two rows of one update.
+    update public.rewrite_recommendations as r set rank = r.rank + 1000000 where r.page_id = v_lease.page_id;
+    update public.rewrite_recommendations as r
+    set rank = d.rank, kind = d.kind, open_queries = d.open_queries, expected_clicks = d.expected_clicks,
+        opportunity = d.opportunity, coverage = d.coverage, confidence = d.confidence, place = d.place,
+        verification = nullif(d.verification, 'null')
+    from jsonb_to_recordset(p_output -> 'edits') as d (
+      id bigint, rank integer, kind text, open_queries text[], expected_clicks double precision, opportunity double precision,
+      coverage double precision, confidence double precision, place jsonb, verification jsonb)
+    where r.id = d.id and r.page_id = v_lease.page_id;
+    get diagnostics v_count = row_count;
+    if v_count <> jsonb_array_length(p_output -> 'edits') then
+      raise exception 'the recommendations of page % were replaced while they were read', v_lease.page_id
         using errcode = '40001';
     end if;
-    v_facts := jsonb_build_object('draft_model', p_output ->> 'model') || pipeline.usage_fact(v_lease, jsonb_build_object(
-      'usage', jsonb_build_object('prompt_tokens', p_output -> 'prompt_tokens', 'completion_tokens', p_output -> 'completion_tokens')));
   end if;
+
+  insert into public.rewrite_drafts (
+    page_id, job_id, recommendation_id, label, rank, form, provider, model, draft, prompt_tokens, completion_tokens,
+    coverage_before, coverage_after, per_query, attempts, closes_gap, brief)
+  select v_lease.page_id, v_lease.job_id, r.id, r.label, r.rank, coalesce(d.form, 'text'), d.provider, d.model, d.draft,
+    d.prompt_tokens, d.completion_tokens, d.coverage_before, d.coverage_after, coalesce(d.per_query, '[]'::jsonb),
+    coalesce(d.attempts, 1), d.closes_gap, nullif(d.brief, 'null')
+  from jsonb_to_recordset(p_output -> 'drafts') as d (
+    edit_id bigint, form text, provider text, model text, draft jsonb, prompt_tokens integer, completion_tokens integer,
+    coverage_before double precision, coverage_after double precision, per_query jsonb, attempts integer, closes_gap boolean,
+    brief jsonb)
+  join public.rewrite_recommendations as r on r.id = d.edit_id and r.page_id = v_lease.page_id;
+  get diagnostics v_count = row_count;
+  if v_count <> coalesce(jsonb_array_length(p_output -> 'drafts'), 0) then
+    raise exception 'the recommendations of page % were replaced while drafts were written', v_lease.page_id
+      using errcode = '40001';
+  end if;
+
+  perform pipeline.drop_unfinished(v_lease);
+  v_facts := pipeline.usage_fact(v_lease, p_output)
+    || jsonb_build_object('verified_by', p_output -> 'verified_by', 'draft_count', v_count)
+    || case when v_count > 0 then jsonb_build_object('draft_model', p_output -> 'drafts' -> 0 ->> 'model')
+       else jsonb_build_object('draft_skipped', coalesce(p_output ->> 'reason', 'no_gaps')) end;
   return pipeline.finish_stage(v_lease, v_facts,
     pipeline.pageperfect_analysis(v_lease.job_id, v_lease.page_id,
       coalesce(v_lease.message -> 'payload', '{}'::jsonb) || v_facts));
@@ -3938,7 +4150,7 @@ $$;
 revoke execute on function public.commit_rewrite_draft(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_rewrite_draft(bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'pageperfect/commit_segment_embed.sql', '2f2232a1358dc00eb0860347800983c0dd69e4e57563755da2179538eb4dc16e', array['function public.commit_segment_embed(bigint, integer, jsonb)'], $file$create or replace function public.commit_segment_embed(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+('object', 'pageperfect/commit_segment_embed.sql', '1256a793f535023ad930f91f0e8a9b63e2dc88ca2d37cb5765243666a4ed624d', array['function public.commit_segment_embed(bigint, integer, jsonb)'], $file$create or replace function public.commit_segment_embed(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
 security definer
@@ -3954,7 +4166,8 @@ begin
   update public.pages
   set title = p_output -> 'page' ->> 'title', description = p_output -> 'page' ->> 'description',
       language = p_output -> 'page' ->> 'language', canonical_url = p_output -> 'page' ->> 'canonical_url',
-      published_at = p_output -> 'page' ->> 'published_at'
+      published_at = p_output -> 'page' ->> 'published_at',
+      facts = coalesce((p_output -> 'page') - array['title', 'description', 'language', 'canonical_url', 'published_at'], '{}')
   where id = v_lease.page_id;
 
   delete from public.page_embeddings where page_id = v_lease.page_id;
@@ -4326,7 +4539,8 @@ $$;
 revoke execute on function public.input_keyword_clustering(uuid) from public, anon, authenticated;
 grant execute on function public.input_keyword_clustering(uuid) to service_role;
 $file$),
-('object', 'pageperfect/input_rewrite_draft.sql', 'b1e4e56e8743f3e5050b5a5097759d18ce936f86f2f45f1467d9fc990a1155db', array['function public.input_rewrite_draft(uuid)'], $file$-- What rewrite_draft needs to begin its work (shapes: docs/architecture.md).
+('object', 'pageperfect/input_rewrite_draft.sql', '76264c51d6c7b30557be09946c6e67b366155f42cc0b21c6fed9b828aafba765', array['function public.input_rewrite_draft(uuid)'], $file$-- What rewrite_draft needs to begin its work (shapes: docs/architecture.md; crates/draft, desk): the page, the ranked
+-- recommendations with those held in reserve, their topics, and the passages that come nearest to each.
 create or replace function public.input_rewrite_draft(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -4336,36 +4550,37 @@ set search_path = ''
 as $$
 declare
   v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
-  v_recommendation public.rewrite_recommendations;
+  v_payload jsonb := v_job.payload || coalesce(pipeline.latest_payload('pageperfect', p_job_id), '{}'::jsonb);
+  v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
+  v_threshold double precision := coalesce((v_payload ->> 'threshold')::double precision, 0.7);
+  v_edits jsonb := pipeline.analysis_edits(v_job.page_id, null);
 begin
-  select * into v_recommendation from public.rewrite_recommendations as r
-  where r.page_id = v_job.page_id order by r.rank limit 1;
   return jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
-    'recommendation_id', v_recommendation.id,
-    'prompt_input', case when v_recommendation.id is not null then jsonb_build_object(
-      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language, 'headings', (
-                 select coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb) from public.page_embeddings as e
-                 where e.page_id = p.id and e.kind = 'heading'),
-                 -- What the page itself says nearest to the topic: the facts a draft may use.
-                 'excerpts', (select coalesce(jsonb_agg(n.text), '[]'::jsonb) from (
-                   select left(e.text, 600) as text
-                   from public.page_embeddings as e
-                   join public.keyword_clusters as k on k.id = v_recommendation.cluster_id
-                   where e.page_id = p.id and e.kind <> 'heading' and e.model = k.model and e.dimensions = k.dimensions
-                   order by e.embedding operator(extensions.<=>) k.centroid, e.position
-                   limit 12) as n))
-               from public.pages as p where p.id = v_job.page_id),
-      'recommendation', (select jsonb_build_object(
-                 'label', v_recommendation.label, 'queries', to_jsonb(k.queries), 'impressions', v_recommendation.impressions,
-                 'best_similarity', v_recommendation.best_similarity,
-                 -- A heading is the last step of its own section's path.
-                 'best_heading_path', coalesce(to_jsonb(
-                   case when e.kind = 'heading' then e.heading_path || e.text else e.heading_path end), '[]'::jsonb),
-                 'best_text', coalesce(e.text, ''))
-               from public.keyword_clusters as k
-               left join public.page_embeddings as e on e.id = v_recommendation.best_segment_id
-               where k.id = v_recommendation.cluster_id)) end);
+    'verify', (v_parameters ->> 'verify')::boolean,
+    'desk', jsonb_build_object(
+      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language)
+        from public.pages as p where p.id = v_job.page_id),
+      'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
+          'text', e.text) order by e.position), '[]'::jsonb)
+        from public.page_embeddings as e where e.page_id = v_job.page_id),
+      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object('nearest', (
+          select coalesce(jsonb_agg(n.id), '[]'::jsonb) from (
+            select e.id
+            from public.page_embeddings as e
+            join public.keyword_clusters as k on k.id = (d.edit ->> 'topic_id')::bigint
+            where e.page_id = v_job.page_id and e.model = k.model and e.dimensions = k.dimensions
+            order by e.embedding operator(extensions.<=>) k.centroid, e.position
+            limit 16) as n)) order by d.ordinality), '[]'::jsonb)
+        from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
+      'topics', (select coalesce(jsonb_agg(t.topic), '[]'::jsonb)
+        from jsonb_array_elements(pipeline.analysis_topics(v_job.page_id, v_threshold)) as t (topic)
+        where exists (
+          select 1 from jsonb_array_elements(v_edits) as d (edit) where d.edit -> 'topic_id' = t.topic -> 'id')),
+      'top', coalesce((v_payload ->> 'top')::integer, 10),
+      'threshold', v_threshold,
+      'draft_count', coalesce((v_parameters ->> 'drafts')::integer, 1),
+      'form', coalesce(v_parameters ->> 'draft_form', 'text')));
 end;
 $$;
 
@@ -4532,54 +4747,43 @@ $$;
 
 revoke execute on function pipeline.page_keywords(uuid) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/pageperfect_analysis.sql', '088eb0900499b0ef1efeff255c5f72eef87a91137416f3e4cbd22215301c143b', array['function pipeline.pageperfect_analysis(uuid, uuid, jsonb)'], $file$-- Everything an analysis found, as one value: the job's result, and the body of the report while it still runs.
+('object', 'pageperfect/pageperfect_analysis.sql', '359c743645171fc129159fe55f8fdb61ead2a6183a070118d4b14a968849959c', array['function pipeline.pageperfect_analysis(uuid, uuid, jsonb)'], $file$-- Everything an analysis found, as one value: the job's result, and the body of the report while it still runs
+-- (docs/report-schema; cli/report/result.ts).
 create or replace function pipeline.pageperfect_analysis(p_job_id uuid, p_page_id uuid, p_payload jsonb)
 returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
+  with found as materialized (
+    select pipeline.analysis_topics(p_page_id, coalesce((p_payload ->> 'threshold')::double precision, 0.7)) as topics,
+      pipeline.analysis_edits(p_page_id, coalesce((p_payload ->> 'top')::integer, 10)) as edits
+  )
   select jsonb_build_object(
+    'schema_version', 2,
     'page', (select jsonb_build_object('id', p.id, 'url', p.url, 'title', p.title, 'description', p.description,
-        'language', p.language, 'canonical_url', p.canonical_url, 'published_at', p.published_at)
+        'language', p.language, 'canonical_url', p.canonical_url, 'published_at', p.published_at) || p.facts
       from public.pages as p where p.id = p_page_id),
-    'crawl', (select jsonb_build_object('html_length', c.html_length, 'http_status', c.http_status,
-        'processing_time_ms', c.processing_time_ms, 'provider', c.provider, 'final_url', c.final_url)
-      from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1),
+    'method', pipeline.analysis_method(p_page_id, p_payload),
+    'summary', pipeline.analysis_summary(f.topics, f.edits),
     'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'position', e.position, 'kind', e.kind,
         'heading_path', e.heading_path, 'text', left(e.text, 400), 'char_start', e.char_start, 'char_end', e.char_end,
         'css_path', e.css_path) order by e.position), '[]'::jsonb)
       from public.page_embeddings as e where e.page_id = p_page_id),
-    -- Its columns by name: a whole row would read the vector, megabytes for thousands of topics.
-    'clusters', (select coalesce(jsonb_agg(to_jsonb(c) order by c.is_noise, c.impressions desc, c.id), '[]'::jsonb)
-      from (
-        select k.id, k.cluster_index, k.is_noise, k.label, k.medoid_query, k.terms, k.queries, k.size, k.cohesion,
-          k.impressions, k.clicks, k.avg_position, k.best_segment_id, k.best_similarity, k.second_segment_id, k.second_similarity,
-          k.is_gap, k.opportunity
-        from public.keyword_clusters as k where k.page_id = p_page_id) as c),
-    'recommendations', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rank', r.rank, 'cluster_id', r.cluster_id,
-        'label', r.label, 'queries', k.queries, 'opportunity', r.opportunity, 'impressions', r.impressions, 'clicks', r.clicks,
-        'avg_position', r.avg_position, 'best_similarity', r.best_similarity, 'second_similarity', r.second_similarity,
-        'best_heading_path', e.heading_path, 'best_kind', e.kind, 'best_text', left(e.text, 400), 'best_css_path', e.css_path,
-        'best_char_start', e.char_start, 'best_char_end', e.char_end) order by r.rank), '[]'::jsonb)
-      from public.rewrite_recommendations as r
-      join public.keyword_clusters as k on k.id = r.cluster_id
-      left join public.page_embeddings as e on e.id = r.best_segment_id
-      where r.page_id = p_page_id),
-    'draft', (select d.draft || jsonb_build_object('recommendation_id', d.recommendation_id, 'label', d.label,
-        'provider', d.provider, 'model', d.model)
-      from public.rewrite_drafts as d where d.job_id = p_job_id),
-    'parameters', jsonb_build_object(
-      'eps', p_payload -> 'eps', 'min_points', p_payload -> 'min_points', 'max_cluster_size', p_payload -> 'max_cluster_size',
-      'is_exact', p_payload -> 'is_exact',
-      'left_out_keyword_count', p_payload -> 'left_out_keyword_count',
-      'similarity_threshold', p_payload -> 'threshold', 'top', p_payload -> 'top',
-      'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
-      'dimensions', (select e.dimensions from public.page_embeddings as e where e.page_id = p_page_id limit 1)),
+    'topics', f.topics,
+    'edits', f.edits,
+    'drafts', pipeline.analysis_drafts(p_job_id),
     'draft_skipped', p_payload -> 'draft_skipped',
     'usage', coalesce(p_payload -> 'usage', '{}'::jsonb),
+    -- Users are not told: what a job did not have to pay for, others had embedded.
     'costs', (select coalesce(jsonb_agg(to_jsonb(u) - 'pipeline' - 'job_id' - 'created_at' order by u.created_at, u.stage), '[]'::jsonb)
-      from public.model_usage as u where u.job_id = p_job_id));
+      from public.model_usage as u
+      join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = u.job_id
+      where u.job_id = p_job_id and j.user_id is null),
+    'crawl', (select jsonb_build_object('html_length', c.html_length, 'http_status', c.http_status,
+        'processing_time_ms', c.processing_time_ms, 'provider', c.provider, 'final_url', c.final_url)
+      from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1))
+  from found as f;
 $$;
 
 revoke execute on function pipeline.pageperfect_analysis(uuid, uuid, jsonb) from public, anon, authenticated;
@@ -5208,6 +5412,817 @@ $$;
 
 revoke execute on function public.upsert_gsc_rows(jsonb) from public, anon, authenticated;
 grant execute on function public.upsert_gsc_rows(jsonb) to service_role;
+$file$),
+('object', 'site/cancel_site_job.sql', '123a911703ce1ee9b2f583fe9614471000f3160242c60154d2eb67fb7f46d7e7', array['function public.cancel_site_job(uuid)'], $file$-- Ends a site's job and its page jobs that are open. What was analysed stays and is used by the next job.
+create or replace function public.cancel_site_job(p_job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_answer jsonb := public.cancel_job('site', p_job_id);
+begin
+  perform public.cancel_job('pageperfect', j.id)
+  from pipeline.jobs as j
+  where j.pipeline = 'pageperfect' and j.parent_pipeline = 'site' and j.parent_id = p_job_id and j.status in ('queued', 'processing');
+  return v_answer;
+end;
+$$;
+
+revoke execute on function public.cancel_site_job(uuid) from public, anon, authenticated;
+grant execute on function public.cancel_site_job(uuid) to service_role;
+$file$),
+('object', 'site/clicks_around.sql', '0982d01346c06ec30ef0c19154184dffb7f122f5a5fe8c3c478433b87e9ae4e5', array['function pipeline.clicks_around(uuid, text[], date, integer)'], $file$-- What a page was shown and clicked in the p_days before a day and after it; of p_queries only, where they are given.
+create or replace function pipeline.clicks_around(p_page_id uuid, p_queries text[], p_on date, p_days integer)
+returns table (
+  clicks_before bigint, clicks_after bigint, impressions_before bigint, impressions_after bigint,
+  position_before double precision, position_after double precision)
+language sql
+stable
+set search_path = ''
+as $$
+  select
+    coalesce(sum(g.clicks) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.clicks) filter (where g.date > p_on), 0)::bigint,
+    coalesce(sum(g.impressions) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.impressions) filter (where g.date > p_on), 0)::bigint,
+    sum(g.position * g.impressions) filter (where g.date < p_on) / nullif(sum(g.impressions) filter (where g.date < p_on), 0),
+    sum(g.position * g.impressions) filter (where g.date > p_on) / nullif(sum(g.impressions) filter (where g.date > p_on), 0)
+  from public.gsc_page_query as g
+  where g.page_id = pipeline.keyword_page_id(p_page_id) and g.date between p_on - p_days and p_on + p_days
+    and (p_queries is null or g.query = any (p_queries));
+$$;
+
+revoke execute on function pipeline.clicks_around(uuid, text[], date, integer) from public, anon, authenticated;
+$file$),
+('object', 'site/commit_analyse_pages.sql', '3c53b4d6ff7be067e965ae0b96f5e8c9b42c2fd3ff9a2574c7ed4e9b0235098e', array['function public.commit_analyse_pages(bigint, integer, jsonb)'], $file$-- Ends the analysis of a site's pages. Without a single page that could be analysed the job fails.
+create or replace function public.commit_analyse_pages(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('analyse_pages', p_msg_id, p_read_ct);
+  v_counts jsonb;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  v_counts := pipeline.site_counts(v_lease.job_id);
+  if (v_counts ->> 'open')::integer + (v_counts ->> 'waiting')::integer > 0 then
+    raise exception 'pages of site job % are still open', v_lease.job_id using errcode = '55000';
+  end if;
+  if (v_counts ->> 'done')::integer + (v_counts ->> 'reused')::integer = 0 then
+    raise exception 'no page of % could be analysed: %', v_counts ->> 'total', (
+      select s.error ->> 'message' from public.site_pages as s where s.job_id = v_lease.job_id and s.error is not null order by s.position limit 1)
+      using errcode = '22023';
+  end if;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('pages', v_counts));
+end;
+$$;
+
+revoke execute on function public.commit_analyse_pages(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_analyse_pages(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/commit_select_pages.sql', 'dd3f3f888ed2a3bf328e3be3d3973ebc8b64dc639bc8c329970d87d5f0914273', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, skipped_count}; without pages those of
+-- the property that have Search Console rows. A page whose queries, parameters, model and modification time are those of an earlier
+-- analysis keeps its result; without a modification time for as long as max_age_hours says. What the ceiling (max_usd) does not
+-- pay for is left out, the pages with the fewest impressions first.
+create or replace function public.commit_select_pages(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('select_pages', p_msg_id, p_read_ct);
+  v_job pipeline.jobs;
+  v_property text;
+  v_select text;
+  v_days integer;
+  v_until date;
+  v_max_pages integer;
+  v_page_usd numeric;
+  v_page_tokens numeric;
+  v_facts jsonb;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  v_job := pipeline.site_job(v_lease.job_id);
+  v_property := v_job.payload -> 'site' ->> 'property';
+  v_select := coalesce(v_job.payload ->> 'select', 'impressions');
+  v_max_pages := coalesce((v_job.payload ->> 'max_pages')::integer, 300);
+
+  create temporary table site_candidates (page_id uuid, url text, last_modified text, keyword_page_id uuid) on commit drop;
+  if jsonb_typeof(p_output -> 'pages') = 'array' then
+    insert into public.pages (owner_id, url)
+    select v_job.user_id, g.url from jsonb_to_recordset(p_output -> 'pages') as g (url text)
+    group by g.url order by g.url
+    on conflict (owner_id, url) do nothing;
+    insert into pg_temp.site_candidates
+    select distinct on (p.id) p.id, p.url, g.last_modified, pipeline.keyword_page_id(p.id)
+    from jsonb_to_recordset(p_output -> 'pages') as g (url text, last_modified text)
+    join public.pages as p on p.url = g.url and p.owner_id is not distinct from v_job.user_id
+    order by p.id;
+  else
+    insert into pg_temp.site_candidates
+    select p.id, p.url, null, p.id from public.pages as p
+    where p.owner_id is not distinct from v_job.user_id
+      and case when v_property like 'sc-domain:%'
+        then substring(p.url from '^https?://([^/:?#]+)') ~ ('(^|\.)' || replace(substr(v_property, 11), '.', '\.') || '$')
+        else starts_with(p.url, v_property) end
+      and exists (select from public.gsc_page_query as g where g.page_id = p.id);
+  end if;
+
+  select max(g.date) into v_until from public.gsc_page_query as g where g.page_id in (select c.keyword_page_id from pg_temp.site_candidates as c);
+  v_days := coalesce((v_job.payload ->> 'period_days')::integer, case when v_until is null then 90 else 28 end);
+  v_until := coalesce(v_until, current_date);
+
+  insert into public.site_pages (job_id, page_id, position, url, last_modified, impressions, digest, status, page_job_id)
+  select v_job.id, f.page_id, row_number() over (order by f.weight desc, f.url), f.url, f.last_modified, f.impressions, f.digest,
+    case when f.page_job_id is null then 'waiting' else 'reused' end, f.page_job_id
+  from (
+    select c.page_id, c.url, c.last_modified, k.impressions, d.digest, r.page_job_id,
+      case v_select when 'potential' then k.potential else k.impressions end as weight
+    from pg_temp.site_candidates as c
+    cross join lateral (
+      select coalesce(sum(k.impressions), 0)::bigint as impressions,
+        coalesce(sum(k.impressions) filter (where k.position > 4 and k.position <= 20), 0)::bigint as potential,
+        md5(coalesce(string_agg(concat_ws('|', k.query, k.impressions, k.clicks, round(k.position::numeric, 2)), E'\n' order by k.query), '')) as keywords
+      from pipeline.site_keywords(c.page_id, v_until, v_days) as k) as k
+    cross join lateral (select md5(concat_ws(E'\n', k.keywords, v_job.payload -> 'parameters', p_output ->> 'model')) as digest) as d
+    left join lateral (
+      select s.page_job_id
+      from public.site_pages as s
+      join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = s.page_job_id
+      where s.page_id = c.page_id and s.digest = d.digest and s.status in ('done', 'reused')
+        and j.status = 'completed' and j.result is not null
+        -- The page's rows are those of its last analysis.
+        and exists (select from public.page_embeddings as e where e.page_id = c.page_id and e.job_id = j.id)
+        and case when c.last_modified is not null and s.last_modified is not null then c.last_modified = s.last_modified
+          else j.completed_at > pipeline.now() - make_interval(hours => coalesce((v_job.payload ->> 'max_age_hours')::integer, 24)) end
+      order by s.created_at desc
+      limit 1) as r on true
+    where k.impressions > 0 or v_select = 'all' or jsonb_typeof(p_output -> 'pages') = 'array'
+  ) as f
+  where v_select <> 'changed' or f.page_job_id is null
+  order by f.weight desc, f.url
+  limit v_max_pages
+  on conflict (job_id, page_id) do nothing;
+
+  -- What a page has cost lately, with this project's models; before the first one it is unknown.
+  select avg(u.usd), avg(u.tokens) into v_page_usd, v_page_tokens from (
+    select sum(u.cost_usd) as usd, sum(u.input_tokens + u.output_tokens) as tokens
+    from public.model_usage as u where u.pipeline = 'pageperfect'
+    group by u.job_id order by max(u.created_at) desc limit 100) as u;
+  if v_page_usd > 0 and v_job.payload ? 'max_usd' then
+    update public.site_pages as s
+    set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling does not pay for this page')
+    from (
+      select w.page_id, row_number() over (order by w.position) as place
+      from public.site_pages as w where w.job_id = v_job.id and w.status = 'waiting') as w
+    where s.job_id = v_job.id and s.page_id = w.page_id and w.place * v_page_usd > (v_job.payload ->> 'max_usd')::numeric;
+  end if;
+
+  select jsonb_build_object(
+    'page_count', count(*), 'reused_count', count(*) filter (where s.status = 'reused'),
+    'to_analyse_count', count(*) filter (where s.status = 'waiting'), 'ceiling_count', count(*) filter (where s.status = 'skipped'),
+    'period_days', v_days, 'period_end', v_until, 'refused_count', coalesce((p_output ->> 'refused_count')::integer, 0),
+    'estimate', jsonb_build_object(
+      'crawls', count(*) filter (where s.status = 'waiting'),
+      'tokens', round(v_page_tokens * count(*) filter (where s.status = 'waiting')),
+      'usd', round(v_page_usd * count(*) filter (where s.status = 'waiting'), 4),
+      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1)))
+  into v_facts from public.site_pages as s where s.job_id = v_job.id;
+  if (v_facts ->> 'page_count')::integer = 0 then
+    raise exception 'no page to analyse: the source names none, or none has Search Console rows' using errcode = '22023';
+  end if;
+  return pipeline.finish_stage(v_lease, v_facts);
+end;
+$$;
+
+revoke execute on function public.commit_select_pages(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_select_pages(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/commit_site_plan.sql', 'c6ce3088e483ef3534a2d833a13fd3ea0783926438d7d7cba07d9678bbd9010b', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan: p_output {report} as crates/site makes it. Edits of earlier plans whose queries are answered now, on a page that
+-- has changed since, are marked as made. The report with what the engine knows is the job's result.
+create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_plan', p_msg_id, p_read_ct);
+  v_report jsonb := p_output -> 'report';
+  v_job pipeline.jobs;
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  v_job := pipeline.site_job(v_lease.job_id);
+  delete from public.site_edits as e where e.job_id = v_job.id;
+  insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
+  select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,
+    e ->> 'label', array(select jsonb_array_elements_text(e -> 'queries')), (e ->> 'coverage')::double precision,
+    (e ->> 'expected_clicks')::double precision, e
+  from jsonb_array_elements(v_report -> 'edits') as e;
+  perform pipeline.mark_site_edits(v_job.id);
+  return pipeline.finish_stage(v_lease,
+    jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
+      'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),
+    pipeline.site_result(v_job.id, v_report));
+end;
+$$;
+
+revoke execute on function public.commit_site_plan(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_site_plan(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/commit_site_topics.sql', 'ee9627e21e35df384465966fbbcfe39949bf8ecec89f43e5b2ee70c5f25cdab4', array['function public.commit_site_topics(bigint, integer, jsonb)'], $file$-- Ends the search for answers on other pages: {looked_at_count, answer_count}.
+create or replace function public.commit_site_topics(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  return pipeline.finish_stage(v_lease, jsonb_build_object('looked_at_count', p_output -> 'looked_at_count',
+    'answer_count', (select count(*) from public.site_answers as a where a.job_id = v_lease.job_id)));
+end;
+$$;
+
+revoke execute on function public.commit_site_topics(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.commit_site_topics(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/create_site_job.sql', '89e1d3c76d11f9f12fdaf26b45c7dacc06c7c76137e25994a4f6a9591cf09884', array['function public.create_site_job(jsonb, uuid, text)'], $file$-- Creates a site's job from a checked request (crates/policy, intake): {site: {urls | sitemap | property}, select, max_pages,
+-- max_usd, max_age_hours, period_days, priority, parameters, idempotency_key}. The same idempotency key gives the same job.
+create or replace function public.create_site_job(p_request jsonb, p_user_id uuid default null, p_traceparent text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  -- A caller's key never meets another caller's.
+  v_key text := coalesce(p_user_id::text, 'service') || ':' || nullif(p_request ->> 'idempotency_key', '');
+  v_priority integer := coalesce((p_request ->> 'priority')::integer, 0);
+  v_payload jsonb := p_request - 'idempotency_key' - 'priority';
+  v_job pipeline.jobs;
+begin
+  if not p_request ? 'site' then
+    raise exception 'a site job needs site: urls, a sitemap or a property' using errcode = '22023';
+  end if;
+  insert into pipeline.jobs (pipeline, job_type, url, user_id, stage, priority, payload, idempotency_key, traceparent)
+  values ('site', 'site', coalesce(p_request -> 'site' ->> 'sitemap', p_request -> 'site' ->> 'property'), p_user_id,
+    'select_pages', v_priority, v_payload, v_key, p_traceparent)
+  on conflict (pipeline, idempotency_key) do nothing
+  returning * into v_job;
+  if not found then
+    select * into v_job from pipeline.jobs as j where j.pipeline = 'site' and j.idempotency_key = v_key;
+    return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'created', false);
+  end if;
+  perform pipeline.log_event('site', v_job.id, null, 'created', 'job created', v_payload - 'site');
+  -- The list of pages may be long: it stays with the job and does not travel in messages.
+  perform pipeline.queue_stage('site', v_job.id, 'select_pages', '{}'::jsonb, v_priority);
+  return jsonb_build_object('job_id', v_job.id, 'status', 'queued', 'created', true);
+end;
+$$;
+
+revoke execute on function public.create_site_job(jsonb, uuid, text) from public, anon, authenticated;
+grant execute on function public.create_site_job(jsonb, uuid, text) to service_role;
+$file$),
+('object', 'site/get_site_report.sql', '7028bd9618e1fdf0396961197bf9c84d3bc693bd23b2c5905525d82dbbc4c7b5', array['function public.get_site_report(uuid)'], $file$-- The report of a site's job; null before there is one.
+create or replace function public.get_site_report(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+begin
+  return jsonb_set(v_job.result, '{job}', (v_job.result -> 'job')
+    || jsonb_build_object('status', v_job.status, 'completed_at', v_job.completed_at));
+end;
+$$;
+
+revoke execute on function public.get_site_report(uuid) from public, anon, authenticated;
+grant execute on function public.get_site_report(uuid) to service_role;
+$file$),
+('object', 'site/input_analyse_pages.sql', 'e924cc517f1589270d42ea96c5780bc921cd213b0180cd005e153d39a7a8b163', array['function public.input_analyse_pages(uuid)'], $file$-- Brings the pages of a site's job up to date with their page jobs, makes page jobs for those that wait, as many as may be open at
+-- once (pipeline.site_window), and tells how many there are: {total, waiting, open, done, reused, failed, skipped}. Page jobs are
+-- children: the last one that ends wakes the site's job. Repeating it changes nothing.
+create or replace function public.input_analyse_pages(p_job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_page record;
+  v_child uuid;
+  v_open integer;
+  v_spent numeric;
+begin
+  -- One at a time, so that no page gets two jobs.
+  perform pg_advisory_xact_lock(hashtextextended('site ' || p_job_id, 0));
+  update public.site_pages as s
+  set status = case j.status when 'completed' then 'done' else 'failed' end,
+    error = case when j.status = 'completed' then null
+      else coalesce(j.error, jsonb_build_object('code', j.status, 'message', 'the page''s job was ' || j.status)) end
+  from pipeline.jobs as j
+  where s.job_id = p_job_id and s.status = 'open' and j.pipeline = 'pageperfect' and j.id = s.page_job_id
+    and j.status in ('completed', 'failed', 'cancelled');
+
+  if v_job.payload ? 'max_usd' then
+    select coalesce(sum(u.cost_usd), 0) into v_spent from public.model_usage as u
+    where u.pipeline = 'pageperfect' and u.job_id in (
+      select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
+    if v_spent >= (v_job.payload ->> 'max_usd')::numeric then
+      update public.site_pages as s
+      set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached')
+      where s.job_id = p_job_id and s.status = 'waiting';
+    end if;
+  end if;
+
+  select count(*) into v_open from public.site_pages as s where s.job_id = p_job_id and s.status = 'open';
+  if v_job.status in ('queued', 'processing') and v_open <= pipeline.site_window() / 2 then
+    for v_page in
+      select s.page_id from public.site_pages as s
+      where s.job_id = p_job_id and s.status = 'waiting' order by s.position limit pipeline.site_window() - v_open
+    loop
+      begin
+        v_child := (public.create_pageperfect_job(
+          jsonb_build_object('page_id', v_page.page_id, 'priority', v_job.priority, 'generate_draft', false,
+            'parameters', coalesce(v_job.payload -> 'parameters', '{}'::jsonb),
+            'idempotency_key', 'site ' || p_job_id || ' ' || v_page.page_id || ' ' || coalesce(v_job.payload ->> 'round', '0')),
+          v_job.user_id, v_job.traceparent) ->> 'job_id')::uuid;
+      exception when sqlstate '53400' then
+        exit; -- as many open jobs as this user may have: the rest waits
+      end;
+      update pipeline.jobs set parent_pipeline = 'site', parent_id = p_job_id where pipeline = 'pageperfect' and id = v_child;
+      update public.site_pages as s set status = 'open', page_job_id = v_child where s.job_id = p_job_id and s.page_id = v_page.page_id;
+    end loop;
+  end if;
+  return pipeline.site_counts(p_job_id);
+end;
+$$;
+
+revoke execute on function public.input_analyse_pages(uuid) from public, anon, authenticated;
+grant execute on function public.input_analyse_pages(uuid) to service_role;
+$file$),
+('object', 'site/input_select_pages.sql', 'b32659a6b933b3d8d4fb2848e8040f9628539c8911347090492ddbeeb04544ba', array['function public.input_select_pages(uuid)'], $file$-- What select_pages needs to begin its work: where the site's pages are named.
+create or replace function public.input_select_pages(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return (pipeline.site_job(p_job_id)).payload -> 'site';
+end;
+$$;
+
+revoke execute on function public.input_select_pages(uuid) from public, anon, authenticated;
+grant execute on function public.input_select_pages(uuid) to service_role;
+$file$),
+('object', 'site/input_site_plan.sql', '11dac0da90eceb3e61c1f2953eb9efeb7d73219980cc3f0b95127a172287cd3b', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work, and the answers that stand on other pages.
+create or replace function public.input_site_plan(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select public.input_site_topics(p_job_id) || jsonb_build_object(
+    'top', (pipeline.site_job(p_job_id)).payload -> 'top',
+    'answers', (
+      select coalesce(jsonb_agg(jsonb_build_object('page_id', a.page_id, 'query', a.query, 'other_page_id', a.other_page_id,
+        'coverage', a.coverage, 'segment_id', a.segment_id) order by a.page_id, a.query, a.other_page_id), '[]'::jsonb)
+      from public.site_answers as a where a.job_id = p_job_id));
+$$;
+
+revoke execute on function public.input_site_plan(uuid) from public, anon, authenticated;
+grant execute on function public.input_site_plan(uuid) to service_role;
+$file$),
+('object', 'site/input_site_topics.sql', 'b5092d59cd9b7eb16de46f52347168d705137911f46b4147571e65d9fec7c83b', array['function public.input_site_topics(uuid)'], $file$-- What site_topics and site_plan need to begin: how many pages, and over which period their queries are counted.
+create or replace function public.input_site_topics(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object('period_days', p.data -> 'period_days', 'period_end', p.data -> 'period_end',
+    'page_count', (select count(*) from public.site_pages as s where s.job_id = p_job_id and s.status in ('done', 'reused')))
+  from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id and p.stage = 'select_pages';
+$$;
+
+revoke execute on function public.input_site_topics(uuid) from public, anon, authenticated;
+grant execute on function public.input_site_topics(uuid) to service_role;
+$file$),
+('object', 'site/lock_site_commit.sql', '21f55c1dbd76880724bda88abc28121072d99af8e9ad7e8b81d9d588e1be3c4f', array['function pipeline.lock_site_commit(text, bigint, integer)'], $file$-- The lease of a commit of the site pipeline, refused when it is some other stage's.
+create or replace function pipeline.lock_site_commit(p_stage text, p_msg_id bigint, p_read_ct integer)
+returns pipeline.lease
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_lease('site', p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' and v_lease.stage <> p_stage then
+    raise exception 'message % is of stage %, not %', p_msg_id, v_lease.stage, p_stage using errcode = '22023';
+  end if;
+  return v_lease;
+end;
+$$;
+
+revoke execute on function pipeline.lock_site_commit(text, bigint, integer) from public, anon, authenticated;
+$file$),
+('object', 'site/mark_site_edits.sql', 'f62c5dffc5223502a7f55848489cc0ad807a01db074a6aa41360ece017d85632', array['function pipeline.mark_site_edits(uuid)'], $file$-- Marks the edits of earlier plans that were made: the page's text is another than it was then, and the plan of p_job_id has
+-- no such edit any more. Returns how many.
+create or replace function pipeline.mark_site_edits(p_job_id uuid)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  update public.site_edits as e set made_at = pipeline.now()
+  from public.site_pages as was, public.site_pages as s, pipeline.jobs as before, pipeline.jobs as after
+  where e.job_id <> p_job_id and e.made_at is null
+    and was.job_id = e.job_id and was.page_id = e.page_id and s.job_id = p_job_id and s.page_id = e.page_id and s.status = 'done'
+    and before.pipeline = 'pageperfect' and before.id = was.page_job_id and after.pipeline = 'pageperfect' and after.id = s.page_job_id
+    and before.id <> after.id and before.result -> 'segments' is distinct from after.result -> 'segments'
+    and pipeline.segment_texts(before.result) is distinct from pipeline.segment_texts(after.result)
+    and not exists (select from public.site_edits as n where n.job_id = p_job_id and n.id = e.id);
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+
+revoke execute on function pipeline.mark_site_edits(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/page_seconds.sql', '6d7fcc606593107f834ece38b30e6e5138dfdeb95c71362a484f47e1aec85605', array['function pipeline.page_seconds()'], $file$-- Seconds from one finished page to the next while pages are analysed, as lately seen; 3 before anything was seen.
+create or replace function pipeline.page_seconds()
+returns double precision
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(
+    (select extract(epoch from max(r.completed_at) - min(r.completed_at)) / nullif(count(*) - 1, 0)
+     from (
+       select j.completed_at from pipeline.jobs as j
+       where j.pipeline = 'pageperfect' and j.parent_pipeline = 'site' and j.status = 'completed'
+         and j.parent_id = (
+           select l.parent_id from pipeline.jobs as l
+           where l.pipeline = 'pageperfect' and l.parent_pipeline = 'site' and l.status = 'completed'
+           order by l.completed_at desc limit 1)) as r),
+    3);
+$$;
+
+revoke execute on function pipeline.page_seconds() from public, anon, authenticated;
+$file$),
+('object', 'site/retry_site_job.sql', '58e4a9aad2f69927fbbdc54575c493c39b5070324717088684d9bc6a650a91e6', array['function public.retry_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those, and makes the plan anew. Returns {status, retried_count}.
+create or replace function public.retry_site_job(p_job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_count integer;
+begin
+  if v_job.status in ('queued', 'processing') then
+    return jsonb_build_object('status', v_job.status, 'retried_count', 0);
+  end if;
+  update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
+  where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
+  get diagnostics v_count = row_count;
+  perform set_config('pageperfect.replays', 'on', true);
+  update pipeline.jobs set payload = payload || jsonb_build_object('round', coalesce((payload ->> 'round')::integer, 0) + 1),
+    status = 'queued', error = null, completed_at = null, cancelled_at = null
+  where pipeline = 'site' and id = p_job_id;
+  perform set_config('pageperfect.replays', 'off', true);
+  update pipeline.job_stages set attempt_count = 0, dead_lettered_at = null, dead_letter_reason = null
+  where pipeline = 'site' and job_id = p_job_id;
+  perform pipeline.log_event('site', p_job_id, null, 'retried', format('%s pages once more', v_count));
+  perform pipeline.queue_stage('site', p_job_id,
+    case when exists (select from public.site_pages as s where s.job_id = p_job_id) then 'analyse_pages' else 'select_pages' end,
+    coalesce(pipeline.latest_payload('site', p_job_id), '{}'::jsonb), v_job.priority);
+  return jsonb_build_object('status', 'queued', 'retried_count', v_count);
+end;
+$$;
+
+revoke execute on function public.retry_site_job(uuid) from public, anon, authenticated;
+grant execute on function public.retry_site_job(uuid) to service_role;
+$file$),
+('object', 'site/segment_texts.sql', '0e15a574cf1f92e7ebf89ddcb815e43849e19832bc2850c3148d6e0c26f69f0b', array['function pipeline.segment_texts(jsonb)'], $file$-- The texts of a page job's segments, in order: whether a page has changed.
+create or replace function pipeline.segment_texts(p_result jsonb)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select md5(string_agg(s ->> 'text', E'\n' order by ordinality))
+  from jsonb_array_elements(p_result -> 'segments') with ordinality as s (s, ordinality);
+$$;
+
+revoke execute on function pipeline.segment_texts(jsonb) from public, anon, authenticated;
+$file$),
+('object', 'site/site_candidate_page.sql', 'b26cc5fbeeb99139a9f2bc9ebab0bd4225264e1569c1b07f2d3418c9a072d72e', array['function public.site_candidate_page(uuid)'], $file$-- A page that may answer other pages' queries: {title, language, segments, queries}, its own queries with the most impressions to
+-- measure by.
+create or replace function public.site_candidate_page(p_page_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object('title', coalesce(p.title, ''), 'language', p.language,
+    'segments', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path, 'text', e.text)
+        order by e.position), '[]'::jsonb)
+      from public.page_embeddings as e where e.page_id = p.id),
+    'queries', (
+      select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb)
+      from (select k.query, k.impressions, k.clicks, k.position from pipeline.page_keywords(p.id) as k limit 50) as k))
+  from public.pages as p where p.id = p_page_id;
+$$;
+
+revoke execute on function public.site_candidate_page(uuid) from public, anon, authenticated;
+grant execute on function public.site_candidate_page(uuid) to service_role;
+$file$),
+('object', 'site/site_counts.sql', 'd219391d6c3d8d55ff11f21d71fe08177a118f02299782f3319822f7ec4655b2', array['function pipeline.site_counts(uuid)'], $file$-- How many pages of a site's job stand where.
+create or replace function pipeline.site_counts(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('total', count(*), 'waiting', count(*) filter (where s.status = 'waiting'),
+    'open', count(*) filter (where s.status = 'open'), 'done', count(*) filter (where s.status = 'done'),
+    'reused', count(*) filter (where s.status = 'reused'), 'failed', count(*) filter (where s.status = 'failed'),
+    'skipped', count(*) filter (where s.status = 'skipped'))
+  from public.site_pages as s where s.job_id = p_job_id;
+$$;
+
+revoke execute on function pipeline.site_counts(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/site_job.sql', '81d62f84b243bd17a8e3c6a99608ef5d862d343833ef03ed591d28b1c43d44e4', array['function pipeline.site_job(uuid)'], $file$-- The site's job as its stages see it. Raises P0002 when there is none.
+create or replace function pipeline.site_job(p_job_id uuid)
+returns pipeline.jobs
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs;
+begin
+  select * into v_job from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id;
+  if not found then
+    raise exception 'there is no site job %', p_job_id using errcode = 'P0002';
+  end if;
+  return v_job;
+end;
+$$;
+
+revoke execute on function pipeline.site_job(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/site_keywords.sql', 'f2938961a61b04beb40fdc59bd21d60c80602332237335e35cde159248912c05', array['function pipeline.site_keywords(uuid, date, integer)'], $file$-- A page's queries of the last p_days up to p_until and of as many days before; undated totals where a page has no dated rows.
+create or replace function pipeline.site_keywords(p_page_id uuid, p_until date, p_days integer)
+returns table (
+  query text, impressions bigint, clicks bigint, "position" double precision,
+  impressions_before bigint, clicks_before bigint, position_before double precision)
+language sql
+stable
+set search_path = ''
+as $$
+  select g.query,
+    coalesce(sum(g.impressions) filter (where v.is_now), 0)::bigint,
+    coalesce(sum(g.clicks) filter (where v.is_now), 0)::bigint,
+    sum(g.position * greatest(g.impressions, 1)) filter (where v.is_now)
+      / sum(greatest(g.impressions, 1)) filter (where v.is_now),
+    sum(g.impressions) filter (where not v.is_now)::bigint,
+    sum(g.clicks) filter (where not v.is_now)::bigint,
+    sum(g.position * greatest(g.impressions, 1)) filter (where not v.is_now)
+      / sum(greatest(g.impressions, 1)) filter (where not v.is_now)
+  from public.gsc_page_query as g
+  cross join lateral (select g.date is null or g.date > p_until - p_days as is_now) as v
+  where g.page_id = (select pipeline.keyword_page_id(p_page_id))
+    and (g.date > p_until - 2 * p_days and g.date <= p_until
+      or g.date is null and not exists (
+        select from public.gsc_page_query as d where d.page_id = g.page_id and d.query = g.query and d.date is not null))
+  group by g.query;
+$$;
+
+revoke execute on function pipeline.site_keywords(uuid, date, integer) from public, anon, authenticated;
+$file$),
+('object', 'site/site_outcomes.sql', '7920e5acbb24a8960fca0b5ba0fbe0671d0b05832708513c06ec625ef4cde118', array['function public.site_outcomes(uuid)'], $file$-- What was counted before and after the edits of a site's job that were made: an array of {id, kind, url, label, made_at, window_days,
+-- is_over, clicks, impressions, position_before, position_after, controls}, one an edit and window of 7, 30 and 90 days; clicks, impressions
+-- and controls (the job's pages that nobody edited) are {before, after}. A window that is not over has no figures yet.
+create or replace function public.site_outcomes(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  with edits as (
+    select e.*, e.made_at::date as made_on, w.days as window_days,
+      (select max(g.date) from public.gsc_page_query as g where g.page_id = pipeline.keyword_page_id(e.page_id)) as counted_until
+    from public.site_edits as e cross join unnest(array[7, 30, 90]) as w (days)
+    where e.job_id = p_job_id and e.made_at is not null
+  ),
+  untouched as (
+    select s.page_id from public.site_pages as s
+    where s.job_id = p_job_id
+      and not exists (select from public.site_edits as m where m.job_id = p_job_id and m.page_id = s.page_id and m.made_at is not null)
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'url', e.edit ->> 'url', 'label', e.label, 'made_at', e.made_at,
+      'window_days', e.window_days, 'is_over', coalesce(e.counted_until >= e.made_on + e.window_days, false))
+    || case when e.counted_until >= e.made_on + e.window_days then jsonb_build_object(
+      'clicks', jsonb_build_object('before', c.clicks_before, 'after', c.clicks_after),
+      'impressions', jsonb_build_object('before', c.impressions_before, 'after', c.impressions_after),
+      'position_before', c.position_before, 'position_after', c.position_after,
+      'controls', (
+        select coalesce(jsonb_agg(jsonb_build_object('before', u.clicks_before, 'after', u.clicks_after) order by t.page_id), '[]'::jsonb)
+        from untouched as t cross join lateral pipeline.clicks_around(t.page_id, null, e.made_on, e.window_days) as u)) else '{}'::jsonb end
+    order by e.rank, e.window_days), '[]'::jsonb)
+  from edits as e
+  cross join lateral pipeline.clicks_around(e.page_id, e.queries, e.made_on, e.window_days) as c;
+$$;
+
+revoke execute on function public.site_outcomes(uuid) from public, anon, authenticated;
+grant execute on function public.site_outcomes(uuid) to service_role;
+$file$),
+('object', 'site/site_page_inputs.sql', '7c52cb3870f718f96e75acc188eace9c7a8da2f9ef7909643eaf45e7c5cfa91d', array['function public.site_page_inputs(uuid, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after: {last, pages}, the position of the last one, null when there are no more,
+-- and as text, which is for Rust, the JSON of an array of {id, url, title, page_type, language,
+-- topics, edits, segments, links} (crates/site). Queries are counted over the job's period, and over the one before.
+create or replace function public.site_page_inputs(p_job_id uuid, p_after integer, p_limit integer)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  with pages as (
+    select s.* from public.site_pages as s
+    where s.job_id = p_job_id and s.status in ('done', 'reused') and s.position > p_after
+    order by s.position limit p_limit
+  ),
+  keywords as materialized (
+    select s.page_id, k.*
+    from pages as s
+    join pipeline.payloads as f on f.pipeline = 'site' and f.job_id = p_job_id and f.stage = 'select_pages'
+    cross join lateral pipeline.site_keywords(s.page_id, (f.data ->> 'period_end')::date, (f.data ->> 'period_days')::integer) as k
+  )
+  select jsonb_build_object('last', max(s.position), 'pages', coalesce(jsonb_agg(jsonb_build_object(
+    'id', s.page_id, 'url', s.url, 'title', coalesce(p.title, ''), 'language', p.language,
+    'page_type', coalesce(j.result -> 'page' -> 'page_type' ->> 'type', ''),
+    'topics', (
+      select coalesce(jsonb_agg(jsonb_build_object('topic_index', t.id, 'label', t.label, 'kind', coalesce(t.kind, 'answered'),
+          'intent', t.intent, 'queries', q.queries) order by t.id), '[]'::jsonb)
+      from public.keyword_clusters as t
+      cross join lateral (
+        select coalesce(jsonb_agg(jsonb_build_object('query', q.q -> 'query',
+            'impressions', coalesce(k.impressions, (q.q ->> 'impressions')::bigint), 'clicks', coalesce(k.clicks, (q.q ->> 'clicks')::bigint),
+            -- Unknown: as far down as makes no difference.
+            'position', coalesce(k.position, (q.q ->> 'position')::double precision, 50),
+            'coverage', coalesce((q.q ->> 'coverage')::double precision, 0), 'segment_id', q.q -> 'segment_id',
+            'before', case when k.impressions_before > 0 then jsonb_build_object('impressions', k.impressions_before,
+              'clicks', k.clicks_before, 'position', k.position_before) end) order by q.ordinality), '[]'::jsonb) as queries
+        from jsonb_array_elements(coalesce(t.query_coverage, '[]'::jsonb)) with ordinality as q (q, ordinality)
+        left join keywords as k on k.page_id = s.page_id and k.query = q.q ->> 'query') as q
+      where t.page_id = s.page_id),
+    'edits', (
+      select coalesce(jsonb_agg(jsonb_build_object('kind', coalesce(e.kind, 'write'), 'topic_index', e.cluster_id,
+          'reason', coalesce(e.reason, ''), 'open_queries', coalesce(to_jsonb(e.open_queries), '[]'::jsonb),
+          'expected_clicks', coalesce(e.expected_clicks, 0), 'confidence', coalesce(e.confidence, 0.5), 'place', e.place)
+          order by e.rank), '[]'::jsonb)
+      from public.rewrite_recommendations as e where e.page_id = s.page_id),
+    'segments', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path, 'text', e.text)
+        order by e.position), '[]'::jsonb)
+      from public.page_embeddings as e where e.page_id = s.page_id),
+    'links', (
+      select coalesce(jsonb_agg(distinct l.href[1]), '[]'::jsonb)
+      from (select c.html from public.crawl_jobs as c where c.page_id = s.page_id and c.html is not null
+        order by c.created_at desc limit 1) as c
+      -- What stands in the page's own text: menus and footers lead everywhere.
+      cross join lateral regexp_matches(
+        regexp_replace(c.html, '<(nav|header|footer)[\s>].*?</\1>', '', 'gi'), '<a\s[^>]*?href\s*=\s*["'']([^"''#][^"'']*)', 'gi') as l (href)))
+    order by s.position), '[]'::jsonb)::text)
+  from pages as s
+  join public.pages as p on p.id = s.page_id
+  join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = s.page_job_id;
+$$;
+
+revoke execute on function public.site_page_inputs(uuid, integer, integer) from public, anon, authenticated;
+grant execute on function public.site_page_inputs(uuid, integer, integer) to service_role;
+$file$),
+('object', 'site/site_progress.sql', 'fac242d2f8f6020ce96b1639542277e0ee5a6364557a088337c6f7a625e98e46', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, estimate, error, facts, minutes_left}. For its owner as well.
+create or replace function public.site_progress(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  -- Pages that ended since are counted before the site's job wakes.
+  v_counts jsonb := (
+    select jsonb_build_object('total', count(*), 'waiting', count(*) filter (where s.status = 'waiting'),
+      'open', count(*) filter (where s.status = 'open' and coalesce(j.status, 'queued') in ('queued', 'processing')),
+      'done', count(*) filter (where s.status = 'done' or s.status = 'open' and j.status = 'completed'),
+      'reused', count(*) filter (where s.status = 'reused'),
+      'failed', count(*) filter (where s.status = 'failed' or s.status = 'open' and j.status in ('failed', 'cancelled')),
+      'skipped', count(*) filter (where s.status = 'skipped'))
+    from public.site_pages as s
+    left join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = s.page_job_id
+    where s.job_id = p_job_id);
+begin
+  return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
+    'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
+    'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
+        'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)
+      from pipeline.job_stages as s where s.pipeline = 'site' and s.job_id = p_job_id),
+    'minutes_left', round((pipeline.page_seconds() * ((v_counts ->> 'waiting')::integer + (v_counts ->> 'open')::integer) / 60)::numeric, 1));
+end;
+$$;
+
+revoke execute on function public.site_progress(uuid) from public, anon, authenticated;
+grant execute on function public.site_progress(uuid) to service_role;
+$file$),
+('object', 'site/site_result.sql', '871db1d3f4d512386e7309b5f7a6dded0fef25afe88cddb9cf79b16859a2b1d4', array['function pipeline.site_result(uuid, jsonb)'], $file$-- What a site's job found, with what the engine knows of it: the job's result.
+create or replace function pipeline.site_result(p_job_id uuid, p_report jsonb)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select p_report || jsonb_build_object(
+    'job', (select jsonb_build_object('id', j.id, 'source', (j.payload -> 'site') - 'urls'::text, 'select', coalesce(j.payload ->> 'select', 'impressions'),
+        'created_at', j.created_at)
+      from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id),
+    'counts', pipeline.site_counts(p_job_id),
+    'failed_pages', (select coalesce(jsonb_agg(jsonb_build_object('page_id', s.page_id, 'url', s.url, 'status', s.status, 'error', s.error)
+        order by s.position), '[]'::jsonb)
+      from public.site_pages as s where s.job_id = p_job_id and s.status in ('failed', 'skipped')),
+    'costs', (select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
+        'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
+      from public.model_usage as u
+      where u.job_id = p_job_id or u.job_id in (
+        select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused')));
+$$;
+
+revoke execute on function pipeline.site_result(uuid, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'site/site_window.sql', 'e421857a77bbae02392bd70335c593ebfedc1948abf2ee035e94ac6e7a1522ec', array['function pipeline.site_window()'], $file$-- Page jobs of one site's job that may be open at once. Yours to replace; an upgrade puts the default back.
+create or replace function pipeline.site_window()
+returns integer
+language sql
+immutable
+set search_path = ''
+as $$ select 24 $$;
+
+revoke execute on function pipeline.site_window() from public, anon, authenticated;
+$file$),
+('object', 'site/stage_site_answers.sql', '62322ff122f2e49186dda845c1980ef637f9aed7397dcd4be8b92bed39c549ce', array['function public.stage_site_answers(bigint, integer, jsonb)'], $file$-- Keeps what a page answers of other pages' queries, for the leased site_topics; repeating it changes nothing. Returns {status}.
+create or replace function public.stage_site_answers(p_msg_id bigint, p_read_ct integer, p_answers jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' then
+    insert into public.site_answers as s (job_id, page_id, query, other_page_id, coverage, segment_id)
+    select v_lease.job_id, a.page_id, a.query, a.other_page_id, a.coverage, a.segment_id
+    from jsonb_to_recordset(p_answers) as a (page_id uuid, query text, other_page_id uuid, coverage double precision, segment_id bigint)
+    on conflict (job_id, page_id, query, other_page_id) do update set coverage = excluded.coverage, segment_id = excluded.segment_id;
+  end if;
+  return jsonb_build_object('status', v_lease.status);
+end;
+$$;
+
+revoke execute on function public.stage_site_answers(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.stage_site_answers(bigint, integer, jsonb) to service_role;
 $file$),
 ('object', 'steps/ack_message.sql', '93f1928b026290afd7c680ca55d5dccec60153fd201fe8f4f0606effa2da6a86', array['function public.ack_message(text, bigint, integer)'], $file$-- Archives a message; false when it was gone already, or is another worker's now.
 create or replace function public.ack_message(p_queue text, p_msg_id bigint, p_read_ct integer default null)
@@ -6075,7 +7090,7 @@ begin
   -- A name of ours on which something of the project's own depends is left to it.
   for v_object in
     select o.identity from pipeline.objects as o
-    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_queue_functions.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/prune_embedding_cache.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_analysis_input.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_site_plan.sql', 'web/get_site_progress.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
+    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_queue_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/prune_embedding_cache.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/analysis_summary.sql', 'pageperfect/analysis_topics.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/lock_site_commit.sql', 'site/mark_site_edits.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_job.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_analysis_input.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_site_plan.sql', 'web/get_site_progress.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
     order by o.identity desc -- views before functions
   loop
     begin
