@@ -172,22 +172,34 @@ async function steps(t: Deno.TestContext) {
         queries,
         "--json",
         "--no-draft",
+        "--method",
+        "cosine",
         "--threshold",
-        "0.5",
+        "0.95",
         "--top",
         "1",
       ],
     );
     const report = JSON.parse(stdout);
-    assert.equal(report.method.threshold, 0.5);
+    assert.equal(report.method.threshold, 0.95);
     assert.equal(report.gaps.length, 1);
-    assert.ok(report.edits[0].coverage < 0.5);
+    assert.ok(report.edits[0].coverage < 0.95);
   });
 
   await t.step("oversized clusters are split on request, and only then", async () => {
     const analyze = async (...options: string[]) => {
       const { code, stdout, stderr } = await pageperfect(
-        ...["analyze", sample, "-k", queries, "--json", "--no-draft", ...options],
+        ...[
+          "analyze",
+          sample,
+          "-k",
+          queries,
+          "--json",
+          "--no-draft",
+          "--method",
+          "cosine",
+          ...options,
+        ],
       );
       assert.equal(code, 0, stderr);
       return JSON.parse(stdout);
@@ -258,10 +270,10 @@ async function steps(t: Deno.TestContext) {
     /empty\.csv/,
   );
   await wrong(
-    "the ZIP instead of the CSV",
+    "a ZIP that is none",
     [sample, "-k", await file("export.zip", new Uint8Array([0x50, 0x4b, 3, 4, 0]))],
     2,
-    /give the CSV file that is inside/,
+    /export\.zip cannot be unpacked/,
   );
   await wrong(
     "every wrong parameter at once",

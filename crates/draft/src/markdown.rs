@@ -276,6 +276,25 @@ pub(crate) fn has_heading_from(markdown: &str, level: u8) -> bool {
     })
 }
 
+/// The text with its headings moved down, so that none stands at `level` or above.
+pub(crate) fn below(markdown: &str, level: u8) -> String {
+    let headings: Vec<(usize, u8)> = parse(markdown)
+        .into_offset_iter()
+        .filter_map(|(event, range)| match event {
+            Event::Start(Tag::Heading { level, .. }) => Some((range.start, number(level))),
+            _ => None,
+        })
+        .filter(|&(start, _)| markdown[start..].starts_with('#'))
+        .collect();
+    let highest = headings.iter().map(|&(_, level)| level).min().unwrap_or(6);
+    let shift = (level + 1).saturating_sub(highest);
+    let mut text = markdown.to_owned();
+    for &(start, found) in headings.iter().rev() {
+        text.insert_str(start, &"#".repeat(usize::from(shift.min(6 - found))));
+    }
+    text
+}
+
 fn number(level: HeadingLevel) -> u8 {
     level as u8
 }

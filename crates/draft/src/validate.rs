@@ -296,14 +296,11 @@ impl Judge {
                 "body_markdown has {count} words, not {least} to {most}"
             ));
         }
-        let level = input.recommendation.level();
-        if markdown::has_heading_from(&body, level) {
-            self.problem(format!(
-                "body_markdown has a heading above level {}",
-                level + 1
-            ));
+        if markdown::has_heading_from(&body, 2) {
+            self.problem("body_markdown has a heading above level 3");
         }
-        body
+        // A section that stands deeper has its headings deeper: a slip that is put right.
+        markdown::below(&body, input.recommendation.level())
     }
 
     /// Refuses HTML, images, footnotes, and links that lead elsewhere than the page itself does.
