@@ -242,7 +242,9 @@ export function warningsOf(report: Report): string[] {
   return [
     ...(report.page?.warnings ?? []).map(({ message }) => message),
     ...report.warnings,
-    ...report.made_by_standins.includes("embeddings")
+    // The table of words, not the encoder, which stands in for an API as well.
+    ...report.made_by_standins.includes("embeddings") &&
+        /^wordllama/.test(report.method.model ?? "")
       ? [
         "the fast offline model compares words more than meanings: a passage that answers in other words may count as a gap",
       ]
