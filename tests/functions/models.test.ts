@@ -131,7 +131,10 @@ Deno.test({
 
       standins.reset();
       await configure(stack, env, { EMBEDDING_PROVIDER: "supabase" });
-      const second = await lane.submit(page, { generate_draft: false });
+      const second = await lane.submit(page, {
+        generate_draft: false,
+        parameters: { method: "cosine" },
+      });
       equal(await lane.end(second), "completed");
       deepEqual(await modelsOf(second), all(builtIn.model, builtIn.dimensions));
       const [{ report }] = await sql`select get_pageperfect_report(${second}) as report`;

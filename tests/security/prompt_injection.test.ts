@@ -139,7 +139,9 @@ Deno.test({
     await Deno.chmod(site, 0o755);
     await Deno.writeTextFile(`${site}/page.html`, hostilePage);
     const lane = new Lane(stack, await stack.serveFile(site));
-    const submit = () => lane.submit("page.html", { keywords: hostileKeywords });
+    // The plain rule puts all of them into one topic, so that every order reaches the model.
+    const submit = () =>
+      lane.submit("page.html", { keywords: hostileKeywords, parameters: { method: "cosine" } });
 
     await test.step("a_model_that_obeys_instructions_is_given_none_of_the_pages", async () => {
       // Obeys whatever stands outside of the data.
