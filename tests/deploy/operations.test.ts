@@ -14,6 +14,8 @@ Deno.test("every SQL block of the operations guide runs", async (t) => {
   const [{ job, failed }] = await stack.sql`
     select create_pageperfect_job('{"url": "https://example.com/"}') ->> 'job_id' as job,
       create_pageperfect_job('{"url": "https://example.com/failed", "priority": 1}') ->> 'job_id' as failed`;
+  const [{ site }] = await stack.sql`
+    select create_site_job('{"site": {"urls": ["https://example.com/"]}}') ->> 'job_id' as site`;
   const [{ claim }] = await stack.sql`select claim_stage('pageperfect', 'submit_crawl') as claim`;
   assert.equal(claim.job_id, failed);
   const [{ failure }] = await stack.sql`
@@ -25,6 +27,7 @@ Deno.test("every SQL block of the operations guide runs", async (t) => {
       await t.step(block.split("\n")[0], async () => {
         const filled = block
           .replaceAll("<job id>", job)
+          .replaceAll("<site job id>", site)
           .replaceAll("<dead letter id>", String(failure.dead_letter_id))
           .replace(/<(ref|new)>/g, "project");
         await sql.begin(async (transaction) => {

@@ -182,7 +182,8 @@ Deno.test({
         const [found] =
           await sql`select count(*)::int as rows, count(distinct embedding)::int as vectors,
           max(position) + 1 as last from page_embeddings where job_id = ${id}`;
-        ok(found.rows > bytes / 700, `${found.rows} segments`);
+        // A page has at most 3,000 segments (crates/segment).
+        ok(found.rows > Math.min(bytes / 700, 2999), `${found.rows} segments`);
         deepEqual([found.vectors, found.last], [found.rows, found.rows]);
       });
     }

@@ -313,7 +313,7 @@ test("the schedules' secrets: a key that is none is refused, one waiting ring is
 });
 
 test("supabase db push alone makes a fresh project, and a deploy goes on from there", async (project) => {
-  const { sql, stack } = project;
+  const { stack } = project;
   const copy = await Deno.makeTempDir({ prefix: "pageperfect-push-" });
   try {
     await new Deno.Command("cp", { args: ["-R", `${root}/supabase`, copy] }).output();

@@ -174,9 +174,10 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
   const draft = draftApi === "anthropic"
     ? server("anthropic", "ANTHROPIC", needs.includes("draft"))
     : server("openai", "DRAFT", needs.includes("draft"));
-  const draftModel = draftApi === "anthropic"
-    ? text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5"
-    : text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini";
+  const draftModels = {
+    anthropic: text("ANTHROPIC_DRAFT_MODEL") ?? "claude-sonnet-5-5",
+    openai: text("OPENAI_DRAFT_MODEL") ?? "gpt-5.4-mini",
+  };
 
   let account: ServiceAccount | undefined;
   if (needs.includes("search_console")) {
@@ -195,7 +196,7 @@ export function readEnv(needs: Need[] = [], get: Get = fromDeno): Env {
     secretKeys,
     visibilitySeconds: count("PAGEPERFECT_QUEUE_VISIBILITY", 60, 5),
     embedding: embeddingApi === "supabase" ? { ...gteSmall } : openaiEmbedding,
-    draft: { ...draft.settings, model: draftModel },
+    draft: { ...draft.settings, model: draftModels[draftApi] },
     isDraftConfigured: draft.isConfigured,
     isVerifyDefault: choice("PAGEPERFECT_VERIFY", ["on", "off"], "on") === "on",
     scraper: {
