@@ -41,8 +41,13 @@ pub const TYPES: [(TypeName, &str); 7] = [
 pub struct PageType {
     #[serde(rename = "type")]
     pub name: TypeName,
-    /// In (0, 1]; of pages with 0.8, four in five are of the type.
-    pub probability: f32,
+    /// In (0, 1], to two decimals; of pages with 0.8, four in five are of the type.
+    pub probability: f64,
+}
+
+/// To two decimals as f64: an f32 reads differently as JSON and as a JavaScript number.
+fn rounded(probability: f32) -> f64 {
+    f64::from((probability * 100.0).round()) / 100.0
 }
 
 /// Words of a path or a host name that say what a page is.
@@ -278,7 +283,7 @@ pub fn of(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Option<PageTy
     if asked >= FAQ_QUESTIONS && share >= least {
         return Some(PageType {
             name: TypeName::Faq,
-            probability: (0.5 + share / 2.0).min(1.0),
+            probability: rounded((0.5 + share / 2.0).min(1.0)),
         });
     }
     let mut row = Vec::new();
@@ -292,6 +297,6 @@ pub fn of(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Option<PageTy
     let best = scores.iter().position(|score| *score == most)?;
     Some(PageType {
         name: TYPES.get(best)?.0,
-        probability: powers[best] / powers.iter().sum::<f32>(),
+        probability: rounded(powers[best] / powers.iter().sum::<f32>()),
     })
 }
