@@ -19,6 +19,7 @@ declare
   v_column record;
   v_constraint record;
   v_rights jsonb;
+  v_columns jsonb;
   v_later text[] := '{}'; -- what must wait for tables that are yet to be made
   v_count bigint;
   v_file record;
@@ -320,6 +321,10 @@ begin
       where coalesce(r.rolname, 'public') in ('public', 'anon', 'authenticated')))) into v_rights
   from pipeline.adopted_tables as t join pg_class as c on c.oid = to_regclass(format('public.%I', t.name));
 
+  select jsonb_object_agg(t.name, (select jsonb_agg(a.attname) from pg_attribute as a
+      where a.attrelid = to_regclass(format('public.%I', t.name)) and a.attnum > 0 and not a.attisdropped))
+  into v_columns from pipeline.adopted_tables as t;
+
   for v_file in
     select f.* from (values
       /* files */
@@ -387,6 +392,12 @@ begin
       end loop;
     end if;
   end loop;
+  -- Migrations give the project's own tables columns as well.
+  update pipeline.adopted_tables as t
+  set added_columns = t.added_columns || array(
+    select a.attname::text from pg_attribute as a
+    where a.attrelid = to_regclass(format('public.%I', t.name)) and a.attnum > 0 and not a.attisdropped
+      and not (v_columns -> t.name) ? a.attname::text and a.attname <> all (t.added_columns));
 
   foreach v_text in array v_later loop
     begin
