@@ -194,6 +194,11 @@ export function sureOf({ kind, confidence, verification }: Edit): string | null 
 export function effectOf(report: Report, draft: Draft): string {
   const { coverage_before: before, coverage_after: after, closes_gap } = draft;
   if (before === null || after === null) return "not measured";
+  if (report.made_by_standins.includes("drafts")) {
+    return `Coverage ${percent(before)} → ${
+      percent(after)
+    }; the stand-in's outline repeats questions and answers none`;
+  }
   const tries = draft.attempts > 1 ? `, after ${inWords(draft.attempts)} attempts` : "";
   const threshold = report.method.threshold ?? 0.7;
   const open = draft.per_query.filter(({ after }) => after < threshold).length;

@@ -1,5 +1,6 @@
 // Stage 6: a language model reads the page for each recommendation and drafts the first of those that are left, as far as the
-// job wants it and a model is there. Which questions are put, and what of the answers counts, is Rust's business.
+// job wants it and a model is there. A draft is scored like the page itself, and tried again with what it leaves open. Which
+// questions are put, and what of the answers counts, is Rust's business.
 import { limits } from "../_shared/engine/budget.ts";
 import { Failure } from "../_shared/engine/failure.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
@@ -8,12 +9,15 @@ import { digestOf, loadCheckpoint, saveCheckpoint } from "../_shared/engine/stag
 import { type Answer, askModel } from "../_shared/models/drafts.ts";
 import { errorText } from "../_shared/platform/log.ts";
 import * as rust from "../_shared/wasm/draft.ts";
+import { CoverageBeside, type Measured, type ScoredQuery } from "./coverage_beside.ts";
 
 interface Input {
   generate_draft: boolean;
   /** Whether a reader checks the recommendations; null: if there is one. */
   verify: boolean | null;
   desk: rust.DeskInput;
+  /** The queries that drafts are scored beside, and what the page was embedded with; null: they are not scored (method cosine). */
+  scoring: { model: string; queries: ScoredQuery[] } | null;
 }
 
 /** A draft as it is committed. */
@@ -27,6 +31,22 @@ interface WrittenDraft {
   completion_tokens: number | null;
   attempts: number;
   brief: rust.Brief;
+  coverage_before?: number;
+  coverage_after?: number;
+  per_query?: rust.Effect["per_query"];
+  closes_gap?: boolean;
+}
+
+/** The draft that is being written. */
+interface Current {
+  edit_id: number;
+  attempts: number;
+  /** Why answers could not be used. */
+  problems: string[];
+  /** Paid for, and not scored yet. */
+  unscored: WrittenDraft | null;
+  best: WrittenDraft | null;
+  previous: rust.Previous | null;
 }
 
 /** What was paid for so far; a checkpoint, so that neither a pause nor a death pays twice. */
@@ -34,6 +54,7 @@ interface Work {
   /** By edit; null: the reader's answers could not be used. */
   readings: Record<number, { answer: string; model: string } | null>;
   drafts: WrittenDraft[];
+  current: Current | null;
   usage: { prompt_tokens: number; completion_tokens: number };
 }
 
@@ -45,9 +66,13 @@ const most = { versions: 3, refused: 2 };
 serveStage({
   stage: "rewrite_draft",
   async run(job, context) {
-    const { generate_draft, verify, desk: input } = await context.input<Input>();
+    const { generate_draft, verify, desk: input, scoring } = await context.input<Input>();
     const { draft: model, isDraftConfigured, isVerifyDefault } = context.env;
     const desk = new rust.Desk(input);
+    // An outline says what to write, and answers nothing itself.
+    const scores = input.form === "text" && scoring?.model === context.env.embedding.model
+      ? new CoverageBeside(input.segments, scoring.queries, job, context)
+      : null;
     try {
       const digest = await digestOf([model.model, input]);
       const work = await resumed(digest, job, context);
@@ -68,7 +93,9 @@ serveStage({
       if (reason === undefined) {
         for (const edit of wanted.filter(({ id }) => work.drafts.every((d) => d.edit_id !== id))) {
           pauseWhenLate(wanted.length - work.drafts.length, context);
-          work.drafts.push(await write(desk, edit, input.form, work, job, context));
+          const draft = await write(desk, edit, input.form, scores, work, digest, job, context);
+          work.drafts.push(draft);
+          work.current = null;
           await save(work, digest, job, context);
         }
       }
@@ -84,9 +111,12 @@ serveStage({
 
 async function resumed(digest: string, job: StageJob, context: StageContext): Promise<Work> {
   const bytes = await loadCheckpoint(digest, job, context, { isFromAnyAttempt: true });
-  return bytes
-    ? JSON.parse(new TextDecoder().decode(bytes))
-    : { readings: {}, drafts: [], usage: { prompt_tokens: 0, completion_tokens: 0 } };
+  return bytes ? JSON.parse(new TextDecoder().decode(bytes)) : {
+    readings: {},
+    drafts: [],
+    current: null,
+    usage: { prompt_tokens: 0, completion_tokens: 0 },
+  };
 }
 
 const save = (work: Work, digest: string, job: StageJob, context: StageContext) =>
@@ -166,36 +196,84 @@ async function announce(
   });
 }
 
-/** The best of a few versions of a draft. */
+/** The best of a few versions of a draft: one that closes its gap, or the one that answers most. */
 async function write(
   desk: rust.Desk,
   edit: rust.SettledEdit,
   form: "text" | "outline",
+  scores: CoverageBeside | null,
   work: Work,
+  digest: string,
   job: StageJob,
   context: StageContext,
 ): Promise<WrittenDraft> {
-  const problems: string[] = [];
-  for (let version = 1; version <= most.versions; version++) {
-    const previous = problems.length > 0
-      ? { body_markdown: "", problems: problems.slice(-1), open: [] }
-      : null;
-    const { text, ...answer } = await ask(desk.draft_prompt(edit, previous), work, job, context);
-    let draft: rust.Draft;
-    try {
-      draft = desk.take_draft(edit, text);
-    } catch (error) {
-      problems.push(errorText(error));
-      if (problems.length >= most.refused) break;
-      continue;
+  const current: Current = work.current?.edit_id === edit.id ? work.current : {
+    edit_id: edit.id,
+    attempts: 0,
+    problems: [],
+    unscored: null,
+    best: null,
+    previous: null,
+  };
+  work.current = current;
+  while (current.unscored || current.attempts < most.versions) {
+    if (!current.unscored) {
+      const prompt = desk.draft_prompt(edit, current.previous);
+      const { text, ...answer } = await ask(prompt, work, job, context);
+      current.attempts++;
+      try {
+        const draft = desk.take_draft(edit, text);
+        const brief = desk.brief(edit, draft.heading);
+        const attempts = current.attempts;
+        current.unscored = { edit_id: edit.id, form, draft, ...answer, attempts, brief };
+      } catch (error) {
+        current.problems.push(errorText(error));
+        current.previous = { body_markdown: "", problems: current.problems.slice(-1), open: [] };
+        if (current.problems.length >= most.refused) break;
+        continue;
+      }
+      if (!scores) return current.unscored;
+      await save(work, digest, job, context);
     }
-    const brief = desk.brief(edit, draft.heading);
-    return { edit_id: edit.id, form, draft, ...answer, attempts: version, brief };
+    const written = current.unscored;
+    const { effect, open } = await effectOf(desk, edit, written.draft, scores!);
+    // A writer that says the same again has nothing to add.
+    const isNew = current.best?.draft.body_markdown !== written.draft.body_markdown;
+    if ((current.best?.coverage_after ?? -1) < effect.coverage_after) {
+      current.best = { ...written, ...effect };
+    }
+    current.best!.attempts = current.attempts;
+    current.unscored = null;
+    current.previous = { body_markdown: written.draft.body_markdown, problems: [], open };
+    await save(work, digest, job, context);
+    if (effect.closes_gap || !isNew) break;
+    pauseWhenLate(1, context);
   }
+  if (current.best) return current.best;
   throw new Failure("the draft breaks the rules", {
     code: "draft_invalid",
-    details: { problems: problems.at(-1) },
+    details: { problems: current.problems.at(-1) },
   });
+}
+
+/** What a draft changes for its edit's open queries, and which of them it leaves open. */
+async function effectOf(
+  desk: rust.Desk,
+  edit: rust.SettledEdit,
+  draft: rust.Draft,
+  scores: CoverageBeside,
+): Promise<{ effect: rust.Effect; open: rust.Previous["open"] }> {
+  const before = await scores.of(edit.open_queries, []);
+  const after = await scores.of(
+    edit.open_queries,
+    rust.draft_passages(draft.body_markdown, edit.open_queries),
+  );
+  const coverages = (measured: Measured[]) =>
+    Float64Array.from(measured, ({ coverage }) => coverage);
+  const open = after.flatMap(({ is_gap, missing_in_best }, index) =>
+    is_gap ? [{ query: edit.open_queries[index], missing_terms: missing_in_best }] : []
+  );
+  return { effect: desk.effect(edit, coverages(before), coverages(after)), open };
 }
 
 /** One call, counted; what it needs of the settings is asked for here, since not every job makes one. */

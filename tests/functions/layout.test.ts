@@ -49,7 +49,7 @@ Deno.test("a_function_loads_only_the_wasm_it_needs", () => {
     "pageperfect-segment-embed-worker": "segment",
     "pageperfect-keyword-clustering-worker": ["advice", "cluster", "coverage"],
     "pageperfect-gap-analysis-worker": ["advice", "gap"],
-    "pageperfect-rewrite-draft-worker": "draft",
+    "pageperfect-rewrite-draft-worker": ["advice", "coverage", "draft"],
     "site-select-pages-worker": ["charset", "site"],
     "site-topics-worker": ["coverage", "site"],
     "site-plan-worker": "site",

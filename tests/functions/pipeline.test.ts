@@ -138,6 +138,37 @@ Deno.test({
       equal((await lane.stage(id, "segment_embed")).attempt_count, 1);
     });
 
+    await test.step("a_draft_is_scored_like_the_page_and_tried_again_with_what_it_leaves_open", async () => {
+      standins.reset();
+      const query = "sell surplus vegetables at the market";
+      const draft = (sentence: string) =>
+        JSON.stringify({
+          heading: "A word about the season",
+          summary: "What the season brings.",
+          body_markdown: Array(12).fill(sentence).join(" "),
+          placement: { after_heading: "" },
+          questions_answered: [query],
+          facts_to_check: [],
+        });
+      standins.fail({ api: "chat", body: draft("Rain falls softly upon distant hills tonight.") });
+      const answer = "You may sell surplus vegetables at the market from a stall of your own.";
+      standins.fail({ api: "chat", body: draft(answer) });
+      const id = await lane.submit("article.html?score", { keywords: [{ ...gapsOnly[2], query }] });
+      equal(await lane.end(id), "completed");
+      const prompts = standins.calls.filter(({ api }) => api === "chat")
+        .map(({ request }) => JSON.stringify(request.messages));
+      equal(prompts.length, 2);
+      match(prompts[1], /Rain falls softly/);
+      const [{ drafts }] = await sql`select result -> 'drafts' as drafts from pageperfect_jobs
+        where id = ${id}`;
+      const [{ coverage_before, coverage_after, per_query, closes_gap, attempts, body_markdown }] =
+        drafts;
+      ok(body_markdown.startsWith("You may sell"));
+      ok(coverage_before < 0.7 && coverage_after >= 0.7, `${coverage_before} → ${coverage_after}`);
+      deepEqual(per_query, [{ query, before: coverage_before, after: coverage_after }]);
+      deepEqual([closes_gap, attempts], [true, 2]);
+    });
+
     await test.step("a_draft_that_breaks_the_rules_is_asked_for_again_with_what_is_wrong", async () => {
       standins.reset();
       standins.fail({ api: "chat", body: "Sure! Here is your section." });

@@ -87,6 +87,14 @@ impl PageCoverage {
         Ok(self.0.push_segments_base64(unpack(&packed)?)?)
     }
 
+    /// Adds vectors of segments that are not stored: base64 of little-endian f32, one or many on end.
+    pub fn push_embedded_segments(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.0.push_embedded_segments_base64(unpack(&packed)?)?)
+    }
+
     /// Adds vectors of queries: base64 of little-endian f32, one or many on end.
     pub fn push_queries(
         &mut self,

@@ -240,6 +240,17 @@ impl PageCoverage {
         })?)
     }
 
+    /// Adds vectors of segments that are not stored, from base64 of little-endian f32.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`], or scoring has begun.
+    pub fn push_embedded_segments_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
+        self.check_not_started()?;
+        Ok(codec::base64_f32(text, self.dimensions, |row| {
+            self.segments.push(row)
+        })?)
+    }
+
     /// Adds vectors of queries; `rows` holds whole vectors on end.
     ///
     /// # Errors

@@ -111,6 +111,15 @@ export interface Previous {
   open: { query: string; missing_terms: string[] }[];
 }
 
+/** What a draft changes for the queries that its edit left open; coverages are 0 to 1. */
+export interface Effect {
+  coverage_before: number;
+  coverage_after: number;
+  per_query: { query: string; before: number; after: number }[];
+  /** Whether the queries taken together are answered now. */
+  closes_gap: boolean;
+}
+
 /** What a writer needs who starts from nothing. */
 export interface Brief {
   heading: string;
@@ -184,6 +193,20 @@ impl Desk {
         write(&self.desk.take_draft(&settled(edit)?, answer)?)
     }
 
+    /// What a draft changes: the coverages of the edit's open queries, in their order, without and with it.
+    #[wasm_bindgen(unchecked_return_type = "Effect")]
+    pub fn effect(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SettledEdit")] edit: JsValue,
+        before: &[f64],
+        after: &[f64],
+    ) -> Result<JsValue, JsError> {
+        let effect = self.desk.effect(&settled(edit)?, before, after);
+        write(&effect.ok_or_else(|| {
+            JsError::new("a coverage for each open query, of an edit of the page")
+        })?)
+    }
+
     /// What a writer needs who writes the section without the draft.
     #[wasm_bindgen(unchecked_return_type = "Brief")]
     pub fn brief(
@@ -193,6 +216,12 @@ impl Desk {
     ) -> Result<JsValue, JsError> {
         write(&self.desk.brief(&settled(edit)?, heading))
     }
+}
+
+/// What a draft says, in passages as the page itself is cut, without what only repeats the queries.
+#[wasm_bindgen]
+pub fn draft_passages(body_markdown: &str, queries: Vec<String>) -> Vec<String> {
+    pageperfect_draft::passages(body_markdown, &queries)
 }
 
 fn settled(edit: JsValue) -> Result<SettledEdit, JsError> {

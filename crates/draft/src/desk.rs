@@ -190,6 +190,25 @@ pub struct SettledTopic {
     pub queries: Vec<TopicQuery>,
 }
 
+/// What a draft changes for the queries that its edit left open.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effect {
+    /// Mean coverage in [0, 1] of those queries by the page, weighted by their impressions.
+    pub coverage_before: f64,
+    /// The same by the page with the draft.
+    pub coverage_after: f64,
+    pub per_query: Vec<QueryEffect>,
+    /// Whether the queries taken together are answered now.
+    pub closes_gap: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueryEffect {
+    pub query: String,
+    pub before: f64,
+    pub after: f64,
+}
+
 /// See the module.
 pub struct Desk {
     input: DeskInput,
@@ -417,6 +436,41 @@ impl Desk {
             problems: vec![format!("there is no edit {}", settled.id)],
         })?;
         validate_answer(answer, &input)
+    }
+
+    /// What a draft changes: the coverages of the edit's open queries, in their order, without and with it. `None` when
+    /// there is no such edit, or not as many coverages.
+    pub fn effect(&self, settled: &SettledEdit, before: &[f64], after: &[f64]) -> Option<Effect> {
+        let edit = self.edit(settled.id)?;
+        let queries = &settled.open_queries;
+        if queries.is_empty() || before.len() != queries.len() || after.len() != queries.len() {
+            return None;
+        }
+        let weights = self.weights(edit);
+        let weight = |query: &str| weights.get(query).copied().unwrap_or(1.0).max(1.0);
+        let total: f64 = queries.iter().map(|query| weight(query)).sum();
+        let mean = |values: &[f64]| {
+            let pairs = queries.iter().zip(values);
+            pairs
+                .map(|(query, value)| weight(query) * value)
+                .sum::<f64>()
+                / total
+        };
+        let coverage_after = mean(after);
+        Some(Effect {
+            coverage_before: mean(before),
+            coverage_after,
+            per_query: queries
+                .iter()
+                .zip(before.iter().zip(after))
+                .map(|(query, (&before, &after))| QueryEffect {
+                    query: query.clone(),
+                    before,
+                    after,
+                })
+                .collect(),
+            closes_gap: coverage_after >= self.input.threshold,
+        })
     }
 
     /// What a writer needs who starts from nothing.

@@ -39,8 +39,8 @@ mod validate;
 
 pub use brief::{Brief, Link, WordCount, brief};
 pub use desk::{
-    Desk, DeskInput, Edit, EditPlace, PlaceKind, READER_ERROR, Segment, Settled, SettledEdit,
-    SettledTopic, Topic, TopicQuery, Verification, VerifiedQuery,
+    Desk, DeskInput, Edit, EditPlace, Effect, PlaceKind, QueryEffect, READER_ERROR, Segment,
+    Settled, SettledEdit, SettledTopic, Topic, TopicQuery, Verification, VerifiedQuery,
 };
 pub use input::{
     DraftInput, Form, Kind, OpenQuery, Page, Passage, Place, Previous, Recommendation,

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use crate::input::Passage;
 use crate::link::{Target, hosts_in, mail_hosts_in, target};
 use crate::text::{clean_line, one_line};
 
@@ -299,62 +298,94 @@ fn number(level: HeadingLevel) -> u8 {
     level as u8
 }
 
-/// A section's text in passages as the page itself is cut: one a paragraph, list, table or block of
-/// code, each under the heading that it stands under.
-pub fn passages(heading: &str, markdown: &str) -> Vec<Passage> {
+/// What a section says, in passages as the page itself is cut: one a paragraph, list, table or block of code. What only repeats
+/// a question answers none, so headings, questions and words that are a query are left out.
+pub fn passages(markdown: &str, queries: &[String]) -> Vec<String> {
+    let queries: Vec<Vec<String>> = queries.iter().map(|query| words(query)).collect();
     let mut passages = Vec::new();
-    let mut path = vec![heading.to_owned()];
-    let mut levels: Vec<u8> = Vec::new();
-    let mut text = String::new();
-    let mut heading_level = None;
+    // A list or table is one passage of many units.
+    let (mut passage, mut unit) = (String::new(), String::new());
     let mut depth = 0usize;
-    let mut flush = |path: &[String], text: &mut String| {
-        let whole = one_line(text);
-        if !whole.is_empty() {
-            passages.push(Passage {
-                heading_path: path.to_vec(),
-                text: whole,
-            });
+    let mut end_unit = |unit: &mut String, passage: &mut String| {
+        let text = one_line(unit);
+        unit.clear();
+        let is_echo = text.ends_with(['?', '？', '؟']) || queries.contains(&words(&text));
+        if !text.is_empty() && !is_echo {
+            if !passage.is_empty() {
+                passage.push(' ');
+            }
+            passage.push_str(&text);
         }
-        text.clear();
     };
     for event in parse(markdown) {
         match event {
-            Event::Start(Tag::Heading { level, .. }) => {
-                flush(&path, &mut text);
-                heading_level = Some(number(level));
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                let level = heading_level.take().unwrap_or(6);
-                while levels.last().is_some_and(|&open| open >= level) {
-                    levels.pop();
-                    path.pop();
-                }
-                levels.push(level);
-                path.push(one_line(&text));
-                text.clear();
-            }
+            Event::Text(part) | Event::Code(part) => unit.push_str(&part),
+            Event::SoftBreak | Event::HardBreak => unit.push(' '),
+            Event::End(TagEnd::Heading(_)) => unit.clear(),
             Event::Start(Tag::List(_) | Tag::Table(_) | Tag::BlockQuote(_)) => {
-                if depth == 0 {
-                    flush(&path, &mut text);
-                }
+                end_unit(&mut unit, &mut passage);
                 depth += 1;
             }
-            Event::End(TagEnd::List(_) | TagEnd::Table | TagEnd::BlockQuote(_)) => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    flush(&path, &mut text);
+            Event::End(end) => {
+                match end {
+                    TagEnd::Paragraph
+                    | TagEnd::CodeBlock
+                    | TagEnd::Item
+                    | TagEnd::TableCell
+                    | TagEnd::DefinitionListDefinition
+                    | TagEnd::DefinitionListTitle => end_unit(&mut unit, &mut passage),
+                    TagEnd::List(_) | TagEnd::Table | TagEnd::BlockQuote(_) => {
+                        depth = depth.saturating_sub(1);
+                    }
+                    _ => {}
+                }
+                if depth == 0 && unit.is_empty() && !passage.is_empty() {
+                    passages.push(std::mem::take(&mut passage));
                 }
             }
-            Event::End(TagEnd::Paragraph | TagEnd::CodeBlock) if depth == 0 => {
-                flush(&path, &mut text);
-            }
-            Event::Text(part) | Event::Code(part) => text.push_str(&part),
-            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
-            Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
             _ => {}
         }
     }
-    flush(&path, &mut text);
+    end_unit(&mut unit, &mut passage);
+    if !passage.is_empty() {
+        passages.push(passage);
+    }
     passages
+}
+
+fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let parts = lower.split(|c: char| !c.is_alphanumeric());
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passages;
+
+    #[test]
+    fn what_repeats_a_question_is_no_answer() {
+        let queries = ["bike insurance uk".to_owned()];
+        let said = |markdown: &str| passages(markdown, &queries);
+        assert_eq!(
+            said(
+                "A policy costs *60 to 120 pounds* a year.\n\nIt covers theft.\n\n- from home\n- at work\n"
+            ),
+            [
+                "A policy costs 60 to 120 pounds a year.",
+                "It covers theft.",
+                "from home at work"
+            ]
+        );
+        assert_eq!(
+            said(
+                "### Bike insurance\n\nIs it worth it?\n\n- Bike insurance, UK\n- Theft is covered.\n"
+            ),
+            ["Theft is covered."]
+        );
+        assert!(said("## Questions\n\n1. Bike insurance UK\n2. What does it cost?\n").is_empty());
+    }
 }

@@ -13,10 +13,25 @@ declare
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
   v_threshold double precision := coalesce((v_payload ->> 'threshold')::double precision, 0.7);
   v_edits jsonb := pipeline.analysis_edits(v_job.page_id, null);
+  v_topics jsonb := pipeline.analysis_topics(v_job.page_id, v_threshold);
 begin
   return jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
     'verify', (v_parameters ->> 'verify')::boolean,
+    -- Drafts are scored beside what else the page is asked, which gives the scale; the most asked will do.
+    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated' then jsonb_build_object(
+      'model', (select e.model from public.page_embeddings as e where e.page_id = v_job.page_id limit 1),
+      'queries', (
+        select coalesce(jsonb_agg(jsonb_build_object('query', q.query, 'impressions', q.impressions, 'clicks', q.clicks,
+          'position', coalesce(q.position, 0)) order by q.impressions desc, q.query), '[]'::jsonb)
+        from (
+          select q.query, q.impressions, q.clicks, q.position
+          from jsonb_array_elements(v_topics) as t (topic)
+          cross join jsonb_to_recordset(t.topic -> 'queries') as q (
+            query text, impressions double precision, clicks double precision, position double precision)
+          where t.topic ->> 'kind' not in ('brand', 'navigation', 'unrelated')
+          order by q.impressions desc, q.query
+          limit 200) as q)) end,
     'desk', jsonb_build_object(
       'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language)
         from public.pages as p where p.id = v_job.page_id),
@@ -33,7 +48,7 @@ begin
             limit 16) as n)) order by d.ordinality), '[]'::jsonb)
         from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
       'topics', (select coalesce(jsonb_agg(t.topic), '[]'::jsonb)
-        from jsonb_array_elements(pipeline.analysis_topics(v_job.page_id, v_threshold)) as t (topic)
+        from jsonb_array_elements(v_topics) as t (topic)
         where exists (
           select 1 from jsonb_array_elements(v_edits) as d (edit) where d.edit -> 'topic_id' = t.topic -> 'id')),
       'top', coalesce((v_payload ->> 'top')::integer, 10),
