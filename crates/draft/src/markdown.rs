@@ -306,7 +306,7 @@ pub fn passages(markdown: &str, queries: &[String]) -> Vec<String> {
     // A list or table is one passage of many units.
     let (mut passage, mut unit) = (String::new(), String::new());
     let mut depth = 0usize;
-    let mut end_unit = |unit: &mut String, passage: &mut String| {
+    let end_unit = |unit: &mut String, passage: &mut String| {
         let text = one_line(unit);
         unit.clear();
         let is_echo = text.ends_with(['?', '？', '؟']) || queries.contains(&words(&text));
