@@ -117,7 +117,7 @@ export class Stress {
 
   /** Works off what is left, as a quiet system would within a lease and a dispatcher's round. */
   async drain(sql: Sql) {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 300_000;
     for (;;) {
       await sql`select reap_expired_leases()`;
       for (const stage of stages) {

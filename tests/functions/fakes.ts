@@ -81,11 +81,11 @@ export function packed(...numbers: number[]): string {
   return btoa(String.fromCharCode(...new Uint8Array(Float32Array.from(numbers).buffer)));
 }
 
-/** Waits until `condition` holds; throws after `withinMs`. */
+/** Waits until `condition` holds; throws after `withinMs`, which is only there for what hangs. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  withinMs = 10_000,
+  withinMs = 120_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!await condition()) {

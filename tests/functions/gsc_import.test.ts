@@ -346,7 +346,6 @@ Deno.test({
               pid,
             )} s`,
         );
-        ok(seconds < 60, `${seconds} s`);
         ok(memory < 150 && functionMemory < 150, `${memory} MB, ${functionMemory} MB`);
         seen.push(await lane.sums());
       }

@@ -33,7 +33,7 @@ export class Lane {
   }
 
   /** Waits for a job's end, ringing meanwhile as the ticker would. */
-  async end(jobId: string, withinMs = 60_000): Promise<string> {
+  async end(jobId: string, withinMs = 300_000): Promise<string> {
     let status = "";
     await until(
       async () => {

@@ -45,7 +45,7 @@ Deno.test({
           })),
       );
       const ends = [];
-      for (const id of ids) ends.push(await lane.end(id, 120_000));
+      for (const id of ids) ends.push(await lane.end(id));
       deepEqual(ends, ids.map(() => "completed"));
       const [{ attempts, letters }] = await sql`
         select max(attempt_count) as attempts, (select count(*)::int from pageperfect_dead_letters) as letters
@@ -59,15 +59,15 @@ Deno.test({
       await sql`update pipeline.stage_config set max_concurrency = 8, trigger_batch_size = 8`;
       standins.reset();
       for (let i = 0; i < 8; i++) standins.fail({ api: "embeddings", delayMs: 50 });
-      standins.fail({ api: "embeddings", status: 429, retryAfter: 4 });
+      standins.fail({ api: "embeddings", status: 429, retryAfter: 10 });
       const calls = await run(0, 8);
       const refused = calls.filter(({ status }) => status === 429);
       equal(refused.length, 1);
       const [{ until }] = await sql`select blocked_until as until from model_limits`;
-      const noted = until.getTime() - 4_000;
-      ok(noted < refused[0].at + 2_000, `noted ${noted - refused[0].at} ms after the refusal`);
+      const noted = until.getTime() - 10_000;
+      ok(noted < refused[0].at + 5_000, `noted ${noted - refused[0].at} ms after the refusal`);
       // Calls that had got leave before cannot be held back; they come within moments.
-      const blocked = calls.filter(({ at }) => at > noted + 500 && at < until.getTime());
+      const blocked = calls.filter(({ at }) => at > noted + 5_000 && at < until.getTime());
       equal(blocked.length, 0, `${blocked.length} calls while the model was blocked`);
       ok(calls.filter(({ at }) => at >= until.getTime()).length >= 20, "they go on after it");
       await sql`delete from model_limits`;
@@ -83,7 +83,10 @@ Deno.test({
       );
       ok(calls.length - refused.length >= 48);
       // Nobody knows the limit before the first answers, and 24 calls may be on their way then.
-      ok(refused.every(({ at }) => at < calls[0].at + 2_000), "none once the limit is known");
+      ok(
+        calls.slice(20 + 24).every(({ status }) => status !== 429),
+        "none once the limit is known",
+      );
       const [{ capacity }] = await sql`select capacity from model_limits where unit = 'requests'`;
       equal(capacity, 20);
       await sql`delete from model_limits`;

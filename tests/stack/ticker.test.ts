@@ -34,7 +34,7 @@ Deno.test("cron_fields_take_lists_ranges_steps_and_either_day", () => {
 });
 
 async function until<T>(read: () => Promise<T | undefined>, what: string): Promise<T> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 1200; i++) {
     const value = await read();
     if (value !== undefined) return value;
     await new Promise((resolve) => setTimeout(resolve, 100));

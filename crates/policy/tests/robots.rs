@@ -119,9 +119,9 @@ fn a_hostile_file_costs_no_time() {
         let robots_txt = format!("User-agent: *\n{}", rule.repeat(500_000 / rule.len()));
         let started_at = Instant::now();
         allows(&robots_txt, &path);
-        // Two thirds of a second were the slowest without optimisation.
+        // Less than a second without optimisation; work that multiplies with each star takes hours.
         assert!(
-            started_at.elapsed() < Duration::from_secs(5),
+            started_at.elapsed() < Duration::from_secs(120),
             "{}",
             &rule[..20.min(rule.len())]
         );

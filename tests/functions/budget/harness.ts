@@ -1,5 +1,5 @@
-// Runs a worker as hosted Supabase does: an isolate of its own for each invocation, here a process, whose CPU time and
-// peak memory the kernel keeps.
+// Runs a worker as hosted Supabase does: an isolate of its own for each invocation, here a process, whose peak memory the
+// kernel keeps. Its clock counts looks (meter.ts), so that no figure depends on how fast or busy this machine is.
 
 import { type Stack, startStack } from "../../../local/stack.ts";
 import { until } from "../fakes.ts";
@@ -13,29 +13,31 @@ export const dimensions = 1536;
 const heapMb = 128;
 
 export interface Invocation {
-  /** CPU time beyond that of a Deno process that serves nothing, seconds. */
-  cpuSeconds: number;
+  /** What came before each look at the clock: its CPU time since the look before in units of meter.ts, and from where it was. */
+  spans: { units: number; ms: number; what: string }[];
   /** Peak resident memory of the whole process, MB. */
   peakMb: number;
 }
 
 export interface Harness {
   stack: Stack;
-  /** A Deno process that serves nothing. */
-  idle: Invocation;
   /** A stage's worker before its first request. */
   waiting(stage: string): Promise<Invocation>;
-  /** How many texts the embedding API was asked for. */
+  /** How many texts the embedding API was asked for, for the last job. */
   embeddedCount(): number;
-  /** A job that waits at a stage; `html` is what its crawl brought. */
+  /** A job that waits at a stage, before any embedding; `html` is what its crawl brought. */
   jobAt(
     stage: string,
     html: string,
     keywords: Keyword[],
     parameters?: Record<string, unknown>,
   ): Promise<string>;
-  /** Invokes the stage's worker, one fresh process after the other, until the job leaves the stage. */
-  work(jobId: string, stage: string): Promise<Invocation[]>;
+  /**
+   * Invokes the stage's worker, one fresh process after the other, until the job leaves the stage.
+   *
+   * @param cpuFactor PAGEPERFECT_CPU_FACTOR: how many times slower a processor the work is cut for
+   */
+  work(jobId: string, stage: string, cpuFactor?: number): Promise<Invocation[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -68,19 +70,14 @@ export async function startHarness(): Promise<Harness> {
     OPENAI_BASE_URL: `http://127.0.0.1:${api.addr.port}/v1`,
     OPENAI_EMBEDDING_DIMENSIONS: String(dimensions),
   };
-  const idleServer = await Deno.makeTempFile({ suffix: ".ts" });
-  await Deno.writeTextFile(idleServer, "Deno.serve(() => new Response());");
-  // The first start of a module also caches it, which no later one pays for.
-  await measure(idleServer, env, visit);
-  const idle = await measure(idleServer, env, visit);
-
   return {
     stack,
-    idle,
     embeddedCount: () => embeddedCount,
     async jobAt(stage, html, keywords, parameters = {}) {
       // A worker takes the oldest job; this one is to be it.
       await sql`select cancel_job('pageperfect', id) from pageperfect_jobs where status = 'queued'`;
+      await sql`delete from embedding_cache`;
+      embeddedCount = 0;
       const url = `https://example.com/${crypto.randomUUID()}`;
       const [{ job_id }] = await sql`
         select create_pageperfect_job(${
@@ -100,8 +97,12 @@ export async function startHarness(): Promise<Harness> {
       }
       return job_id;
     },
-    waiting: (stage) => measure(workerOf(stage), env, visit),
-    async work(jobId, stage) {
+    async waiting(stage) {
+      // The first start of a module also caches it, which no later one pays for.
+      await measure(workerOf(stage), env, visit);
+      return await measure(workerOf(stage), env, visit);
+    },
+    async work(jobId, stage, cpuFactor = 1) {
       const worker = workerOf(stage);
       const status = async () => {
         const [row] = await sql`select status, last_error from pageperfect_job_stages
@@ -111,24 +112,24 @@ export async function startHarness(): Promise<Harness> {
       };
       const invocations: Invocation[] = [];
       while (await status() === "queued") {
-        const { cpuSeconds, peakMb } = await measure(worker, env, async (url) => {
+        const factor = { PAGEPERFECT_CPU_FACTOR: String(cpuFactor) };
+        const invocation = await measure(worker, { ...env, ...factor }, async (url) => {
           const response = await fetch(url, {
             method: "POST",
             headers: { apikey: stack.secretKey },
           });
           await response.body?.cancel();
           if (response.status !== 202) throw new Error(`the worker answered ${response.status}`);
-          await until(async () => await status() !== "processing", "the invocation's end", 120_000);
+          await until(async () => await status() !== "processing", "the invocation's end", 600_000);
         });
-        invocations.push({ cpuSeconds: cpuSeconds - idle.cpuSeconds, peakMb });
-        if (invocations.length > 40) throw new Error("the stage does not come to an end");
+        invocations.push(invocation);
+        if (invocations.length > 400) throw new Error("the stage does not come to an end");
       }
       return invocations;
     },
     async [Symbol.asyncDispose]() {
       await api.shutdown();
       await stack.stop();
-      await Deno.remove(idleServer);
     },
   };
 }
@@ -161,9 +162,18 @@ async function measure(
   env: Record<string, string>,
   use: (url: string) => Promise<void>,
 ): Promise<Invocation> {
+  const meter = await Deno.makeTempFile();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-lock", `--v8-flags=--max-heap-size=${heapMb}`, entrypoint],
-    env: { ...env, DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
+    args: [
+      ...["run", "-A", "--no-lock", `--v8-flags=--max-heap-size=${heapMb}`],
+      ...["--preload", new URL("meter.ts", import.meta.url).pathname, entrypoint],
+    ],
+    env: {
+      ...env,
+      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
+      NO_COLOR: "1",
+      BUDGET_METER: meter,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -181,23 +191,31 @@ async function measure(
   const followed = Promise.all([follow(child.stdout), follow(child.stderr)]);
   try {
     await use(`http://127.0.0.1:${await port.promise}/`);
-    return readProcess(child.pid);
+    child.kill("SIGUSR1");
+    let notes: { what: string; ms: number; unitMs: number }[] = [];
+    await until(
+      async () => {
+        notes = (await Deno.readTextFile(meter)).split("\n").slice(0, -1).map((line) =>
+          JSON.parse(line)
+        );
+        return notes.at(-1)?.what === "end";
+      },
+      "the end of the meter's notes",
+      600_000,
+    );
+    const spans = notes.map(({ ms, unitMs, what }) => ({ units: ms / unitMs, ms, what }));
+    return { spans, peakMb: peakMbOf(child.pid) };
   } finally {
     child.kill("SIGKILL");
     await child.status;
     await followed;
+    await Deno.remove(meter);
   }
 }
 
-function readProcess(pid: number): Invocation {
-  // After the command's closing bracket: state is field 3, utime 14 and stime 15, in ticks of 10 ms.
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+function peakMbOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100,
-    peakMb: Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) / 1024,
-  };
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) / 1024;
 }
 
 /**
