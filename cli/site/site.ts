@@ -31,6 +31,7 @@ interface SiteOptions {
   property?: string;
   sitemap?: string;
   list?: string;
+  folder?: string;
   select: string;
   maxPages?: number;
   maxUsd?: number;
@@ -63,6 +64,10 @@ export function registerSite(program: Command) {
     )
     .option("--sitemap <url>", "pages of a sitemap or a sitemap index, .gz as well")
     .option("--list <file>", "pages of a file, an address a line")
+    .option(
+      "--folder <dir>",
+      "take an export's pages from a folder (a site as it is built, one index.html a page) instead of the web",
+    )
     .addOption(
       new Option("--select <how>", "which pages first, or which at all").choices([
         "impressions",
@@ -127,7 +132,10 @@ async function site(file: string | undefined, options: SiteOptions) {
   ].filter((source) => source !== undefined);
   const isPair = file !== undefined && sources.length === 2 &&
     (options.sitemap ?? options.list ?? options.property) !== undefined;
-  if (sources.length !== 1 && !isPair) {
+  if (
+    (sources.length !== 1 && !isPair) ||
+    (options.folder !== undefined && (file === undefined || isPair))
+  ) {
     stop(
       exitCodes.input,
       "name the site: an export, --property, --sitemap, --list, or --sample; an export may come with one of the three",
@@ -177,7 +185,7 @@ async function site(file: string | undefined, options: SiteOptions) {
   }
 }
 
-/** Under which address the sample's pages stand here, and what they are called. */
+/** Under which address the pages of a folder stand here, and what they are called. */
 interface Shown {
   served?: string;
   base?: string;
@@ -193,12 +201,14 @@ async function readSource(
   file: string | undefined,
   options: SiteOptions,
 ): Promise<Source> {
-  if (options.sample) return await readSample(stack);
+  if (options.sample) {
+    return await readFolder(stack, `${root}/cli/sample-site/export.csv`, `${root}/cli/sample-site`);
+  }
+  if (file !== undefined && options.folder !== undefined) {
+    return await readFolder(stack, file, await Deno.realPath(options.folder));
+  }
   if (file !== undefined) {
-    const csv = await Deno.readFile(file).catch((error) =>
-      stop(exitCodes.input, `${file} cannot be read: ${(error as Error).message}`)
-    );
-    const pages = await importRows(stack, csv, file);
+    const pages = await importRows(stack, await readExport(file), file);
     if (options.sitemap === undefined && options.list === undefined && !options.property) {
       return { request: { site: { urls: pages } }, shown: {} };
     }
@@ -216,19 +226,24 @@ async function readSource(
   return { request: { site: { property: options.property } }, shown: {} };
 }
 
-/** The sample's pages are served from the stack; their contents' digests stand for modification times. */
-async function readSample(stack: RunningStack): Promise<Source> {
-  const folder = `${root}/cli/sample-site`;
-  const base = "https://www.tidewatercoffee.example/";
-  const served = await stack.serveFile(folder);
-  const csv = await Deno.readTextFile(`${folder}/export.csv`);
-  await importRows(stack, new TextEncoder().encode(csv.replaceAll(base, served)), "the sample");
-  const urls = await Promise.all(
-    (await filesUnder(folder, "index.html")).sort().map(async (path) => ({
-      url: served + path.slice(folder.length + 1).replace(/index\.html$/, ""),
-      last_modified: sha256(await Deno.readFile(path)).slice(0, 16),
-    })),
+const readExport = (file: string) =>
+  Deno.readFile(file).catch((error) =>
+    stop(exitCodes.input, `${file} cannot be read: ${(error as Error).message}`)
   );
+
+/** Pages served from the stack under the addresses of an export; their contents' digests stand for modification times. */
+async function readFolder(stack: RunningStack, file: string, folder: string): Promise<Source> {
+  const csv = new TextDecoder().decode(await readExport(file));
+  const base = /https?:\/\/[^/\s,;"]+\//.exec(csv)?.[0];
+  if (base === undefined) stop(exitCodes.input, `${file} names no page`);
+  const files = (await filesUnder(folder, "index.html")).sort();
+  if (files.length === 0) stop(exitCodes.input, `${folder} has no page: an index.html each`);
+  const served = await stack.serveFile(folder);
+  await importRows(stack, new TextEncoder().encode(csv.replaceAll(base, served)), file);
+  const urls = await Promise.all(files.map(async (path) => ({
+    url: served + path.slice(folder.length + 1).replace(/index\.html$/, ""),
+    last_modified: sha256(await Deno.readFile(path)).slice(0, 16),
+  })));
   return { request: { site: { urls } }, shown: { served, base } };
 }
 
@@ -430,7 +445,7 @@ function explain(jobId: string, progress: Progress, isInterrupted: boolean): nev
   );
 }
 
-/** The sample's pages under the addresses that its export has. */
+/** A folder's pages under the addresses that their export has. */
 function rename(plan: SitePlan, { served, base }: Shown): SitePlan {
   if (!served || !base) return plan;
   return JSON.parse(JSON.stringify(plan).replaceAll(served, base));

@@ -12,6 +12,7 @@ mod words;
 
 pub use curve::Curve;
 pub use intent::Intent;
+pub use place::is_chrome;
 pub use site::{Apart, QueryRow, Site, SiteFacts, set_apart};
 pub use topics::{Group, Hit, Measured, MeasuredQuery, TopicRow, TopicsInput, topics};
 

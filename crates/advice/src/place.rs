@@ -330,7 +330,8 @@ impl Area {
     }
 }
 
-fn is_chrome(heading: &str) -> bool {
+/// Whether a heading stands over what is no text of the page itself: links to others, reviews, comments.
+pub fn is_chrome(heading: &str) -> bool {
     let heading = heading.trim().to_lowercase();
     CHROME.iter().any(|start| {
         heading.strip_prefix(start).is_some_and(|rest| {

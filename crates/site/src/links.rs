@@ -225,7 +225,7 @@ fn is_target(page: &Page) -> bool {
 }
 
 /// What of an address tells a page of the site from the others: without scheme, host, query, fragment and the last slash.
-fn path(url: &str) -> String {
+pub(crate) fn path(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| {
         rest.find('/').map_or("/", |slash| &rest[slash..])
     });

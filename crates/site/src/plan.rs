@@ -25,8 +25,13 @@ const OUT_OF_REACH: f64 = 30.0;
 /// Share of a query's telling words in one passage from which the passage speaks of it. Words that stand or are asked everywhere on the
 /// site tell nothing, which a single page cannot know.
 const SPOKEN_OF: f64 = 0.8;
-/// Coverage, or share of the best page's fit, from which a page competes.
-const COMPETES: f64 = 0.3;
+/// The same share in a page's title and headings, from which the page is about the query: it is not to be written there.
+const IS_ABOUT: f64 = 0.8;
+/// Share of a query's telling words that one passage must have for its measured coverage to be believed where the page stands low: an
+/// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
+const BELIEVED: f64 = 0.5;
+/// Share of a topic's impressions in queries that have a word in common, from which the topic is about that word.
+const THEME: f64 = 0.6;
 /// Clicks a month that an edit must promise.
 const LEAST_CLICKS: f64 = 1.0;
 /// Where a new page begins: on the lower half of the first page of results.
@@ -311,41 +316,36 @@ impl<'a> Planner<'a> {
             let is_shared = contenders
                 .iter()
                 .any(|c| c.node.page != contenders[0].node.page);
-            let fits: Vec<f64> = contenders
-                .iter()
-                .map(|&place| self.fit(place.node.page, &[place]))
-                .collect();
-            let best_fit = fits.iter().copied().fold(0.0, f64::max);
-            // Who is about it at all: the others are shown by mistake.
-            let rivals: Vec<QueryRef> = (contenders.iter().zip(&fits))
-                .filter(|&(place, &fit)| {
-                    surely[place] >= COMPETES || (best_fit > 0.0 && fit >= 0.5 * best_fit)
-                })
-                .map(|(&place, _)| place)
-                .collect();
-            let is_contested = is_shared
-                && rivals
-                    .iter()
-                    .any(|rival| rival.node.page != rivals[0].node.page)
-                && rivals.iter().any(|rival| surely[rival] >= ANSWERED);
+            // Who gets a share of the impressions stands in the other's way, whatever it says.
+            let is_contested =
+                is_shared && contenders.iter().any(|place| surely[place] >= ANSWERED);
             for place in contenders.iter().copied().chain(others) {
                 let own = surely[&place];
-                let state = if is_contested && rivals.contains(&place) {
+                let state = if is_contested && contenders.contains(&place) {
                     State::Contested
-                } else if self.query(place).coverage >= ANSWERED {
+                } else if self.is_answered(place) {
                     State::Answered
                 } else {
-                    let beside = (rivals.iter())
+                    let beside = (contenders.iter())
                         .filter(|other| other.node.page != place.node.page)
                         .map(|other| (other.node.page, surely[other]));
                     let found = best_elsewhere
                         .get(&(place.node.page, text.clone()))
                         .copied();
+                    // A passage elsewhere that sounds alike is no answer: the other page must be more about it.
+                    // The site's first page names everything and explains nothing.
+                    let fit = if is_front(&self.input.pages[place.node.page]) {
+                        -1.0
+                    } else {
+                        self.fit(place.node.page, &[place])
+                    };
                     let best = (beside.chain(found))
                         .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
-                        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+                        .map(|(page, coverage)| (page, coverage, self.fit(page, &[place])))
+                        .filter(|&(_, _, of_other)| of_other > fit)
+                        .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)));
                     match best {
-                        Some((page, _)) => State::Elsewhere { page },
+                        Some((page, ..)) => State::Elsewhere { page },
                         None if is_shared && self.first_choice(&contenders) != place.node.page => {
                             State::Left
                         }
@@ -355,8 +355,8 @@ impl<'a> Planner<'a> {
                 self.states.insert(place, state);
             }
             if is_contested {
-                for (index, a) in rivals.iter().enumerate() {
-                    for b in &rivals[index + 1..] {
+                for (index, a) in contenders.iter().enumerate() {
+                    for b in &contenders[index + 1..] {
                         self.contend(*a, *b);
                     }
                 }
@@ -430,6 +430,21 @@ impl<'a> Planner<'a> {
         places.extend([a, b].into_iter().filter(|place| place.query != usize::MAX));
     }
 
+    /// Whether the page that is shown for a query answers it: it is about it, or a passage was measured to answer it and shares words
+    /// with it, or people find it at the top.
+    fn is_answered(&self, place: QueryRef) -> bool {
+        let query = self.query(place);
+        let Some(profile) = self.input.profiles.get(place.node.page) else {
+            return query.coverage >= ANSWERED;
+        };
+        if self.lexicon.share(&query.query, &profile.subject) >= IS_ABOUT {
+            return true;
+        }
+        query.coverage >= ANSWERED
+            && (query.position < *STRIKING.start()
+                || self.lexicon.best_passage(&query.query, profile).0 >= BELIEVED)
+    }
+
     /// How surely a page answers a query: as it was measured, or since one passage speaks of all that the query names.
     fn evidence(&self, page: usize, query: &str, measured: f64) -> f64 {
         let Some(profile) = self.input.profiles.get(page) else {
@@ -443,15 +458,33 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The headings of the passage of a page that speaks of most of these queries, if one does.
+    /// The headings of the passage of a page that speaks of these queries without answering them, if one does: it has nearly all that
+    /// most of them name, or it is one of the few that have what they are all about, or it was measured to come near.
     fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
         let profile = self.input.profiles.get(page)?;
         let all = sums(places.iter().map(|&place| self.query(place))).impressions;
+        let theme = self.theme(profile, places);
+        let with_theme: Vec<&[String]> = (profile.passages().iter())
+            .filter(|passage| {
+                theme
+                    .as_ref()
+                    .is_some_and(|theme| passage.stems.contains(theme))
+            })
+            .map(|passage| &passage.headings[..])
+            .collect();
+        if let [headings] | [headings, _] = with_theme[..]
+            && !headings.is_empty()
+        {
+            return Some(headings.to_vec());
+        }
         let mut by_passage: BTreeMap<&[String], f64> = BTreeMap::new();
-        for &place in places {
+        for &place in places.iter().filter(|place| place.node.page == page) {
             let query = self.query(place);
+            let near = (query.segment_id)
+                .filter(|_| query.coverage >= ANSWERED)
+                .and_then(|id| Some(&profile.passage(id)?.headings[..]));
             let (share, headings) = self.lexicon.best_passage(&query.query, profile);
-            if share >= SPOKEN_OF {
+            if let Some(headings) = (share >= SPOKEN_OF).then_some(headings).or(near) {
                 *by_passage.entry(headings).or_default() += query.impressions;
             }
         }
@@ -459,6 +492,70 @@ impl<'a> Planner<'a> {
             .into_iter()
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)))?;
         (impressions >= 0.5 * all && !headings.is_empty()).then(|| headings.to_vec())
+    }
+
+    /// The most telling word that most of several queries have and the page's title has not.
+    fn theme(&self, profile: &Profile, places: &[QueryRef]) -> Option<String> {
+        let mut by_stem: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+        let mut all = 0.0;
+        for &place in places {
+            let query = self.query(place);
+            all += query.impressions;
+            for stem in stems(&query.query).collect::<BTreeSet<_>>() {
+                let of_stem = by_stem.entry(stem).or_default();
+                of_stem.0 += 1;
+                of_stem.1 += query.impressions;
+            }
+        }
+        (by_stem.into_iter())
+            .filter(|(stem, (count, impressions))| {
+                *count >= 2
+                    && *impressions >= THEME * all
+                    && self.lexicon.is_telling(stem)
+                    && !profile.title.contains(stem)
+            })
+            .map(|(stem, _)| stem)
+            .max_by(|a, b| {
+                (self.lexicon.weight(a).total_cmp(&self.lexicon.weight(b))).then(b.cmp(a))
+            })
+    }
+
+    /// Where a new section about these queries goes: the place that the page's analysis found, when its section has a word of theirs
+    /// that is not the whole page's; else the end of what the page says.
+    fn place_of(
+        &self,
+        page: usize,
+        places: &[QueryRef],
+        found: Option<serde_json::Value>,
+    ) -> Option<serde_json::Value> {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return found;
+        };
+        let named: BTreeSet<String> = (places.iter())
+            .flat_map(|&place| stems(&self.query(place).query))
+            .filter(|stem| self.lexicon.is_telling(stem) && !profile.title.contains(stem))
+            .collect();
+        let after = (found.as_ref())
+            .and_then(|place| place.get("after_heading")?.as_str())
+            .unwrap_or_default();
+        let is_near = (profile.passages().iter())
+            .filter(|passage| passage.headings.iter().any(|heading| heading == after))
+            .any(|passage| named.iter().any(|stem| passage.stems.contains(stem)));
+        if is_near {
+            return found;
+        }
+        let last = (profile.passages().iter()).rfind(|passage| {
+            passage.headings.len() > 1
+                && !(passage.headings.iter()).any(|heading| pageperfect_advice::is_chrome(heading))
+        });
+        let Some(last) = last else {
+            return found;
+        };
+        // After the whole section, not after a part of it.
+        let path = &last.headings[..2];
+        Some(serde_json::json!({
+            "kind": "new_section", "after_heading": path[1], "heading_path": path, "level": 2,
+        }))
     }
 
     /// The page, of those that a query stands on, which should answer it.
@@ -609,7 +706,10 @@ impl<'a> Planner<'a> {
         self.elsewhere(&mut edits);
         self.open(&mut edits);
         self.improved(&decays, &mut edits);
-        edits.retain(|edit| edit.expected_clicks >= LEAST_CLICKS);
+        // Pages that compete are worth knowing of whatever it brings.
+        edits.retain(|edit| {
+            edit.expected_clicks >= LEAST_CLICKS || matches!(edit.kind, Kind::Merge | Kind::Link)
+        });
         edits.sort_by(|a, b| {
             (b.expected_clicks.total_cmp(&a.expected_clicks))
                 .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
@@ -816,6 +916,9 @@ impl<'a> Planner<'a> {
                     edit.confidence = found.confidence;
                     edit.reason.clone_from(&found.reason);
                 }
+                if kind == Kind::Write {
+                    edit.place = self.place_of(owner.page, &own, edit.place);
+                }
                 if let (Some(headings), false) = (spoken, is_partly) {
                     edit.place = Some(serde_json::json!({
                         "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
@@ -838,45 +941,55 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Answered and within reach; or answered once with more success than today.
+    /// Answered and within reach; or answered once with more success than today. One edit a page for each: who improves a page has
+    /// all of it before them.
     fn improved(&self, decays: &[(TopicRef, Decay)], edits: &mut Vec<Edit>) {
         let decays: HashMap<TopicRef, &Decay> =
             decays.iter().map(|(node, decay)| (*node, decay)).collect();
-        for (group, nodes) in self.groups.iter().enumerate() {
-            for &node in nodes {
-                let places: Vec<QueryRef> = (self.queries_of(node))
-                    .filter(|place| self.states.get(place) == Some(&State::Answered))
-                    .collect();
-                let all = sums(self.topic(node).queries.iter()).impressions;
-                let own = sums(places.iter().map(|&place| self.query(place)));
-                let decay = decays.get(&node);
-                let is_reached = STRIKING.contains(&own.position());
-                if own.impressions < 0.5 * all || !(is_reached || decay.is_some()) {
-                    continue;
-                }
-                let mut edit = self.edit(Kind::Improve, node.page, &places);
-                edit.topic = group;
-                edit.label = self.topic(node).label.clone();
-                edit.expected_clicks = self.gain(&places, self.reach());
-                if let Some(found) = self.page_edit(node, &["improve"]) {
-                    edit.place.clone_from(&found.place);
-                    edit.confidence = found.confidence;
-                    edit.reason.clone_from(&found.reason);
-                } else {
-                    edit.reason = format!(
-                        "answered ({:.2}) and shown at position {:.1}",
-                        edit.coverage, edit.avg_position
-                    );
-                }
-                if let Some(decay) = decay {
-                    edit.is_decayed = true;
-                    edit.reason = format!(
-                        "{}; it brought {:.0} clicks in the period before and {:.0} now",
-                        edit.reason, decay.clicks_before, decay.clicks_after
-                    );
-                }
-                edits.push(edit);
+        let mut by_page: BTreeMap<(usize, bool), Vec<(TopicRef, Vec<QueryRef>)>> = BTreeMap::new();
+        for &node in self.groups.iter().flatten() {
+            let places: Vec<QueryRef> = (self.queries_of(node))
+                .filter(|place| self.states.get(place) == Some(&State::Answered))
+                .collect();
+            let own = sums(places.iter().map(|&place| self.query(place)));
+            let is_decayed = decays.contains_key(&node);
+            if own.impressions > 0.0 && (is_decayed || STRIKING.contains(&own.position())) {
+                let topics = by_page.entry((node.page, is_decayed)).or_default();
+                topics.push((node, places));
             }
+        }
+        for ((page, is_decayed), topics) in by_page {
+            let gain = |places: &[QueryRef]| self.gain(places, self.reach());
+            let Some((node, _)) = (topics.iter())
+                .max_by(|a, b| gain(&a.1).total_cmp(&gain(&b.1)).then(b.0.cmp(&a.0)))
+            else {
+                continue;
+            };
+            let places: Vec<QueryRef> = topics.iter().flat_map(|topic| &topic.1).copied().collect();
+            let mut edit = self.edit(Kind::Improve, page, &places);
+            edit.topic = self.group_of[node];
+            edit.label = self.topic(*node).label.clone();
+            edit.expected_clicks = gain(&places);
+            edit.reason = format!(
+                "answered ({:.2}) and shown at position {:.1}",
+                edit.coverage, edit.avg_position
+            );
+            if let Some(found) = self.page_edit(*node, &["improve"]) {
+                edit.place.clone_from(&found.place);
+                edit.confidence = found.confidence;
+            }
+            if is_decayed {
+                let lost = topics.iter().filter_map(|(node, _)| decays.get(node));
+                let (before, after) = lost.fold((0.0, 0.0), |(before, after), decay| {
+                    (before + decay.clicks_before, after + decay.clicks_after)
+                });
+                edit.is_decayed = true;
+                edit.reason = format!(
+                    "{}; it brought {before:.0} clicks in the period before and {after:.0} now",
+                    edit.reason
+                );
+            }
+            edits.push(edit);
         }
     }
 
@@ -1130,6 +1243,11 @@ fn usual_position(pages: &[Page]) -> f64 {
         }
     }
     3.0
+}
+
+/// Whether this is the site's first page.
+fn is_front(page: &Page) -> bool {
+    crate::links::path(&page.url).is_empty()
 }
 
 /// Pages that do the same work, as far as their type tells: to explain, to sell, to list, or to serve who comes for the site itself.

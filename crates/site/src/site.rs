@@ -78,6 +78,7 @@ impl Site {
         let mut profile = Profile::new(&input.page.title, headings);
         for segment in &input.text.segments {
             profile.push(
+                segment.id,
                 &segment.text,
                 segment.heading_path.iter().map(|heading| &heading[..]),
             );

@@ -43,22 +43,33 @@ pub fn stems(text: &str) -> impl Iterator<Item = String> {
     words(text).map(|word| stem(word.text))
 }
 
+/// A passage's words with those of its section's headings, but not of the page's title.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Passage {
+    pub segment_id: i64,
+    pub stems: HashSet<String>,
+    /// From the page's title down.
+    pub headings: Vec<String>,
+}
+
 /// The words of a page: of its title and headings, which say what it is about, of all its text, and of each passage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
+    pub title: HashSet<String>,
     pub subject: HashSet<String>,
     pub body: HashSet<String>,
-    /// With the headings of its section, but not with the page's title.
-    passages: Vec<(HashSet<String>, Vec<String>)>,
+    passages: Vec<Passage>,
 }
 
 impl Profile {
     pub fn new<'a>(title: &str, headings: impl Iterator<Item = &'a str>) -> Self {
-        let mut subject: HashSet<String> = stems(title).collect();
+        let title: HashSet<String> = stems(title).collect();
+        let mut subject = title.clone();
         for heading in headings {
             subject.extend(stems(heading));
         }
         Self {
+            title,
             body: subject.clone(),
             subject,
             passages: Vec::new(),
@@ -66,14 +77,31 @@ impl Profile {
     }
 
     /// Adds a passage under `headings`, the page's title first.
-    pub fn push<'a>(&mut self, text: &str, headings: impl Iterator<Item = &'a str>) {
-        let mut passage: HashSet<String> = stems(text).collect();
+    pub fn push<'a>(
+        &mut self,
+        segment_id: i64,
+        text: &str,
+        headings: impl Iterator<Item = &'a str>,
+    ) {
+        let mut stems: HashSet<String> = self::stems(text).collect();
         let headings: Vec<String> = headings.map(str::to_owned).collect();
         for heading in headings.iter().skip(1) {
-            passage.extend(stems(heading));
+            stems.extend(self::stems(heading));
         }
-        self.body.extend(passage.iter().cloned());
-        self.passages.push((passage, headings));
+        self.body.extend(stems.iter().cloned());
+        self.passages.push(Passage {
+            segment_id,
+            stems,
+            headings,
+        });
+    }
+
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
+    }
+
+    pub fn passage(&self, segment_id: i64) -> Option<&Passage> {
+        (self.passages.iter()).find(|passage| passage.segment_id == segment_id)
     }
 }
 
@@ -110,6 +138,12 @@ impl Lexicon {
         (1.0 + (self.page_count as f64 - with + 0.5) / (with + 0.5)).ln()
     }
 
+    /// Whether a word stands or is asked on few enough pages to tell one from another: a quarter of them, or two.
+    pub fn is_telling(&self, stem: &str) -> bool {
+        let with = self.pages_with.get(stem).copied().unwrap_or(0);
+        with <= (self.page_count / 4).max(2)
+    }
+
     /// Share of a query's weight that `stems` have, 0 to 1.
     pub fn share(&self, query: &str, has: &HashSet<String>) -> f64 {
         let (mut all, mut found) = (0.0, 0.0);
@@ -129,11 +163,11 @@ impl Lexicon {
             .collect();
         let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
         let mut best: (f64, &[String]) = (0.0, &[]);
-        for (passage, headings) in &profile.passages {
-            let found = weights.iter().filter(|(stem, _)| passage.contains(stem));
+        for passage in &profile.passages {
+            let found = (weights.iter()).filter(|(stem, _)| passage.stems.contains(stem));
             let sum: f64 = found.map(|(_, weight)| weight).sum();
             if sum > best.0 {
-                best = (sum, headings);
+                best = (sum, &passage.headings);
             }
         }
         if all > 0.0 {

@@ -174,7 +174,7 @@ fn sample() -> Sample {
             .collect();
         let mut profile = Profile::new(&title, headings.iter().map(|heading| &heading[..]));
         for segment in &segments {
-            profile.push(&segment.text, [].into_iter());
+            profile.push(segment.id, &segment.text, [].into_iter());
         }
         profiles.push(profile);
         texts.push(PageText {

@@ -266,6 +266,8 @@ async function perform(
     );
     return {};
   } finally {
+    // Of the invocation so far: with other jobs beside this one it is theirs too.
+    log.info("stage_ended", { cpu_ms: Math.round(usedMs()), wall_ms: Math.round(budget.ageMs) });
     lease.release();
     forgetUnload();
   }
