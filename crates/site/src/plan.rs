@@ -175,6 +175,9 @@ struct QueryRef {
     query: usize,
 }
 
+/// Queries of a topic of a page.
+type OfTopic = (TopicRef, Vec<QueryRef>);
+
 /// What is to be done about a query on a page.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -946,7 +949,7 @@ impl<'a> Planner<'a> {
     fn improved(&self, decays: &[(TopicRef, Decay)], edits: &mut Vec<Edit>) {
         let decays: HashMap<TopicRef, &Decay> =
             decays.iter().map(|(node, decay)| (*node, decay)).collect();
-        let mut by_page: BTreeMap<(usize, bool), Vec<(TopicRef, Vec<QueryRef>)>> = BTreeMap::new();
+        let mut by_page: BTreeMap<(usize, bool), Vec<OfTopic>> = BTreeMap::new();
         for &node in self.groups.iter().flatten() {
             let places: Vec<QueryRef> = (self.queries_of(node))
                 .filter(|place| self.states.get(place) == Some(&State::Answered))
