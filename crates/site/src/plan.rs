@@ -365,6 +365,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        self.follow_topics();
         // Where the answer to one query stands, those to its neighbours belong.
         let mut targets: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for (place, state) in &self.states {
@@ -420,6 +421,37 @@ impl<'a> Planner<'a> {
                         query: usize::MAX,
                     },
                 );
+            }
+        }
+    }
+
+    /// A query that another page answers goes where most of its topic goes, though that page is no more about this one.
+    fn follow_topics(&mut self) {
+        let mut goes: BTreeMap<TopicRef, BTreeMap<Option<usize>, f64>> = BTreeMap::new();
+        for (&place, state) in &self.states {
+            let to = match state {
+                State::Elsewhere { page } => Some(*page),
+                State::Open => None,
+                _ => continue,
+            };
+            *(goes.entry(place.node).or_default()).entry(to).or_default() +=
+                self.query(place).impressions;
+        }
+        for (node, goes) in goes {
+            let all: f64 = goes.values().sum();
+            let Some(page) = (goes.iter())
+                .filter(|&(_, impressions)| *impressions >= 0.5 * all)
+                .find_map(|(page, _)| *page)
+            else {
+                continue;
+            };
+            for place in self.queries_of(node) {
+                let answer = self.answer_of(page, &key(&self.query(place).query));
+                if self.states.get(&place) == Some(&State::Open)
+                    && answer.is_some_and(|answer| answer.coverage >= ANSWERED)
+                {
+                    self.states.insert(place, State::Elsewhere { page });
+                }
             }
         }
     }

@@ -157,13 +157,20 @@ fn sample() -> Sample {
             });
         }
         page.topics = topics.into_values().collect();
-        let segments: Vec<Segment> = between(main, "<p>", "</p>")
-            .iter()
+        // Each paragraph under its heading.
+        let segments: Vec<Segment> = (main.split("<h2>"))
+            .flat_map(|section| {
+                let heading = section
+                    .split_once("</h2>")
+                    .map(|(heading, _)| plain(heading));
+                let path: Vec<String> = std::iter::once(title.clone()).chain(heading).collect();
+                (between(section, "<p>", "</p>").into_iter()).map(move |html| (path.clone(), html))
+            })
             .enumerate()
-            .map(|(id, html)| Segment {
+            .map(|(id, (heading_path, html))| Segment {
                 id: id as i64,
                 kind: "paragraph".to_owned(),
-                heading_path: Vec::new(),
+                heading_path,
                 text: plain(html),
             })
             .collect();
@@ -174,7 +181,8 @@ fn sample() -> Sample {
             .collect();
         let mut profile = Profile::new(&title, headings.iter().map(|heading| &heading[..]));
         for segment in &segments {
-            profile.push(segment.id, &segment.text, [].into_iter());
+            let path = segment.heading_path.iter().map(|heading| &heading[..]);
+            profile.push(segment.id, &segment.text, path);
         }
         profiles.push(profile);
         texts.push(PageText {
