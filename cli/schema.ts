@@ -6,6 +6,7 @@ import { root } from "../local/paths.ts";
 import {
   objectsMigration,
   objectsMigrationPath,
+  objectsProblem,
   releasedMigrations,
   unreleased,
 } from "../supabase/schema.ts";
@@ -23,9 +24,8 @@ export function registerSchema(program: Command) {
       const { path, outdated } = await objectsMigrationPath(root);
       const wanted = await objectsMigration(root);
       if (options.check) {
-        if (outdated.length > 0 || await Deno.readTextFile(path).catch(() => "") !== wanted) {
-          throw new Error("the migration of objects is not current: ./pageperfect schema");
-        }
+        const problem = await objectsProblem(root);
+        if (problem) throw new Error(problem);
         if (await Deno.readTextFile(databaseTypesPath) !== await databaseTypes()) {
           throw new Error("the types of the database are not current: ./pageperfect schema");
         }
