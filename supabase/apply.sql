@@ -76,7 +76,7 @@ begin
     insert into pipeline.objects (identity, path, sha256)
     select 'function ' || p.oid::regprocedure, '', ''
     from pg_proc as p
-    -- Those on messages are written again by pipeline.write_queue_functions.
+    -- Those on messages are written again by pipeline.write_pipeline_functions.
     where (p.pronamespace = 'pipeline'::regnamespace and p.prorettype is distinct from to_regtype('pipeline.message'))
       or p.oid in (
         select to_regprocedure(s.signature) from unnest(array[

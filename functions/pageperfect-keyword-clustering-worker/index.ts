@@ -1,9 +1,7 @@
 // Stage 4: the page's search queries → embeddings → how well the page covers each, and topics; with method cosine clusters and
 // noise points.
-import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
-import { forRust } from "../_shared/engine/expect.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
 import { serveStage, type StageContext as AnyContext } from "../_shared/engine/serve_stage.ts";
 import {
@@ -13,7 +11,6 @@ import {
   saveCheckpoint,
   stageVectors,
 } from "../_shared/engine/staging.ts";
-import { Segment } from "../_shared/models/segment.ts";
 import { own_segments, topics } from "../_shared/wasm/advice.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
 import {
@@ -23,26 +20,25 @@ import {
   KeywordClustering,
 } from "../_shared/wasm/cluster.ts";
 
-const Input = v.object({
-  page_id: v.string(),
-  method: v.picklist(["calibrated", "cosine"]),
+interface Input {
+  page_id: string;
+  method: "calibrated" | "cosine";
   /** Of the page and whose it is (crates/advice, SiteFacts). */
-  facts: v.record(v.string(), v.unknown()),
+  facts: Record<string, unknown>;
   /** None with method cosine. */
-  segments: v.array(Segment),
+  segments: { id: number; kind: string; heading_path: string[]; text: string }[];
   /** That the segments were embedded with. */
-  segment_model: v.nullable(v.string()),
-  eps: v.number(),
-  min_points: v.number(),
+  segment_model: string | null;
+  eps: number;
+  min_points: number;
   /** Null when no cluster is to be split. */
-  max_cluster_size: v.nullable(v.number()),
+  max_cluster_size: number | null;
   /** Compare all pairs, also of many keywords. */
-  exact: v.boolean(),
-  keywords: forRust<Keyword[]>(),
+  exact: boolean;
+  keywords: Keyword[];
   /** Keywords with fewer impressions that a page has beyond what is analysed. */
-  left_out_count: v.number(),
-});
-type Input = v.InferOutput<typeof Input>;
+  left_out_count: number;
+}
 
 type StageContext = AnyContext & { purpose: "query" };
 
@@ -57,7 +53,7 @@ serveStage({
   needs: ["embeddings"],
   async run(job, anyContext) {
     const context = { ...anyContext, purpose: "query" as const };
-    const input = await context.input(Input);
+    const input = await context.input<Input>();
     const { method, eps, min_points, max_cluster_size, keywords, left_out_count } = input;
     const { model, dimensions } = context.env.embedding;
     const settings = { method, model, dimensions, eps, min_points, max_cluster_size };
@@ -126,7 +122,7 @@ const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, co
       signal.throwIfAborted();
       const ids = compared.slice(start, start + limits.vectorCount).map(({ id }) => id);
       const table = "page_embeddings";
-      page.push_segments(await rpc("get_vectors", { p_table: table, p_ids: ids }) ?? "");
+      page.push_segments(await rpc<string>("get_vectors", { p_table: table, p_ids: ids }));
     }
     const queries = keywords.map(({ query }) => query);
     await eachCachedVector(queries, context, (vector) => page.push_queries(vector));

@@ -32,14 +32,27 @@ begin
 
   -- Keys without the constant pipeline column, so that upserts and look-ups by job read naturally.
   execute format('create unique index if not exists %I on public.%I (id)', p_pipeline || '_jobs_id_key', p_pipeline || '_jobs');
-  execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
+  if not exists (select from pg_constraint as c where c.conrelid = format('public.%I', p_pipeline || '_payloads')::regclass and c.contype = 'p') then
+    execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
+    execute format('alter table public.%I add constraint %I primary key using index %I',
+      p_pipeline || '_payloads', p_pipeline || '_payloads_pkey', p_pipeline || '_payloads_key');
+  end if;
+  -- From partition to partition: checking a key against the parent locks and opens all pipelines' tables.
+  foreach v_kind in array array['job_stages', 'job_events', 'payloads'] loop
+    v_table := p_pipeline || '_' || v_kind;
+    if not exists (select from pg_constraint as c where c.conrelid = format('public.%I', v_table)::regclass and c.contype = 'f') then
+      execute format('alter table public.%I add constraint %I foreign key (job_id) references public.%I (id) on delete cascade',
+        v_table, v_table || '_job_id_fkey', p_pipeline || '_jobs');
+    end if;
+  end loop;
 
   -- Rows that change at every transition: room for new versions on the page, early vacuum.
   foreach v_kind in array array['jobs', 'job_stages'] loop
     execute format('alter table public.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)',
       p_pipeline || '_' || v_kind);
   end loop;
-  execute format('create or replace trigger guard_job before update on public.%I for each row execute function pipeline.guard_job()', p_pipeline || '_jobs');
+  -- Not at the engine's own steps from one open state to the next, which say the time themselves.
+  execute format('create or replace trigger guard_job before update on public.%I for each row when (old.updated_at = new.updated_at or not old.is_open or new.status not in (''queued'', ''processing'')) execute function pipeline.guard_job()', p_pipeline || '_jobs');
   execute format('create or replace trigger close_job after update on public.%I for each row when (old.is_open and not new.is_open) execute function pipeline.close_job()', p_pipeline || '_jobs');
   execute format('create or replace trigger set_queue_name before insert on public.%I for each row execute function pipeline.set_queue_name()', p_pipeline || '_dead_letters');
   execute format('create or replace trigger set_updated_at before update on public.%I for each row execute function pipeline.set_updated_at()', p_pipeline || '_payloads');
@@ -74,7 +87,7 @@ begin
   execute format('alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'a_' || p_queue);
-  perform pipeline.write_queue_functions();
+  perform pipeline.write_pipeline_functions();
 end;
 $$;
 

@@ -29,8 +29,7 @@ begin
 
   -- Two claims of one stage must not both count the same free slot.
   perform pg_advisory_xact_lock(hashtextextended('claim:' || p_pipeline || ':' || p_stage, 0));
-  select v_config.max_concurrency - count(*) into v_free from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.stage = p_stage and s.status = 'processing' and s.lease_expires_at > pipeline.now();
+  v_free := v_config.max_concurrency - pipeline.count_running(p_pipeline, p_stage, pipeline.now());
 
   while v_free > 0 and jsonb_array_length(v_claims) < p_count loop
     v_lease := pipeline.take_message(p_pipeline, v_config.queue, p_stage, v_visibility);

@@ -18,43 +18,29 @@ declare
   v_payload jsonb := (coalesce(p_lease.message -> 'payload', '{}'::jsonb) - 'progress') || v_facts;
   v_priority integer := coalesce((p_lease.message ->> 'priority')::integer, 0);
   v_next text;
-  v_next_msg_id bigint;
+  v_msg_id bigint;
   v_created_at timestamptz;
 begin
-  insert into pipeline.payloads (pipeline, job_id, stage, data)
-  values (p_lease.pipeline, p_lease.job_id, p_lease.stage, v_payload)
-  on conflict (pipeline, job_id, stage) do update set data = excluded.data;
-
-  update pipeline.job_stages
-  set status = 'completed', finished_at = v_now, lease_expires_at = null, last_error = null, silent_count = 0
-  where pipeline = p_lease.pipeline and job_id = p_lease.job_id and stage = p_lease.stage;
-  perform pipeline.delete_message(p_lease.queue, p_lease.msg_id);
-
   select c.next_stage into v_next from pipeline.stage_config as c
   where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
   if v_next is not null then
     if p_result is not null then
       update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
     end if;
-    v_next_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
+    v_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
       (p_lease.message ->> 'rank')::bigint, false);
-  else
+    v_facts := v_facts || jsonb_build_object('next_stage', v_next, 'next_msg_id', v_msg_id, 'priority', v_priority);
+  end if;
+  v_msg_id := pipeline.mark_completed(p_lease, v_payload, v_facts, v_now);
+  if v_next is null then
     update pipeline.jobs
     set status = 'completed', completed_at = v_now, last_completed_at = v_now, error = null,
         result = coalesce(p_result, result, v_payload)
     where pipeline = p_lease.pipeline and id = p_lease.job_id
     returning created_at into v_created_at;
+    perform pipeline.add_event(p_lease.pipeline, p_lease.job_id, null, 'job_completed', 'job completed',
+      jsonb_build_object('duration_ms', round(extract(epoch from v_now - v_created_at) * 1000)), v_now);
   end if;
-
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at) values
-    (p_lease.pipeline, p_lease.job_id, p_lease.stage, 'completed', p_lease.stage || ' completed',
-      jsonb_build_object('attempt', p_lease.attempt_count, 'msg_id', p_lease.msg_id,
-        'duration_ms', round(extract(epoch from v_now - p_lease.started_at) * 1000)) || v_facts, v_now),
-    (p_lease.pipeline, p_lease.job_id, v_next,
-      case when v_next is null then 'job_completed' else 'queued' end, coalesce(v_next || ' queued', 'job completed'),
-      case when v_next is null
-        then jsonb_build_object('duration_ms', round(extract(epoch from v_now - v_created_at) * 1000))
-        else jsonb_build_object('msg_id', v_next_msg_id, 'priority', v_priority) end, v_now);
   return jsonb_build_object('status', 'committed', 'job_id', p_lease.job_id, 'next_stage', v_next);
 end;
 $$;

@@ -7,9 +7,7 @@ language sql
 security definer
 set search_path = ''
 as $$
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
-  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now())
-  returning id;
+  select pipeline.add_event(p_pipeline, p_job_id, p_stage, p_status, p_message, p_metadata, pipeline.now());
 $$;
 
 revoke execute on function public.insert_event(text, uuid, text, text, text, jsonb) from public, anon, authenticated;

@@ -6,8 +6,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
-  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now());
+  perform pipeline.add_event(p_pipeline, p_job_id, p_stage, p_status, p_message, p_metadata, pipeline.now());
 end;
 $$;
 

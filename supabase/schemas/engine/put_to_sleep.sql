@@ -1,4 +1,4 @@
--- A message that is to be visible at p_visible_at, marked as asleep until then (see write_queue_functions); 'infinity'
+-- A message that is to be visible at p_visible_at, marked as asleep until then (see write_pipeline_functions); 'infinity'
 -- is until somebody wakes it.
 create or replace function pipeline.put_to_sleep(p_message jsonb, p_visible_at timestamptz, p_now timestamptz)
 returns jsonb

@@ -32,11 +32,7 @@ begin
   select * into v_config from pipeline.stage_config as c where c.pipeline = p_pipeline and c.stage = p_stage;
   v_queue := coalesce(v_config.queue, pipeline.queue_of(p_pipeline));
 
-  update pipeline.jobs
-  set stage = p_stage, status = 'queued', last_queued_at = v_now, first_queued_at = coalesce(first_queued_at, v_now)
-  where pipeline = p_pipeline and id = p_job_id
-  returning * into v_job;
-
+  v_job := pipeline.mark_queued(p_pipeline, p_job_id, p_stage, v_now);
   v_message := jsonb_build_object(
     'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
     'priority', coalesce(p_priority, 0), 'enqueued_at', v_now,
@@ -44,8 +40,7 @@ begin
   if v_job.traceparent is not null then
     v_message := v_message || jsonb_build_object('traceparent', v_job.traceparent);
   end if;
-  select * into v_old from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  v_old := pipeline.find_stage(p_pipeline, p_job_id, p_stage);
   if v_old.status in ('queued', 'processing') then
     -- Handed on by somebody who does not work this stage. Not locked: messages are locked before jobs.
     v_message := v_message || jsonb_build_object('turn', 1 + coalesce((
@@ -60,22 +55,17 @@ begin
       v_message := pipeline.put_to_sleep(v_message, v_visible_at, v_now) || jsonb_build_object('lane', v_lane);
     end if;
   end if;
-  v_msg_id := (pipeline.send_message(v_queue, v_message, v_visible_at)).msg_id;
-
-  insert into pipeline.job_stages as s (
-    pipeline, job_id, stage, status, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
-    priority, visibility_timeout_seconds, available_at, queued_at
-  ) values (
-    p_pipeline, p_job_id, p_stage, 'queued', v_msg_id,
-    coalesce(v_config.max_attempts, 5), coalesce(v_config.retry_delay_seconds, 10),
-    coalesce(v_config.max_retry_delay_seconds, 900), coalesce(p_priority, 0),
-    coalesce(v_config.visibility_seconds, 600), v_visible_at, v_now
-  )
-  on conflict (pipeline, job_id, stage) do update
-  set status = 'queued', msg_id = excluded.msg_id, read_ct = null, lease_expires_at = null,
-      priority = excluded.priority, available_at = excluded.available_at, queued_at = excluded.queued_at, finished_at = null,
-      attempt_count = case when s.status = 'completed' then 0 else s.attempt_count end,
-      silent_count = case when s.status = 'completed' then 0 else s.silent_count end;
+  if v_old.stage is null then
+    v_msg_id := pipeline.send_stage(p_pipeline, p_job_id, p_stage, v_message, v_config, v_visible_at, v_now);
+  else
+    v_msg_id := (pipeline.send_message(v_queue, v_message, v_visible_at)).msg_id;
+    update pipeline.job_stages as s
+    set status = 'queued', msg_id = v_msg_id, read_ct = null, lease_expires_at = null,
+        priority = coalesce(p_priority, 0), available_at = v_visible_at, queued_at = v_now, finished_at = null,
+        attempt_count = case when s.status = 'completed' then 0 else s.attempt_count end,
+        silent_count = case when s.status = 'completed' then 0 else s.silent_count end
+    where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  end if;
 
   if p_is_logged then
     perform pipeline.log_event(p_pipeline, p_job_id, p_stage, 'queued', format('%s queued', p_stage),

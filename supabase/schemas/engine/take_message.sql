@@ -13,10 +13,11 @@ declare
   v_visible_at timestamptz := v_now + make_interval(secs => p_visibility_seconds);
   v_message pipeline.message;
   v_lease pipeline.lease;
-  v_job pipeline.jobs;
+  v_work pipeline.work;
   v_stage pipeline.job_stages;
+  v_woken pipeline.message;
 begin
-  perform pipeline.wake_messages(p_queue, v_now);
+  v_woken := pipeline.wake_messages(p_queue, v_now);
   loop
     v_message := case
       when p_stage is null then pipeline.read_any_message(p_queue, v_now, v_visible_at)
@@ -42,9 +43,8 @@ begin
     v_lease.job_id := (v_lease.message ->> 'job_id')::uuid;
 
     -- Who holds a job without its message may wait for what this transaction holds: the message comes again in a second.
-    select * into v_job from pipeline.jobs as j
-    where j.pipeline = p_pipeline and j.id = v_lease.job_id for update skip locked;
-    if not found then
+    v_work := pipeline.try_work(p_pipeline, v_lease.job_id, v_lease.stage);
+    if v_work.job_id is null then
       if exists (select from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = v_lease.job_id) then
         perform pipeline.set_message(p_queue, v_lease.msg_id, v_lease.message, v_now + interval '1 second');
       else
@@ -53,35 +53,35 @@ begin
       end if;
       continue;
     end if;
-    select * into v_stage from pipeline.job_stages as s
-    where s.pipeline = p_pipeline and s.job_id = v_lease.job_id and s.stage = v_lease.stage for update;
 
-    if not found and v_job.is_open then
+    if v_work.stage is null and v_work.is_open then
       v_stage := pipeline.adopt_message(p_pipeline, v_lease.job_id, v_lease.stage, v_message, p_visibility_seconds);
-    elsif not v_job.is_open or v_stage.status in ('cancelled', 'failed') or v_stage.msg_id is distinct from v_lease.msg_id
+      v_work.attempt_count := v_stage.attempt_count;
+      v_work.max_attempts := v_stage.max_attempts;
+    elsif not v_work.is_open or v_work.stage_status in ('cancelled', 'failed') or v_work.msg_id is distinct from v_lease.msg_id
       -- Completed step by step, and then the worker died before it queued the next stage: the work is to be done again.
-      or (v_stage.status = 'completed' and exists (
+      or (v_work.stage_status = 'completed' and exists (
         select from pipeline.job_stages as o
         where o.pipeline = p_pipeline and o.job_id = v_lease.job_id and o.status in ('queued', 'processing')))
     then
       perform pgmq.archive(p_queue, v_lease.msg_id);
-      perform pipeline.log_event(p_pipeline, v_job.id, v_lease.stage, 'superseded',
+      perform pipeline.log_event(p_pipeline, v_work.job_id, v_lease.stage, 'superseded',
         'message without standing archived', jsonb_build_object('msg_id', v_lease.msg_id));
       continue;
-    elsif v_stage.status = 'processing' then
-      v_stage := pipeline.note_silence(p_queue, v_message, v_stage);
+    elsif v_work.stage_status = 'processing' then
+      v_stage := pipeline.note_silence(p_queue, v_message, pipeline.find_stage(p_pipeline, v_lease.job_id, v_lease.stage));
       continue when v_stage.status = 'failed';
-    elsif v_stage.attempt_count >= v_stage.max_attempts then
+    elsif v_work.attempt_count >= v_work.max_attempts then
       perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
-        'max_attempts_exceeded', null, v_stage.attempt_count);
+        'max_attempts_exceeded', null, v_work.attempt_count);
       continue;
     end if;
 
     v_lease.status := 'held';
-    v_lease.page_id := v_job.page_id;
-    v_lease.user_id := v_job.user_id;
-    v_lease.attempt_count := v_stage.attempt_count;
-    v_lease.max_attempts := v_stage.max_attempts;
+    v_lease.page_id := v_work.page_id;
+    v_lease.user_id := v_work.user_id;
+    v_lease.attempt_count := v_work.attempt_count;
+    v_lease.max_attempts := v_work.max_attempts;
     return v_lease;
   end loop;
 end;

@@ -16,6 +16,9 @@ declare
   v_input_tokens bigint := coalesce((p_usage ->> 'input_tokens')::bigint, 0);
   v_output_tokens bigint := coalesce((p_usage ->> 'output_tokens')::bigint, 0);
 begin
+  delete from pipeline.model_calls_under_way as c
+  where c.id = (select o.id from pipeline.model_calls_under_way as o
+    where o.job_id is not distinct from p_job_id and o.provider = p_provider and o.model = p_model order by o.id limit 1);
   insert into public.model_usage as u (job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
   select j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
     pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens)
