@@ -198,7 +198,8 @@ async function measure(
         notes = (await Deno.readTextFile(meter)).split("\n").slice(0, -1).map((line) =>
           JSON.parse(line)
         );
-        return notes.at(-1)?.what === "end";
+        // What the worker still looks at after that is nothing of the stage's.
+        return notes.some(({ what }) => what === "end");
       },
       "the end of the meter's notes",
       600_000,
