@@ -5,9 +5,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat <<'TEXT'
-usage: ./build.sh [--check | --toolchain | --help]
+usage: ./build.sh [--quick] [--check | --toolchain | --help]
 
   (nothing)     build what changed and print the sizes; nothing changed: says so at once
+  --quick       compile in half the time to modules that do the same more slowly; those of a whole build will do as well
   --check       exit 1 with the reason when the generated files are missing or stale; builds nothing
   --toolchain   only prepare the toolchain; prints `export` lines for eval (tests/wasm.sh uses them)
 
@@ -24,6 +25,11 @@ die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 hash_of() { if have sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
+profile=release
+if [ "${1:-}" = --quick ]; then
+  profile=quick
+  shift
+fi
 target=wasm32-unknown-unknown
 out=functions/_shared/wasm
 stamp=$out/.stamp
@@ -53,14 +59,15 @@ inputs_hash() { # inputs_hash KIND COMPILER
 }
 stale_reason() {
   [ -f "$stamp" ] || { echo "they were never built"; return; }
-  local kind recorded compiler now
-  read -r kind recorded compiler <"$stamp"
+  local kind recorded built compiler now
+  read -r kind recorded built compiler <"$stamp"
   [ "${WASM_TOOLCHAIN:-$kind}" = "$kind" ] || { echo "they were built with $kind"; return; }
   # Modules that are current need no compiler to be used.
   now=$(compiler_version "$kind")
   [ "$now" = none ] && now=$compiler
   [ "$(inputs_hash "$kind" "$now")" = "$recorded" ] || { echo "sources changed since the build"; return; }
-  tail -n +2 "$stamp" | hash_of -c >/dev/null 2>&1 || echo "a generated file is missing or was edited"
+  tail -n +2 "$stamp" | hash_of -c >/dev/null 2>&1 || { echo "a generated file is missing or was edited"; return; }
+  [ "$profile" = quick ] || [ "$built" = release ] || echo "they were built with --quick"
 }
 
 # --- toolchain: puts a cargo on PATH that can compile to $target ----------------------------------
@@ -127,6 +134,8 @@ use_debian() {
     chmod +x "$root"/bin/*
     printf '[package]\nname = "std-build"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n' >"$root/std/Cargo.toml"
     : >"$root/std/src/lib.rs"
+    # It uses one processor.
+    if [ "$wants_bindgen" = 1 ]; then PATH=$root/bin:$PATH build_bindgen 9>&- & bindgen=$!; fi
     # Bitcode stays in, or the release profile's link-time optimisation cannot use these libraries.
     (cd "$root/std" && env -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$root/std/target" \
       RUSTFLAGS="-Cembed-bitcode=yes -Ctarget-feature=+simd128" "$root/bin/cargo" build -q --release \
@@ -151,6 +160,9 @@ use_rustup() {
     error=$(rustup target add $target 2>&1) || { echo "rustup: $(tail -n 1 <<<"$error")"; return 1; }
   fi
 }
+
+# Whether the bindgen step is needed, and the process that builds it.
+wants_bindgen=0 bindgen=
 
 choose_toolchain() {
   local reason
@@ -193,7 +205,7 @@ build_bindgen() {
   say "compiled the bindgen step (once)"
 }
 
-# The whole command, for the test runner that is a part of it.
+# The whole command, for the test runner that is a part of it. Its default features are TLS, which it needs for drivers elsewhere.
 choose_wasm_bindgen() {
   local version root
   version=$(wasm_bindgen_version Cargo.lock)
@@ -201,9 +213,9 @@ choose_wasm_bindgen() {
   if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then return; fi
   root=$cache/cargo/wasm-bindgen-$version
   if ! [ -x "$root/bin/wasm-bindgen" ]; then
-    say "installing wasm-bindgen-cli $version for its test runner (once, two to four minutes)"
+    say "installing wasm-bindgen-cli $version for its test runner (once, a minute or two)"
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_TARGET_DIR=$cache/cargo/target \
-      cargo install -q wasm-bindgen-cli --version "$version" --root "$root" >&2 ||
+      cargo install -q wasm-bindgen-cli --version "$version" --no-default-features --root "$root" >&2 ||
       die "wasm-bindgen-cli $version did not install"
     rm -rf "$cache/cargo/target"
   fi
@@ -285,14 +297,14 @@ TS
 }
 
 build() {
-  local packages=() name file target_dir compiler bindgen
+  local packages=() name file target_dir compiler
+  wants_bindgen=1
   choose_toolchain
   # Beside the crates, whose last steps leave a processor idle.
-  build_bindgen &
-  bindgen=$!
+  if [ -z "$bindgen" ]; then build_bindgen & bindgen=$!; fi
   for name in "${names[@]}"; do packages+=(-p "pageperfect-$name-wasm"); done
   say "compiling ${names[*]} with $(rustc --version) ($kind)"
-  cargo build -q --release --lib --target $target "${packages[@]}"
+  cargo build -q --profile "$profile" --lib --target $target "${packages[@]}"
   say "compiled the crates"
   wait $bindgen || exit 1
   target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
@@ -304,7 +316,7 @@ build() {
   trap 'rm -rf "$work"' EXIT
   printf '\nkB         %8s %8s %8s\n' raw gzip base64
   for name in "${names[@]}"; do
-    generate "$name" "$target_dir/$target/release/pageperfect_${name}_wasm.wasm"
+    generate "$name" "$target_dir/$target/$profile/pageperfect_${name}_wasm.wasm"
   done
   echo
   rm -f "$stamp"
@@ -312,7 +324,7 @@ build() {
   mv -f "$work"/* "$out/"
   {
     compiler=$(compiler_version "$kind")
-    printf '%s %s %s\n' "$kind" "$(inputs_hash "$kind" "$compiler")" "$compiler"
+    printf '%s %s %s %s\n' "$kind" "$(inputs_hash "$kind" "$compiler")" "$profile" "$compiler"
     hash_of "$out"/*.ts "$out"/*.js
   } >"$stamp"
   say "done"

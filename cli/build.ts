@@ -16,11 +16,19 @@ async function buildScript(args: string[], quiet: boolean): Promise<number> {
   return (await child.status).code;
 }
 
-/** Builds the wasm modules unless they are current, and fetches the functions' packages once. */
-export async function ensureBuilt(report: (line: string) => void): Promise<void> {
-  if (await buildScript(["--check"], true) !== 0) {
+/**
+ * Builds the wasm modules unless they are current, and fetches the functions' packages once.
+ *
+ * @param profile what will do: `quick` is enough for whoever looks at one page, `release` is what is deployed and measured
+ */
+export async function ensureBuilt(
+  report: (line: string) => void,
+  profile: "quick" | "release" = "quick",
+): Promise<void> {
+  const quick = profile === "quick" ? ["--quick"] : [];
+  if (await buildScript([...quick, "--check"], true) !== 0) {
     report("building the Rust crates to wasm (minutes the first time, seconds afterwards)");
-    if (await buildScript([], false) !== 0) {
+    if (await buildScript(quick, false) !== 0) {
       throw new Error("the build failed, see above; ./pageperfect doctor says what is missing");
     }
   }
@@ -76,7 +84,7 @@ Benchmarks:
           `there is no benchmark ${name}: choose one of ${all.join(", ") || "(none)"}`,
         );
       }
-      await ensureBuilt((line) => console.error(line));
+      await ensureBuilt((line) => console.error(line), "release");
       let failed = 0;
       for (const bench of name === undefined ? all : [name]) {
         const { code } = await new Deno.Command(Deno.execPath(), {

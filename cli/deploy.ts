@@ -494,7 +494,7 @@ async function deploy(options: DeployOptions): Promise<void> {
     ["secrets", "list", project],
     "set SUPABASE_ACCESS_TOKEN (https://supabase.com/dashboard/account/tokens) to a token that may write this project",
   );
-  if (!options.skipBuild) await ensureBuilt(say);
+  if (!options.skipBuild) await ensureBuilt(say, "release");
   const { problems } = await checkFunctions();
   if (problems.length > 0) throw new Error(`nothing was changed:\n${list(problems)}`);
 

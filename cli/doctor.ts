@@ -88,7 +88,7 @@ async function checks(): Promise<Check[]> {
     program("Postgres", [[tool("psql"), "--version"]], `delete ${cacheDir} and run again`),
     program(
       "built wasm",
-      [["bash", `${root}/build.sh`, "--check"]],
+      [["bash", `${root}/build.sh`, "--quick", "--check"]],
       "every command builds it when it needs it",
       "everything but itself",
     ),

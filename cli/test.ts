@@ -28,6 +28,8 @@ interface Suite {
     | "lint"
     | "install"
     | "upgrade";
+  /** Compiles most of the time; it runs beside the others, which wait for most of theirs. */
+  isCompiling?: true;
   /** `filter`: only what has this text in its name. */
   run: (log: Log, filter?: string) => Promise<Result>;
 }
@@ -55,13 +57,19 @@ class Log {
   }
 }
 
-/** Runs a command into the log; what it printed comes back as one text without colours. */
+/**
+ * Runs a command into the log; what it printed comes back as one text without colours. `isOneOfMany`: into the log at its
+ * end, so that commands side by side do not mix there.
+ */
 async function run(
   log: Log,
   command: string[],
   env: Record<string, string> = {},
+  isOneOfMany = false,
 ): Promise<{ code: number; text: string }> {
-  log.write(new TextEncoder().encode(`\n$ ${command.join(" ")}\n`));
+  const waiting: Uint8Array[] = [];
+  const write = (chunk: Uint8Array) => isOneOfMany ? waiting.push(chunk) : log.write(chunk);
+  write(new TextEncoder().encode(`\n$ ${command.join(" ")}\n`));
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(command[0], {
@@ -79,11 +87,12 @@ async function run(
   const follow = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
     for await (const chunk of stream) {
-      log.write(chunk);
+      write(chunk);
       text += decoder.decode(chunk, { stream: true });
     }
   };
   const [{ code }] = await Promise.all([child.status, follow(child.stdout), follow(child.stderr)]);
+  waiting.forEach((chunk) => log.write(chunk));
   // deno-lint-ignore no-control-regex
   return { code, text: text.replace(/\x1b\[[0-9;]*m/g, "") };
 }
@@ -270,6 +279,35 @@ function chosenBy(filter: string | undefined, files: string[]): [args: string[],
   return named.length > 0 ? [[], named] : [["--filter", filter], files];
 }
 
+/** What takes minutes goes first, so that it does not end alone; what calls cargo goes last, when nobody holds its lock. */
+const longest = ["tests/chaos", "tests/guides", "tests/functions/budget.test", "tests/deploy"];
+const callCargo = ["tests/compute", "tests/segment"];
+
+function inGoodOrder(files: string[]): string[] {
+  const place = (file: string) => {
+    const path = file.slice(root.length + 1);
+    const first = longest.findIndex((start) => path.startsWith(start));
+    if (first >= 0) return first;
+    return longest.length + (callCargo.some((start) => path.startsWith(start)) ? 1 : 0);
+  };
+  return [...files].sort((a, b) => place(a) - place(b));
+}
+
+/** `name: 12 s` of the tests that took longest, those of ten seconds or more. */
+export function slowest(text: string, count = 10): string[] {
+  return [...text.matchAll(/^(\S.*?) \.\.\. (?:ok|FAILED) \((?:(\d+)m)?(\d+)s\)$/gm)]
+    .map(([, name, minutes, seconds]) => ({
+      name,
+      seconds: 60 * Number(minutes ?? 0) + Number(seconds),
+    }))
+    .filter(({ seconds }) => seconds >= 10)
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, count)
+    .map(({ name, seconds }) => `${seconds} s  ${name}`);
+}
+
+const parallelFiles = 3;
+
 async function denoSuite(
   log: Log,
   files: string[],
@@ -282,15 +320,26 @@ async function denoSuite(
   const tables = log.path.replace(/log$/, "tables.txt");
   await Deno.writeTextFile(tables, "");
   const env = {
-    DENO_JOBS: "2",
     PAGEPERFECT_FUNCTIONS_DENO: functionsDeno,
     PAGEPERFECT_TEST_TABLES: tables,
     ...more,
   };
-  const command = [tool("deno"), "test", "-A", "--quiet", "--no-check", "--parallel"];
-  const result = count(await run(log, [...command, ...args, ...chosen], env), denoResult);
-  console.log(await Deno.readTextFile(tables));
-  return result;
+  const command = [tool("deno"), "test", "-A", "--quiet", "--no-check", ...args];
+  const output = { code: 0, text: "" };
+  const waiting = inGoodOrder(chosen);
+  const runner = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const { code, text } = await run(log, [...command, file], env, true);
+      output.code ||= code;
+      output.text += text;
+    }
+  };
+  // Most of a test's time is waiting: for leases to run out, for processes to start.
+  await Promise.all(Array.from({ length: parallelFiles }, runner));
+  const text = await Deno.readTextFile(tables);
+  if (text) console.log(text);
+  for (const line of slowest(output.text)) console.log(`  ${line}`);
+  return count(output, denoResult);
 }
 
 /** The tests of one folder, one after the other, with a line a case on the screen. */
@@ -332,16 +381,20 @@ const suites: Suite[] = [
         "build.sh --check": ["bash", `${root}/build.sh`, "--check"],
       }),
   },
-  { name: "formats, lints, types", kind: "lint", run: lint },
+  { name: "formats, lints, types", kind: "lint", isCompiling: true, run: lint },
   {
     name: "Rust",
     kind: "rust",
+    isCompiling: true,
     run: async (log, filter) =>
       count(
         await run(log, [
           "cargo",
           "test",
           "--workspace",
+          // They have tests for a browser alone: tests/wasm.sh.
+          "--exclude",
+          "*-wasm",
           "--no-fail-fast",
           ...filter ? [filter] : [],
         ]),
@@ -351,11 +404,13 @@ const suites: Suite[] = [
   {
     name: "fuzzing",
     kind: "rust",
+    isCompiling: true,
     run: async (log) => count(await run(log, ["bash", `${root}/tests/fuzz.sh`]), scriptResult),
   },
   {
     name: "wasm in Chrome",
     kind: "wasm",
+    isCompiling: true,
     run: async (log) => count(await run(log, ["bash", `${root}/tests/wasm.sh`]), scriptResult),
   },
   { name: "SQL", kind: "sql", run: (log, filter) => sql(log, false, filter) },
@@ -455,17 +510,30 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
       const logsDir = `${stateDir}/test-logs`;
       await Deno.mkdir(logsDir, { recursive: true });
       const total = { passed: 0, failed: 0 };
-      for (const suite of suites) {
-        // The functions import the built wasm.
-        const needed = wanted.includes(suite.kind) ||
-          suite.name === "build" &&
-            wanted.some((kind) =>
-              ["deno", "edges", "site", "web", "lint", "upgrade"].includes(kind)
-            );
-        if (!needed) continue;
-        const { passed, failed } = await runSuite(suite, logsDir, filter);
-        total.passed += passed;
-        total.failed += failed;
+      const runAllOf = async (some: Suite[]) => {
+        for (const suite of some) {
+          const { passed, failed } = await runSuite(suite, logsDir, filter);
+          total.passed += passed;
+          total.failed += failed;
+        }
+      };
+      const [build, ...others] = suites;
+      // The functions import the built wasm.
+      if (
+        ["wasm", "deno", "edges", "site", "web", "lint", "upgrade"].some((kind) =>
+          wanted.includes(kind)
+        )
+      ) {
+        await runAllOf([build]);
+      }
+      const chosen = others.filter(({ kind }) => wanted.includes(kind));
+      const compiling = chosen.filter(({ isCompiling }) => isCompiling);
+      const testing = chosen.filter(({ isCompiling }) => !isCompiling);
+      // Two lanes side by side where there is memory for both: a compiler takes up to 2 GB, the stacks as much.
+      if (Deno.systemMemoryInfo().available >= 6e9) {
+        await Promise.all([runAllOf(compiling), runAllOf(testing)]);
+      } else {
+        await runAllOf([...compiling, ...testing]);
       }
       console.log(`\n${total.passed} passed, ${total.failed} failed`);
       if (total.failed > 0) Deno.exit(1);

@@ -176,11 +176,27 @@ export async function objectsMigrationPath(
   const released = new Set((await releasedMigrations(projectDir)).map(({ name }) => name));
   const current = names.filter((name) => isOfObjects(name) && !released.has(name));
   const last = names.filter((name) => !current.includes(name)).at(-1)!;
+  if (
+    isOfObjects(last) &&
+    await Deno.readTextFile(`${dir}/${last}`) === await objectsMigration(projectDir)
+  ) {
+    // The release is still as the tree is.
+    return { path: `${dir}/${last}`, outdated: current.map((name) => `${dir}/${name}`) };
+  }
   const path = `${dir}/${Number(last.slice(0, 14)) + 1}_objects.sql`;
   return {
     path,
     outdated: current.map((name) => `${dir}/${name}`).filter((name) => name !== path),
   };
+}
+
+/** Why the migration of objects is not as the tree is; undefined when it is. */
+export async function objectsProblem(projectDir: string): Promise<string | undefined> {
+  const { path, outdated } = await objectsMigrationPath(projectDir);
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return outdated.length > 0 || text !== await objectsMigration(projectDir)
+    ? "the migration of objects is not current: run ./pageperfect schema and commit what it writes"
+    : undefined;
 }
 
 /** The migrations that are never edited again, of supabase/released.sha256. */

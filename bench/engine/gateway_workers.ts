@@ -5,6 +5,7 @@
 //                  dequeues another stage's message forwards it.
 // in-turn:         the same, where by luck nobody ever has to forward.
 
+import * as v from "npm:valibot@1.5.0";
 import {
   ackMessage,
   dequeueNextJob,
@@ -17,20 +18,18 @@ import { pipeline, stages, workerCount } from "./pipeline.ts";
 
 let left = Number(Deno.args[1]);
 
-interface Claim {
-  msg_id: number;
-  read_ct: number;
-}
+const Claim = v.nullable(v.looseObject({ msg_id: v.number(), read_ct: v.number() }));
+const Committed = v.looseObject({ next_stage: v.nullable(v.string()), claim: v.nullish(Claim) });
 
 async function oneTransaction(stage: string) {
   const which = { p_pipeline: pipeline, p_stage: stage, p_visibility_seconds: 600 };
-  let claim = await rpc<Claim | null>("claim_stage", which);
+  let claim = await rpc("claim_stage", which, Claim);
   // As many jobs as an invocation of a worker takes on.
   for (let count = 1; claim !== null && count <= 10; count++) {
     const lease = { p_msg_id: claim.msg_id, p_read_ct: claim.read_ct };
-    const answer: { next_stage: string | null; claim?: Claim | null } = count === 10
-      ? await rpc("commit_stage", { p_pipeline: pipeline, ...lease, p_facts: {} })
-      : await rpc("commit_and_claim", { ...which, ...lease, p_output: {} });
+    const answer = count === 10
+      ? await rpc("commit_stage", { p_pipeline: pipeline, ...lease, p_facts: {} }, Committed)
+      : await rpc("commit_and_claim", { ...which, ...lease, p_output: {} }, Committed);
     if (answer.next_stage === null) left--;
     claim = answer.claim ?? null;
   }

@@ -1,7 +1,11 @@
 // The service-role client, and calls through it.
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
-import { readEnv } from "./platform/env.ts";
+import type * as v from "npm:valibot@1.5.0";
+import { expect } from "./engine/expect.ts";
 import { Failure } from "./engine/failure.ts";
+import type { FunctionName } from "./platform/database.ts";
+import type { Database, Json } from "./platform/database.types.ts";
+import { readEnv } from "./platform/env.ts";
 
 let client: SupabaseClient | undefined;
 
@@ -22,21 +26,45 @@ export const supabaseAdmin: SupabaseClient = new Proxy({} as SupabaseClient, {
   },
 });
 
-export type Rpc = <T>(name: string, args?: Record<string, unknown>) => Promise<T>;
+type Functions = Database["public"]["Functions"];
+
+/** Null is a value of every SQL argument, and anything that JSON can hold one of jsonb; the generated types say neither. */
+type Args<Name extends FunctionName> = {
+  [Key in keyof Functions[Name]["Args"]]: Json extends Functions[Name]["Args"][Key] ? unknown
+    : Functions[Name]["Args"][Key] | null;
+};
+
+/** As SQL declares it; it may be null. */
+type Returns<Name extends FunctionName> = Functions[Name]["Returns"] | null;
+
+/**
+ * Calls a database function by its generated types. What a jsonb holds SQL does not declare: `answer` says what is expected,
+ * and what comes is checked against it.
+ *
+ * @throws Failure with the SQLSTATE as code, code `database_unreachable`, or `answer_unexpected`
+ */
+export interface Rpc {
+  <Name extends FunctionName>(name: Name, args?: Args<Name>): Promise<Returns<Name>>;
+  <Name extends FunctionName, Answer extends v.GenericSchema>(
+    name: Name,
+    args: Args<Name>,
+    answer: Answer,
+  ): Promise<v.InferOutput<Answer>>;
+}
 
 /** Lost races (serialization, deadlock): the transaction did nothing, and the next one comes through. */
 const lostRaces = ["40001", "40P01"];
 const raceTries = 6;
 
-/**
- * Calls a database function, again when it lost a race.
- *
- * @throws Failure with the SQLSTATE as code, or code `database_unreachable`
- */
-export const rpc: Rpc = async <T>(name: string, args: Record<string, unknown> = {}) => {
+/** Calls a database function, again when it lost a race. */
+export const rpc: Rpc = async (
+  name: FunctionName,
+  args: object = {},
+  answer?: v.GenericSchema,
+) => {
   for (let tries = 1;; tries++) {
     const { data, error, status } = await supabaseAdmin.rpc(name, args);
-    if (!error) return data as T;
+    if (!error) return answer === undefined ? data : expect(answer, data, name);
     if (lostRaces.includes(error.code) && tries < raceTries) {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** tries));
       continue;

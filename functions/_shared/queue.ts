@@ -4,12 +4,19 @@
 // A message stays on its queue until it is acknowledged; whoever dies in between leaves it to the next worker when
 // its visibility timeout ends. Each step names the delivery it works under (`read_ct`, remembered from `dequeueNextJob`
 // unless it is given), so that a worker whose message went to another one changes nothing any more.
+import * as v from "npm:valibot@1.5.0";
 import { rpc } from "./client.ts";
 import { deliveries } from "./engine/deliveries.ts";
 import { plain, retryDelaySeconds } from "./engine/failure.ts";
 import { readAttempt } from "./stages.ts";
 
 export type StagePayload = Record<string, unknown>;
+
+const Dequeued = v.nullable(v.looseObject({
+  msg_id: v.number(),
+  read_ct: v.number(),
+  message: v.looseObject({}),
+}));
 
 export interface QueueMessage<Payload = StagePayload> {
   msg_id: number;
@@ -50,39 +57,41 @@ export async function dequeueNextJob<Payload = StagePayload>(
   visibilitySeconds = 600,
   stage?: string,
 ): Promise<QueueMessage<Payload> | null> {
-  const next = await rpc<QueueMessage<Payload> | null>("dequeue_stage", {
+  // What a message holds is the word of whoever enqueued it.
+  const next = await rpc("dequeue_stage", {
     p_queue: queue,
     p_visibility_seconds: visibilitySeconds,
     p_stage: stage ?? null,
-  });
+  }, Dequeued) as QueueMessage<Payload> | null;
   if (next) deliveries.remember(queue, next);
   return next;
 }
 
 /** Takes a message off its queue; false when it was gone already, or is another worker's. */
 export async function ackMessage(queue: string, msgId: number, readCt?: number): Promise<boolean> {
-  const isAcknowledged = await rpc<boolean>("ack_message", {
+  const isAcknowledged = await rpc("ack_message", {
     p_queue: queue,
     p_msg_id: msgId,
     p_read_ct: readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
   });
   deliveries.forget(queue, msgId);
-  return isAcknowledged;
+  return isAcknowledged === true;
 }
 
 /** Keeps a message hidden for `seconds` from now; false when it is gone, or another worker's. */
-export function extendVisibility(
+export async function extendVisibility(
   queue: string,
   msgId: number,
   seconds: number,
   readCt?: number,
 ): Promise<boolean> {
-  return rpc("extend_message_visibility", {
+  const isExtended = await rpc("extend_message_visibility", {
     p_queue: queue,
     p_msg_id: msgId,
     p_seconds: seconds,
     p_read_ct: readCt ?? deliveries.ofMessage(queue, msgId)?.read_ct ?? null,
   });
+  return isExtended === true;
 }
 
 /**
@@ -129,7 +138,7 @@ export async function delayedRequeueJob(
 /**
  * Moves a message to the dead letters; its stage and job have failed with it. Doing it twice makes one letter.
  *
- * @returns the dead letter's id
+ * @returns the dead letter's id; null when the message is gone or another worker's, and has none
  */
 export function moveToDeadLetter(
   queue: string,
@@ -141,7 +150,7 @@ export function moveToDeadLetter(
   details: unknown = null,
   attemptCount = 0,
   readCt?: number,
-): Promise<number> {
+): Promise<number | null> {
   return rpc("dead_letter_message", {
     p_queue: queue,
     p_msg_id: msgId,

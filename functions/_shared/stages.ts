@@ -1,11 +1,11 @@
 // A stage's record one step at a time, for workers written on queue.ts, on any pipeline.
+import * as v from "npm:valibot@1.5.0";
 import { rpc, supabaseAdmin } from "./client.ts";
 import { deliveries } from "./engine/deliveries.ts";
-import { type Attempt, Failure, judge } from "./engine/failure.ts";
+import { Attempt, Failure, judge } from "./engine/failure.ts";
 
-export interface StartedStage extends Attempt {
-  priority: number;
-}
+const StartedStage = v.object({ ...Attempt.entries, priority: v.number() });
+export type StartedStage = v.InferOutput<typeof StartedStage>;
 
 /** The delivery a step works under: as given, else as it was dequeued. */
 const deliveryOf = (pipeline: string, jobId: string, readCt?: number) =>
@@ -27,22 +27,23 @@ export function startStageForPipeline(
     p_job_id: jobId,
     p_stage: stage,
     p_read_ct: deliveryOf(pipeline, jobId, readCt),
-  });
+  }, StartedStage);
 }
 
 /** Marks a running stage as completed; false when it was not running. */
-export function completeStageForPipeline(
+export async function completeStageForPipeline(
   pipeline: string,
   jobId: string,
   stage: string,
   readCt?: number,
 ): Promise<boolean> {
-  return rpc("complete_stage", {
+  const isCompleted = await rpc("complete_stage", {
     p_pipeline: pipeline,
     p_job_id: jobId,
     p_stage: stage,
     p_read_ct: deliveryOf(pipeline, jobId, readCt),
   });
+  return isCompleted === true;
 }
 
 /** Records why the running attempt failed; requeue or dead-letter the message next. */

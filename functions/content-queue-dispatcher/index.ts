@@ -4,15 +4,7 @@ import { rpc } from "../_shared/client.ts";
 import { createDoorbell } from "../_shared/engine/doorbell.ts";
 import { corsHeaders, guard, json, readJson } from "../_shared/platform/http.ts";
 import { createLog, errorText } from "../_shared/platform/log.ts";
-import { type ModelMetrics, type PipelineMetrics, toPrometheus } from "./prometheus.ts";
-
-interface PlannedWorker {
-  pipeline: string;
-  stage: string;
-  queue: string;
-  worker: string;
-  trigger_count: number;
-}
+import { ModelMetrics, PipelineMetrics, toPrometheus } from "./prometheus.ts";
 
 const log = createLog({ function: "content-queue-dispatcher" });
 
@@ -20,11 +12,11 @@ async function dispatch(request: Request): Promise<Response> {
   const { pipeline } = await readJson<{ pipeline?: string }>(request, {});
   const traceparent = request.headers.get("traceparent") ?? undefined;
   const ring = createDoorbell(log);
-  let reaped: unknown, plan: PlannedWorker[];
+  let reaped, plan;
   try {
     // Reaping first: what it frees belongs into the plan.
     reaped = await rpc("reap_expired_leases");
-    plan = await rpc<PlannedWorker[]>("dispatch_plan", { p_pipeline: pipeline ?? null });
+    plan = await rpc("dispatch_plan", { p_pipeline: pipeline ?? null }) ?? [];
   } catch (error) {
     log.error("dispatch_failed", { message: errorText(error) });
     return json(500, { error: "dispatch_failed" });
@@ -43,8 +35,8 @@ async function dispatch(request: Request): Promise<Response> {
 
 async function metrics(request: Request): Promise<Response> {
   const [pipelines, models] = await Promise.all([
-    rpc<PipelineMetrics>("pipeline_metrics"),
-    rpc<ModelMetrics>("model_metrics"),
+    rpc("pipeline_metrics", {}, PipelineMetrics),
+    rpc("model_metrics", {}, ModelMetrics),
   ]);
   const figures = { ...pipelines, models };
   const asText = new URL(request.url).searchParams.get("format") === "prometheus" ||

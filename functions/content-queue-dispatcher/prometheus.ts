@@ -1,33 +1,45 @@
 // Prometheus' text format of the pipelines' figures.
+import * as v from "npm:valibot@1.5.0";
 
-/** What `pipeline_metrics()` gives. */
-export interface PipelineMetrics {
-  stages: {
-    pipeline: string;
-    stage: string;
-    max_concurrency: number;
-    ready_count: number;
-    sleeping_count: number;
-    in_flight_count: number;
-    oldest_ready_seconds: number | null;
-  }[];
-  jobs: { pipeline: string; status: string; count: number }[];
-  dead_letters: { pipeline: string; stage: string | null; failure_reason: string; count: number }[];
-}
+/** What `pipeline_metrics()` gives, as far as it is used here. */
+export const PipelineMetrics = v.looseObject({
+  stages: v.array(v.looseObject({
+    pipeline: v.string(),
+    stage: v.string(),
+    max_concurrency: v.number(),
+    ready_count: v.number(),
+    sleeping_count: v.number(),
+    in_flight_count: v.number(),
+    oldest_ready_seconds: v.nullable(v.number()),
+  })),
+  jobs: v.array(v.looseObject({ count: v.number(), pipeline: v.string(), status: v.string() })),
+  dead_letters: v.array(v.looseObject({
+    count: v.number(),
+    pipeline: v.string(),
+    stage: v.nullable(v.string()),
+    failure_reason: v.string(),
+  })),
+});
+export type PipelineMetrics = v.InferOutput<typeof PipelineMetrics>;
 
-/** What `model_metrics()` gives. */
-export interface ModelMetrics {
-  /** Of the last 24 hours. */
-  usage: {
-    provider: string;
-    model: string;
-    call_count: number;
-    input_tokens: number;
-    output_tokens: number;
-    cost_usd: number | null;
-  }[];
-  limits: { provider: string; model: string; unit: string; blocked_seconds: number | null }[];
-}
+/** What `model_metrics()` gives; `usage` is of the last 24 hours. */
+export const ModelMetrics = v.looseObject({
+  usage: v.array(v.looseObject({
+    provider: v.string(),
+    model: v.string(),
+    call_count: v.number(),
+    input_tokens: v.number(),
+    output_tokens: v.number(),
+    cost_usd: v.nullable(v.number()),
+  })),
+  limits: v.array(v.looseObject({
+    provider: v.string(),
+    model: v.string(),
+    unit: v.string(),
+    blocked_seconds: v.nullable(v.number()),
+  })),
+});
+export type ModelMetrics = v.InferOutput<typeof ModelMetrics>;
 
 type Sample = [labels: Record<string, string | null>, value: number | null];
 

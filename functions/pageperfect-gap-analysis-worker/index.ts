@@ -1,6 +1,8 @@
 // Stage 5: what the page does not answer, what that is worth and where it belongs; with method cosine every cluster against
 // every segment, ranked by opportunity.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
+import { forRust } from "../_shared/engine/expect.ts";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import { digestOf, resume, saveCheckpoint } from "../_shared/engine/staging.ts";
 import { advise } from "../_shared/wasm/advice.ts";
@@ -8,29 +10,29 @@ import { type GapCluster, GapScorer } from "../_shared/wasm/gap.ts";
 import { model_profile } from "../_shared/wasm/policy.ts";
 
 /** What keyword_clustering measured (crates/advice, Input). */
-interface MeasuredInput {
-  method: "calibrated";
-  threshold: number;
-  top: number;
-  model: string;
-}
+const MeasuredInput = v.looseObject({
+  method: v.literal("calibrated"),
+  threshold: v.number(),
+  top: v.number(),
+  model: v.string(),
+});
 
-interface CosineInput {
-  method: "cosine";
-  threshold: number;
-  top: number;
+const CosineInput = v.object({
+  method: v.literal("cosine"),
+  threshold: v.number(),
+  top: v.number(),
   /** Null when the page has no keywords. */
-  model: string | null;
-  dimensions: number | null;
-  segments: { id: number; kind: string }[];
-  clusters: GapCluster<number>[];
-}
+  model: v.nullable(v.string()),
+  dimensions: v.nullable(v.number()),
+  segments: v.array(v.object({ id: v.number(), kind: v.string() })),
+  clusters: forRust<GapCluster<number>[]>(),
+});
 
 serveStage({
   stage: "gap_analysis",
   async run(job, context) {
     const { rpc, signal, budget } = context;
-    const input = await context.input<MeasuredInput | CosineInput>();
+    const input = await context.input(v.variant("method", [MeasuredInput, CosineInput]));
     if (input.method === "calibrated") {
       const { method, threshold, top, model } = input;
       const is_english_model = model_profile(model).is_english;
@@ -42,10 +44,10 @@ serveStage({
     if (dimensions === null) return { output: { ...settings, recommendations: [], coverage: [] } };
 
     /** The vectors of the next rows from `start` on. */
-    const vectors = (table: string, rows: { id: number }[], start: number) => {
+    const vectors = async (table: string, rows: { id: number }[], start: number) => {
       signal.throwIfAborted();
       const ids = rows.slice(start, start + limits.vectorCount).map(({ id }) => id);
-      return rpc<string>("get_vectors", { p_table: table, p_ids: ids });
+      return await rpc("get_vectors", { p_table: table, p_ids: ids }) ?? "";
     };
     const scorer = new GapScorer(dimensions);
     try {

@@ -1,5 +1,6 @@
 // Search Console's figures into gsc_page_query: a CSV file that is posted, or the properties of gsc_properties through
 // the API, a day at a time. Rows are upserted by page, query and date, so whatever is sent twice counts once.
+import * as v from "npm:valibot@1.5.0";
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
 import { Pause } from "../_shared/engine/budget.ts";
 import { readEnv } from "../_shared/platform/env.ts";
@@ -100,16 +101,23 @@ async function readBytes(request: Request): Promise<Uint8Array | undefined> {
   return bytes;
 }
 
+/** A property and the days of it that are asked for, YYYY-MM-DD. */
+const Started = v.looseObject({
+  property: v.string(),
+  start_date: v.string(),
+  end_date: v.string(),
+});
+
 /** `{property, start_date, end_date}` asks for these days; `{}` is the schedule's ring: whatever is due. */
 async function importProperties(request: Request): Promise<Response> {
   readEnv(["search_console"]);
   const given = await readJson<Record<string, unknown> | null>(request, null) ?? {};
   // The dispatcher names the stage that it rings for.
   const body = "stage" in given ? {} : given;
-  let started: Record<string, unknown> | undefined;
+  let started: v.InferOutput<typeof Started> | undefined;
   if (Object.keys(body).length > 0) {
-    const { property, start_date, end_date } = body;
-    if (![property, start_date, end_date].every((field) => typeof field === "string")) {
+    const period = v.safeParse(Started, body);
+    if (!period.success) {
       return refuse(
         400,
         "invalid_request",
@@ -118,11 +126,12 @@ async function importProperties(request: Request): Promise<Response> {
       );
     }
     try {
+      const { property, start_date, end_date } = period.output;
       started = await rpc("start_gsc_import", {
         p_property: property,
         p_start_date: start_date,
         p_end_date: end_date,
-      });
+      }, Started);
     } catch (error) {
       const code = error instanceof Failure ? error.facts.code ?? "" : "";
       if (code === "55000") return refuse(409, "import_under_way", errorText(error));
@@ -138,6 +147,13 @@ async function importProperties(request: Request): Promise<Response> {
   return started ? json(202, { message: "importing", ...started }) : answer;
 }
 
+/** Where an import stands. */
+const Position = v.object({ property: v.string(), date: v.string(), start_row: v.number() });
+const Next = v.union([
+  v.object({ status: v.literal("continue"), date: v.string(), start_row: v.number() }),
+  v.object({ status: v.string() }),
+]);
+
 /** The days of one property: the stage `gsc_import` of the pipeline `fetch`. Each answer that is stored is a checkpoint. */
 const imports: Stage = {
   pipeline: "fetch",
@@ -146,9 +162,7 @@ const imports: Stage = {
   async run(job, { env, log, rpc, signal, input }) {
     const startedAt = performance.now();
     const searchConsole = createSearchConsole(env.searchConsole);
-    const { property, ...from } = await input<
-      { property: string; date: string; start_row: number }
-    >();
+    const { property, ...from } = await input(Position);
     let { date, start_row } = from;
     const importLog = log.with({ property });
     for (let importedCount = 0;;) {
@@ -163,7 +177,7 @@ const imports: Stage = {
       } finally {
         rows.free();
       }
-      const next = await rpc<{ status: string; date: string; start_row: number }>(
+      const next = await rpc(
         "checkpoint_gsc_import",
         {
           p_msg_id: job.msg_id,
@@ -172,9 +186,10 @@ const imports: Stage = {
           p_is_day_done: rowCount < answerRows,
           p_seconds: env.visibilitySeconds,
         },
+        Next,
       );
       importLog.info("rows_imported", { date, start_row, row_count: rowCount });
-      if (next.status !== "continue") {
+      if (!("date" in next)) {
         importLog.info(`import_${next.status}`);
         return { committed: true };
       }

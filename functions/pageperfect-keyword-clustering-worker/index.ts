@@ -1,7 +1,9 @@
 // Stage 4: the page's search queries → embeddings → how well the page covers each, and topics; with method cosine clusters and
 // noise points.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
+import { forRust } from "../_shared/engine/expect.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
 import { serveStage, type StageContext as AnyContext } from "../_shared/engine/serve_stage.ts";
 import {
@@ -11,6 +13,7 @@ import {
   saveCheckpoint,
   stageVectors,
 } from "../_shared/engine/staging.ts";
+import { Segment } from "../_shared/models/segment.ts";
 import { own_segments, topics } from "../_shared/wasm/advice.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
 import {
@@ -20,25 +23,26 @@ import {
   KeywordClustering,
 } from "../_shared/wasm/cluster.ts";
 
-interface Input {
-  page_id: string;
-  method: "calibrated" | "cosine";
+const Input = v.object({
+  page_id: v.string(),
+  method: v.picklist(["calibrated", "cosine"]),
   /** Of the page and whose it is (crates/advice, SiteFacts). */
-  facts: Record<string, unknown>;
+  facts: v.record(v.string(), v.unknown()),
   /** None with method cosine. */
-  segments: { id: number; kind: string; heading_path: string[]; text: string }[];
+  segments: v.array(Segment),
   /** That the segments were embedded with. */
-  segment_model: string | null;
-  eps: number;
-  min_points: number;
+  segment_model: v.nullable(v.string()),
+  eps: v.number(),
+  min_points: v.number(),
   /** Null when no cluster is to be split. */
-  max_cluster_size: number | null;
+  max_cluster_size: v.nullable(v.number()),
   /** Compare all pairs, also of many keywords. */
-  exact: boolean;
-  keywords: Keyword[];
+  exact: v.boolean(),
+  keywords: forRust<Keyword[]>(),
   /** Keywords with fewer impressions that a page has beyond what is analysed. */
-  left_out_count: number;
-}
+  left_out_count: v.number(),
+});
+type Input = v.InferOutput<typeof Input>;
 
 type StageContext = AnyContext & { purpose: "query" };
 
@@ -53,7 +57,7 @@ serveStage({
   needs: ["embeddings"],
   async run(job, anyContext) {
     const context = { ...anyContext, purpose: "query" as const };
-    const input = await context.input<Input>();
+    const input = await context.input(Input);
     const { method, eps, min_points, max_cluster_size, keywords, left_out_count } = input;
     const { model, dimensions } = context.env.embedding;
     const settings = { method, model, dimensions, eps, min_points, max_cluster_size };
@@ -122,7 +126,7 @@ const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, co
       signal.throwIfAborted();
       const ids = compared.slice(start, start + limits.vectorCount).map(({ id }) => id);
       const table = "page_embeddings";
-      page.push_segments(await rpc<string>("get_vectors", { p_table: table, p_ids: ids }));
+      page.push_segments(await rpc("get_vectors", { p_table: table, p_ids: ids }) ?? "");
     }
     const queries = keywords.map(({ query }) => query);
     await eachCachedVector(queries, context, (vector) => page.push_queries(vector));

@@ -1,13 +1,20 @@
 // How well the page, with passages beside its own, answers queries: the rule of keyword_clustering, on the page's own scale.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
 import type { StageContext } from "../_shared/engine/serve_stage.ts";
 import { cachedVectors, eachCachedVector, embed } from "../_shared/models/embeddings.ts";
 import { own_segments } from "../_shared/wasm/advice.ts";
-import { type CoverageQuery, PageCoverage, type QueryCoverage } from "../_shared/wasm/coverage.ts";
+import { PageCoverage, type QueryCoverage } from "../_shared/wasm/coverage.ts";
 import type { DeskInput } from "../_shared/wasm/draft.ts";
 
-export type ScoredQuery = CoverageQuery;
+export const ScoredQuery = v.object({
+  query: v.string(),
+  impressions: v.number(),
+  clicks: v.number(),
+  position: v.number(),
+});
+export type ScoredQuery = v.InferOutput<typeof ScoredQuery>;
 export type Measured = Pick<QueryCoverage, "coverage" | "is_gap" | "missing_in_best">;
 
 /** Some milliseconds of work. */
@@ -74,7 +81,7 @@ export class CoverageBeside {
     for (let start = 0; start < this.#segments.length; start += limits.vectorCount) {
       signal.throwIfAborted();
       const ids = this.#segments.slice(start, start + limits.vectorCount).map(({ id }) => id);
-      packed.push(await rpc<string>("get_vectors", { p_table: "page_embeddings", p_ids: ids }));
+      packed.push(await rpc("get_vectors", { p_table: "page_embeddings", p_ids: ids }) ?? "");
     }
     return packed;
   }

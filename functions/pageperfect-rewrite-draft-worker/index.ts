@@ -1,7 +1,9 @@
 // Stage 6: a language model reads the page for each recommendation and drafts the first of those that are left, as far as the
 // job wants it and a model is there. A draft is scored like the page itself, and tried again with what it leaves open. Which
 // questions are put, and what of the answers counts, is Rust's business.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
+import { forRust } from "../_shared/engine/expect.ts";
 import { Failure } from "../_shared/engine/failure.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
 import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
@@ -9,16 +11,16 @@ import { digestOf, loadCheckpoint, saveCheckpoint } from "../_shared/engine/stag
 import { type Answer, askModel } from "../_shared/models/drafts.ts";
 import { errorText } from "../_shared/platform/log.ts";
 import * as rust from "../_shared/wasm/draft.ts";
-import { CoverageBeside, type Measured, type ScoredQuery } from "./coverage_beside.ts";
+import { CoverageBeside, type Measured, ScoredQuery } from "./coverage_beside.ts";
 
-interface Input {
-  generate_draft: boolean;
+const Input = v.object({
+  generate_draft: v.boolean(),
   /** Whether a reader checks the recommendations; null: if there is one. */
-  verify: boolean | null;
-  desk: rust.DeskInput;
+  verify: v.nullable(v.boolean()),
+  desk: forRust<rust.DeskInput>(),
   /** The queries that drafts are scored beside, and what the page was embedded with; null: they are not scored (method cosine). */
-  scoring: { model: string; queries: ScoredQuery[] } | null;
-}
+  scoring: v.nullable(v.object({ model: v.nullable(v.string()), queries: v.array(ScoredQuery) })),
+});
 
 /** A draft as it is committed. */
 interface WrittenDraft {
@@ -66,7 +68,7 @@ const most = { versions: 3, refused: 2 };
 serveStage({
   stage: "rewrite_draft",
   async run(job, context) {
-    const { generate_draft, verify, desk: input, scoring } = await context.input<Input>();
+    const { generate_draft, verify, desk: input, scoring } = await context.input(Input);
     const { draft: model, isDraftConfigured, isVerifyDefault } = context.env;
     const desk = new rust.Desk(input);
     // An outline says what to write, and answers nothing itself.

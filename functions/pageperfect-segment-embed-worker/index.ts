@@ -1,19 +1,16 @@
 // Stage 3: HTML → segments → embeddings.
+import * as v from "npm:valibot@1.5.0";
 import { cachedVectors, embed } from "../_shared/models/embeddings.ts";
 import { Failure } from "../_shared/engine/failure.ts";
 import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
 import { digestOf, stageVectors } from "../_shared/engine/staging.ts";
 import * as rust from "../_shared/wasm/segment.ts";
 
-interface Input {
-  url: string;
-  page_id: string;
-  html: string | null;
-}
+const Input = v.object({ url: v.string(), html: v.nullable(v.string()) });
 
 /** On its own, so that the HTML is no longer held when the embeddings come. */
 async function segmentedPage(context: StageContext): Promise<rust.SegmentedPage> {
-  const { url, html } = await context.input<Input>();
+  const { url, html } = await context.input(Input);
   if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
   const page = rust.segment(html, url);
   // An error page, a wall or a shell: said for what it is, before anything is paid for.

@@ -1,17 +1,23 @@
 // Stage 2: looks whether the crawl is done. If not, the message sleeps and no worker is kept; the crawl's end wakes it.
+import * as v from "npm:valibot@1.5.0";
 import { Failure } from "../_shared/engine/failure.ts";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
-interface Input {
-  crawl: {
-    id: string | null;
-    status: "pending" | "processing" | "completed" | "failed" | null;
-    error: { message: string; code?: string; http_status?: number; retryable?: boolean } | null;
-  };
+const Input = v.object({
+  crawl: v.object({
+    id: v.nullable(v.string()),
+    status: v.nullable(v.picklist(["pending", "processing", "completed", "failed"])),
+    error: v.nullable(v.looseObject({
+      message: v.string(),
+      code: v.nullish(v.string()),
+      http_status: v.nullish(v.number()),
+      retryable: v.nullish(v.boolean()),
+    })),
+  }),
   /** Of a crawl that runs; null while it waits for its turn. */
-  running_seconds: number | null;
-}
+  running_seconds: v.nullable(v.number()),
+});
 
 /** How long to sleep while the crawl has not begun. */
 const pendingSeconds = 900;
@@ -21,7 +27,7 @@ serveStage({
   // A crawl that failed is submitted again.
   wakes: { pipeline: "fetch", stage: "crawl" },
   async run({ payload }, { input }) {
-    const { crawl, running_seconds } = await input<Input>();
+    const { crawl, running_seconds } = await input(Input);
     if (crawl.status === null) {
       throw new Failure("the job has no crawl to wait for", { code: "invalid_input" });
     }
@@ -29,8 +35,8 @@ serveStage({
     if (crawl.status === "failed") {
       const { message, code, http_status, retryable } = crawl.error!;
       throw new Failure(`the crawl failed: ${message}`, {
-        code,
-        httpStatus: http_status,
+        code: code ?? undefined,
+        httpStatus: http_status ?? undefined,
         kind: retryable ? "transient" : "permanent",
         details: { crawl_job_id: crawl.id },
       });

@@ -1,5 +1,6 @@
 // Intake: POST {url | page_id, …} → 202 {job_id} for a page; with `site` for a whole site. For the service (secret key) and for signed-in users, whose jobs
 // are theirs alone to see.
+import * as v from "npm:valibot@1.5.0";
 import { rpc, supabaseAdmin } from "../_shared/client.ts";
 import { createDoorbell, dispatcher } from "../_shared/engine/doorbell.ts";
 import { readEnv } from "../_shared/platform/env.ts";
@@ -9,13 +10,13 @@ import { createLog, errorText } from "../_shared/platform/log.ts";
 import { runBackground } from "../_shared/runtime.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
-interface CreatedJob {
-  job_id: string;
+const CreatedJob = v.looseObject({
+  job_id: v.string(),
   /** Of a page's job. */
-  page_id?: string;
-  status: string;
-  created: boolean;
-}
+  page_id: v.optional(v.string()),
+  status: v.string(),
+  created: v.boolean(),
+});
 
 /** When a user with too many open jobs may try again: about what a job takes. */
 const openJobsRetrySeconds = 30;
@@ -80,13 +81,13 @@ Deno.serve(guard(async (request) => {
   if (!check.ok) return json(400, { error: "invalid_request", errors: check.errors });
 
   const traceparent = traceOf(request);
-  let job: CreatedJob;
+  let job: v.InferOutput<typeof CreatedJob>;
   try {
-    job = await rpc<CreatedJob>(isSite ? "create_site_job" : "create_pageperfect_job", {
+    job = await rpc(isSite ? "create_site_job" : "create_pageperfect_job", {
       p_request: check.request,
       p_user_id: userId ?? null,
       p_traceparent: traceparent,
-    });
+    }, CreatedJob);
   } catch (error) {
     const answer = refusal(error);
     if (answer === undefined) throw error;

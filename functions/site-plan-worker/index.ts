@@ -1,18 +1,21 @@
 // Site stage 4: owners, edits and links of the whole site, ranked.
+import * as v from "npm:valibot@1.5.0";
+import { forRust } from "../_shared/engine/expect.ts";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
-import { readPages, type SiteInput } from "../_shared/site/pages.ts";
+import { readPages, SiteInput } from "../_shared/site/pages.ts";
 import { type FoundElsewhere, SitePlanner } from "../_shared/wasm/site.ts";
 
-interface Input extends SiteInput {
-  top: number | null;
-  answers: FoundElsewhere[];
-}
+const Input = v.object({
+  ...SiteInput.entries,
+  top: v.nullable(v.number()),
+  answers: forRust<FoundElsewhere[]>(),
+});
 
 serveStage({
   pipeline: "site",
   stage: "site_plan",
   async run(job, context) {
-    const { page_count, answers, period_days, top } = await context.input<Input>();
+    const { page_count, answers, period_days, top } = await context.input(Input);
     const planner = new SitePlanner();
     try {
       await readPages(planner, page_count, job.job_id, context);

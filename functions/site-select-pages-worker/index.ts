@@ -1,4 +1,5 @@
 // Site stage 1: which pages the site has, by a list, a sitemap or the property's Search Console rows.
+import * as v from "npm:valibot@1.5.0";
 import { fetchSitemap } from "../_shared/crawl/crawl.ts";
 import { Failure } from "../_shared/engine/failure.ts";
 import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
@@ -6,11 +7,14 @@ import * as policy from "../_shared/wasm/policy.ts";
 import { parse_sitemap, type SitemapEntry } from "../_shared/wasm/site.ts";
 
 /** One of these; `property` alone is answered by the database. */
-interface Source {
-  urls?: (string | { url: string; last_modified?: string | null })[];
-  sitemap?: string;
-  property?: string;
-}
+const Source = v.object({
+  urls: v.nullish(v.array(v.union([
+    v.string(),
+    v.object({ url: v.string(), last_modified: v.nullish(v.string()) }),
+  ]))),
+  sitemap: v.nullish(v.string()),
+  property: v.nullish(v.string()),
+});
 
 /** Files that one sitemap index may lead to: 20 × 50,000 pages. */
 const maxSitemaps = 20;
@@ -21,7 +25,7 @@ serveStage({
   needs: ["embeddings"],
   async run(_job, context) {
     const { env } = context;
-    const source = await context.input<Source>();
+    const source = await context.input(Source);
     let entries: SitemapEntry[] | undefined;
     if (source.urls) {
       entries = source.urls.map((entry) =>

@@ -1,16 +1,24 @@
 // Site stage 3: where else on the site an answer stands to what a page is shown for and does not answer.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
+import { Status } from "../_shared/engine/expect.ts";
 import { LeaseLost } from "../_shared/engine/lease.ts";
 import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
-import { readPages, type SiteInput } from "../_shared/site/pages.ts";
+import { readPages, SiteInput } from "../_shared/site/pages.ts";
+import { Segment } from "../_shared/models/segment.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
 import { type FoundElsewhere, type SiteCandidate, SitePlanner } from "../_shared/wasm/site.ts";
 
-interface CandidatePage {
-  queries: { query: string; impressions: number; clicks: number; position: number }[];
-  segments: { id: number; kind: string; heading_path: string[]; text: string }[];
-}
+const CandidatePage = v.looseObject({
+  queries: v.array(v.looseObject({
+    query: v.string(),
+    impressions: v.number(),
+    clicks: v.number(),
+    position: v.number(),
+  })),
+  segments: v.array(Segment),
+});
 
 serveStage({
   pipeline: "site",
@@ -18,7 +26,7 @@ serveStage({
   needs: ["embeddings"],
   async run(job, context) {
     const { budget, rpc } = context;
-    const { page_count } = await context.input<SiteInput>();
+    const { page_count } = await context.input(SiteInput);
     const candidates = await findCandidates(page_count, job.job_id, context);
     // What an earlier invocation has looked at.
     let done = budget.progress.done ?? 0;
@@ -30,11 +38,11 @@ serveStage({
       }
       context.signal.throwIfAborted();
       const answers = await look(candidates[done], job, context);
-      const { status } = await rpc<{ status: string }>("stage_site_answers", {
+      const { status } = await rpc("stage_site_answers", {
         p_msg_id: job.msg_id,
         p_read_ct: job.read_ct,
         p_answers: answers,
-      });
+      }, Status);
       if (status !== "held") throw new LeaseLost();
     }
     return { output: { looked_at_count: candidates.length } };
@@ -58,7 +66,7 @@ async function look(
   context: StageContext,
 ): Promise<FoundElsewhere[]> {
   const { rpc, env, signal } = context;
-  const page = await rpc<CandidatePage>("site_candidate_page", { p_page_id: page_id });
+  const page = await rpc("site_candidate_page", { p_page_id: page_id }, CandidatePage);
   if (page.segments.length === 0) return [];
   const asked = queries.map(({ query }) => ({ query, impressions: 1, clicks: 0, position: 10 }));
   const all = [...asked, ...page.queries];
@@ -70,7 +78,7 @@ async function look(
       signal.throwIfAborted();
       const ids = page.segments.slice(start, start + limits.vectorCount).map(({ id }) => id);
       coverage.push_segments(
-        await rpc<string>("get_vectors", { p_table: "page_embeddings", p_ids: ids }),
+        await rpc("get_vectors", { p_table: "page_embeddings", p_ids: ids }) ?? "",
       );
     }
     await eachCachedVector(texts, context, (vector) => coverage.push_queries(vector));

@@ -1,15 +1,12 @@
 // Kills a worker at every boundary between two of its outside effects, one boundary at a time, and looks at what is left.
 //
 // The boundaries are not listed by hand: a recording run notes every HTTP call each function makes (boundaries.ts), so an effect
-// that somebody adds is killed around from then on. Afterwards nothing may be lost, doubled or stuck, and the job must be
-// done within one lease and one dispatcher tick of what it takes undisturbed.
+// that somebody adds is killed around from then on. Afterwards nothing may be lost, doubled or stuck.
 
 import { type Stack, startStack } from "../../local/stack.ts";
 
 const leaseSeconds = 5;
 const tickSeconds = 1;
-/** Booting the killed function again, on a busy machine. */
-const slackMs = 6_000;
 
 export interface Outcome {
   function: string;
@@ -17,6 +14,7 @@ export interface Outcome {
   effect: string;
   /** Only crossed when the embedding API fails once. */
   faulty: boolean;
+  /** How much longer the job took than undisturbed: about a lease and a tick, and what the function takes to boot again. */
   recoveryMs: number;
   problems: string[];
 }
@@ -73,9 +71,6 @@ export async function killMatrix(
         }
         if (!crossed) problems.push("the boundary was not crossed");
         const recoveryMs = Math.max(0, elapsedMs - baselineMs);
-        if (recoveryMs > (leaseSeconds + tickSeconds) * 1000 + slackMs) {
-          problems.push(`took ${recoveryMs} ms longer than undisturbed`);
-        }
         const outcome = { ...boundary, recoveryMs, problems };
         outcomes.push(outcome);
         options.report?.(outcome, outcomes.length, boundaries.length);
@@ -208,14 +203,14 @@ export async function submit({ stack, pageUrl }: Lane, url = pageUrl): Promise<s
   throw new Error(`the job was not accepted: ${last}`);
 }
 
-/** How the job ended, or where it stands after a minute. */
+/** How the job ended, or where it stands after five minutes. */
 export async function finished(stack: Stack, jobId: string): Promise<string> {
   let status = "missing";
   await eventually(async () => {
     [{ status } = { status: "missing" }] = await stack.sql<{ status: string }[]>`
       select status from public.pageperfect_jobs where id = ${jobId}`;
     return ["completed", "failed", "cancelled"].includes(status);
-  }, 60_000);
+  }, 300_000);
   return status;
 }
 

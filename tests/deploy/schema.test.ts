@@ -2,11 +2,15 @@
 
 import assert from "node:assert/strict";
 import { root } from "../../local/paths.ts";
-import { checkReleased, readSchema } from "../../supabase/schema.ts";
+import { checkReleased, objectsProblem, readSchema } from "../../supabase/schema.ts";
 
 Deno.test("no released migration was edited", async () => {
   const problems = await checkReleased(root);
   assert.deepEqual(problems, [], problems.join("\n"));
+});
+
+Deno.test("the migration of functions and views is that of the tree", async () => {
+  assert.equal(await objectsProblem(root), undefined);
 });
 
 Deno.test("an edit of a released migration is told with its reason and what to do instead", async () => {

@@ -1,5 +1,7 @@
 // Stand-ins for what functions get from outside, for tests that need no stack.
 
+import type * as v from "npm:valibot@1.5.0";
+import { expect } from "../../functions/_shared/engine/expect.ts";
 import type { Rpc } from "../../functions/_shared/client.ts";
 import { type Env, readEnv } from "../../functions/_shared/platform/env.ts";
 import type { StageJob } from "../../functions/_shared/engine/lease.ts";
@@ -37,16 +39,21 @@ export interface RpcCall {
   args: Record<string, unknown>;
 }
 
-/** An rpc that answers from `answers` and keeps its calls. */
+/** An rpc that answers from `answers`, which must be what the caller expects, and keeps its calls. */
 export function fakeRpc(
   answers: Record<string, (args: Record<string, unknown>) => unknown>,
 ): { rpc: Rpc; calls: RpcCall[]; of(name: string): Record<string, unknown>[] } {
   const calls: RpcCall[] = [];
-  // deno-lint-ignore no-explicit-any
-  const rpc = async (name: string, args: Record<string, unknown> = {}): Promise<any> => {
+  const rpc: Rpc = async (
+    name: string,
+    args: Record<string, unknown> = {},
+    answer?: v.GenericSchema,
+    // deno-lint-ignore no-explicit-any
+  ): Promise<any> => {
     calls.push({ name, args });
     if (!(name in answers)) throw new Error(`unexpected rpc ${name}`);
-    return await answers[name](args);
+    const data = await answers[name](args);
+    return answer === undefined ? data : expect(answer, data, name);
   };
   return {
     rpc,

@@ -1,3 +1,4 @@
+import * as v from "npm:valibot@1.5.0";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Pause } from "../../functions/_shared/engine/budget.ts";
 import { EnvError } from "../../functions/_shared/platform/env.ts";
@@ -43,8 +44,12 @@ function setUp(options: Options = {}) {
   const next = () => claims.shift() ?? null;
   const { rpc, of }: ReturnType<typeof fakeRpc> = fakeRpc({
     claim_stages: () => [next()].filter((one) => one !== null),
-    commit_and_claim: async ({ p_stage, p_pipeline: _, p_visibility_seconds: __, ...commit }) => ({
-      ...await rpc<Record<string, unknown>>(`commit_${p_stage}`, commit),
+    commit_and_claim: async ({ p_msg_id, p_read_ct, p_output }) => ({
+      ...await rpc(
+        "commit_gap_analysis",
+        { p_msg_id: Number(p_msg_id), p_read_ct: Number(p_read_ct), p_output },
+        v.looseObject({}),
+      ),
       claim: next(),
     }),
     input_gap_analysis: () => ({ top: 10 }),

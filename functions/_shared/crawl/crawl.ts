@@ -4,26 +4,29 @@
 //
 // fetch looks the name up again after the check, so a name server that changes its answer in between is not caught;
 // crawling through ScraperAPI has no such gap.
+import * as v from "npm:valibot@1.5.0";
 import type { Env } from "../platform/env.ts";
 import { Failure } from "../engine/failure.ts";
 import * as policy from "../wasm/policy.ts";
 import { decode_html } from "../wasm/charset.ts";
 
-export interface CrawlRequest {
-  url: string;
-  premium: boolean;
-  ultra_premium: boolean;
-  render: boolean;
-  /** An earlier crawl of the page whose HTML is still there; it is asked whether that is still the page. */
-  previous?: PreviousCrawl | null;
-}
+const PreviousCrawl = v.object({
+  id: v.string(),
+  final_url: v.string(),
+  etag: v.nullable(v.string()),
+  last_modified: v.nullable(v.string()),
+});
+export type PreviousCrawl = v.InferOutput<typeof PreviousCrawl>;
 
-export interface PreviousCrawl {
-  id: string;
-  final_url: string;
-  etag: string | null;
-  last_modified: string | null;
-}
+export const CrawlRequest = v.object({
+  url: v.string(),
+  premium: v.boolean(),
+  ultra_premium: v.boolean(),
+  render: v.boolean(),
+  /** An earlier crawl of the page whose HTML is still there; it is asked whether that is still the page. */
+  previous: v.nullish(PreviousCrawl),
+});
+export type CrawlRequest = v.InferOutput<typeof CrawlRequest>;
 
 export interface CrawledPage {
   html: string;

@@ -1,5 +1,6 @@
 // Errors on their way to the retry policy. TypeScript only gathers the facts (HTTP status, code, Retry-After);
 // what they mean is decided in Rust.
+import * as v from "npm:valibot@1.5.0";
 import * as policy from "../wasm/policy.ts";
 import { errorText } from "../platform/log.ts";
 
@@ -34,12 +35,14 @@ export interface ErrorRecord {
   details?: Record<string, unknown>;
 }
 
-export interface Attempt {
-  attempt_count: number;
-  max_attempts: number;
-  retry_delay_seconds: number;
-  max_retry_delay_seconds: number;
-}
+/** How often a stage was tried, and under which settings. */
+export const Attempt = v.object({
+  attempt_count: v.number(),
+  max_attempts: v.number(),
+  retry_delay_seconds: v.number(),
+  max_retry_delay_seconds: v.number(),
+});
+export type Attempt = v.InferOutput<typeof Attempt>;
 
 export interface Verdict {
   error: ErrorRecord;

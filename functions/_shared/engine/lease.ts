@@ -1,20 +1,35 @@
 // A claimed message while it is worked on. The lease is (msg_id, read_ct): every change of state names it, and the
 // database refuses one that another delivery has replaced.
+import * as v from "npm:valibot@1.5.0";
 import type { Rpc } from "../client.ts";
-import { type Attempt, Failure, judge } from "./failure.ts";
+import { commitOf, type StageName } from "../platform/database.ts";
+import { Status } from "./expect.ts";
+import { Attempt, Failure, judge } from "./failure.ts";
 import { errorText, type Log } from "../platform/log.ts";
 import type { UnloadReason } from "../runtime.ts";
 
-/** What `claim_stage` gives: a lease and the message. */
-export interface StageJob extends Attempt {
-  msg_id: number;
-  read_ct: number;
-  job_id: string;
-  stage: string;
-  payload: Record<string, unknown>;
-  priority: number;
-  traceparent: string | null;
-}
+/** What `claim_stages` gives: a lease and the message. */
+export const StageJob = v.looseObject({
+  ...Attempt.entries,
+  msg_id: v.number(),
+  read_ct: v.number(),
+  job_id: v.string(),
+  stage: v.string(),
+  payload: v.nullish(v.record(v.string(), v.unknown()), {}),
+  priority: v.number(),
+  traceparent: v.nullish(v.string(), null),
+});
+export type StageJob = Pick<v.InferOutput<typeof StageJob>, keyof typeof StageJob.entries>;
+
+/** A claimed job, or the note that a message without a job was acknowledged. */
+export const Claim = v.union([StageJob, v.looseObject({ msg_id: v.number(), job_id: v.null() })]);
+export type Claim = StageJob | { msg_id: number; job_id: null };
+
+const Committed = v.looseObject({
+  status: v.string(),
+  next_stage: v.nullish(v.string(), null),
+  claim: v.nullish(Claim),
+});
 
 /** Another worker has the message, the job was cancelled, or this worker ends: nothing it does would count. */
 export class LeaseLost extends Error {
@@ -23,6 +38,7 @@ export class LeaseLost extends Error {
 
 export interface LeaseOptions {
   pipeline: string;
+  stage: StageName;
   rpc: Rpc;
   log: Log;
   visibilitySeconds: number;
@@ -65,38 +81,33 @@ export class Lease {
    *
    * @returns the stage that is queued now, if any; what was claimed, null when there was nothing
    */
-  async commit<Claim>(
+  async commit(
     output: Record<string, unknown>,
     claimNext: boolean,
   ): Promise<{ nextStage: string | null; claim?: Claim | null }> {
-    const { pipeline, visibilitySeconds } = this.options;
-    const [name, more]: [string, Record<string, unknown>] = claimNext
-      ? ["commit_and_claim", {
+    const { pipeline, stage, visibilitySeconds, rpc } = this.options;
+    const result = { ...this.#key, p_output: { ...output, duration_ms: this.#durationMs } };
+    const { status, next_stage, claim } = claimNext
+      ? await rpc("commit_and_claim", {
+        ...result,
         p_pipeline: pipeline,
-        p_stage: this.job.stage,
+        p_stage: stage,
         p_visibility_seconds: visibilitySeconds,
-      }]
-      : [`commit_${this.job.stage}`, {}];
-    const { status, next_stage, claim } = await this.options.rpc<
-      { status: string; next_stage: string | null; claim?: Claim | null }
-    >(name, {
-      ...this.#key,
-      p_output: { ...output, duration_ms: this.#durationMs },
-      ...more,
-    });
+      }, Committed)
+      : await rpc(commitOf(stage), result, Committed);
     this.options.log.info(`stage_${status}`, { next_stage, duration_ms: this.#durationMs });
     return { nextStage: status === "committed" ? next_stage : null, claim };
   }
 
   /** Puts the message to sleep, until it is woken when `delaySeconds` is null; the attempt is not spent. */
   async defer(delaySeconds: number | null, message: string, payload: Record<string, unknown> = {}) {
-    const { status } = await this.options.rpc<{ status: string }>("defer_stage", {
+    const { status } = await this.options.rpc("defer_stage", {
       p_pipeline: this.options.pipeline,
       ...this.#key,
       p_delay_seconds: delaySeconds,
       p_message: message,
       p_payload: payload,
-    });
+    }, Status);
     this.options.log.info(`stage_${status}`, {
       delay_seconds: delaySeconds,
       duration_ms: this.#durationMs,
@@ -106,14 +117,14 @@ export class Lease {
   /** Reports a failed attempt with Rust's decision about it. */
   async fail(error: unknown): Promise<void> {
     const verdict = judge(error, this.job);
-    const { status } = await this.options.rpc<{ status: string }>("fail_stage", {
+    const { status } = await this.options.rpc("fail_stage", {
       p_pipeline: this.options.pipeline,
       ...this.#key,
       p_error: verdict.error,
       p_action: verdict.action,
       p_delay_seconds: verdict.delaySeconds,
       p_reason: verdict.reason,
-    });
+    }, Status);
     const { details: _, ...facts } = verdict.error;
     this.options.log.warn(`stage_${status}`, {
       ...facts,
@@ -160,7 +171,7 @@ export class Lease {
 
   async #beat(): Promise<void> {
     try {
-      const isHeld = await this.options.rpc<boolean>("extend_lease", {
+      const isHeld = await this.options.rpc("extend_lease", {
         p_pipeline: this.options.pipeline,
         ...this.#key,
         p_seconds: this.options.visibilitySeconds,

@@ -2,13 +2,15 @@
 //
 // The claim answers the caller within milliseconds; the stage runs on while a heartbeat keeps its lease. Nothing
 // here is needed for correctness once a worker dies: the lease ends and the message comes back.
+import * as v from "npm:valibot@1.5.0";
 import { Budget, cpuMs, isMetered, limits, Pause } from "./budget.ts";
 import { type Rpc, rpc as callRpc } from "../client.ts";
 import { createDoorbell, dispatcher, type Doorbell } from "./doorbell.ts";
 import { Failure } from "./failure.ts";
 import { type Env, type Need, readEnv } from "../platform/env.ts";
 import { guard, type Handler, json, noContent } from "../platform/http.ts";
-import { Lease, LeaseLost, type StageJob } from "./lease.ts";
+import { Claim, Lease, LeaseLost, type StageJob } from "./lease.ts";
+import type { StageName } from "../platform/database.ts";
 import { createLog, errorText, type Log } from "../platform/log.ts";
 import { isEnding, registerBeforeUnload, runBackground } from "../runtime.ts";
 
@@ -22,8 +24,8 @@ export interface StageContext {
   budget: Budget;
   /** Demands settings that this job cannot do without, where not every job of the stage needs them. */
   need(need: Need): void;
-  /** The stage's input from the database. */
-  input<T>(): Promise<T>;
+  /** The stage's input from the database, which must be as `shape` says. */
+  input<Shape extends v.GenericSchema>(shape: Shape): Promise<v.InferOutput<Shape>>;
 }
 
 /** What a stage made: an output to commit, or the wish to be asked again later, which spends no attempt. */
@@ -39,7 +41,7 @@ export type StageResult =
 export interface Stage {
   /** Default: pageperfect. */
   pipeline?: string;
-  stage: string;
+  stage: StageName;
   /** Jobs that one invocation works on at once; default 1. */
   parallel?: number;
   /** Whom to ring besides when a job of this stage has ended. */
@@ -121,9 +123,6 @@ export function invokeStage(stage: Stage): Promise<Response> {
   return invoke(stage, dependenciesOf(stage, {}));
 }
 
-/** A claimed job, or the note that a message without a job was acknowledged. */
-type Claim = StageJob | { msg_id: number; job_id: null };
-
 const pipelineOf = (stage: Stage) => stage.pipeline ?? "pageperfect";
 
 function claimNext(
@@ -137,7 +136,7 @@ function claimNext(
     p_stage: stage.stage,
     p_visibility_seconds: env.visibilitySeconds,
     p_count: count,
-  });
+  }, v.array(Claim));
 }
 
 /** Works on the claimed job and then on whatever else waits, until the queue is empty or the budget is spent. */
@@ -211,6 +210,7 @@ async function perform(
   });
   const lease = new Lease(job, {
     pipeline: pipelineOf(stage),
+    stage: stage.stage,
     rpc,
     log,
     visibilitySeconds: env.visibilitySeconds,
@@ -233,7 +233,7 @@ async function perform(
           throw new Failure(errorText(error), { code: "missing_configuration" });
         }
       },
-      input: () => rpc(`input_${stage.stage}`, { p_job_id: job.job_id }),
+      input: (shape) => rpc(`input_${stage.stage}`, { p_job_id: job.job_id }, shape),
     }).catch((error) => {
       if (error instanceof Pause) return error;
       throw error;
@@ -244,7 +244,7 @@ async function perform(
       return { nextStage: result.delaySeconds > 0 ? null : stage.stage, isPaused: true };
     }
     if ("committed" in result) return {};
-    if ("output" in result) return await lease.commit<Claim>(result.output, mayGoOn());
+    if ("output" in result) return await lease.commit(result.output, mayGoOn());
     const { delaySeconds, message, payload } = result.defer;
     await lease.defer(delaySeconds, message, payload);
     return {};

@@ -1,9 +1,13 @@
 // What a stage keeps in the database between its invocations: vectors on their way to the commit, which are more than one
 // request or one invocation can carry and go in chunks ahead of it, and where the work itself stopped.
+import * as v from "npm:valibot@1.5.0";
 import { type Budget, limits } from "./budget.ts";
 import type { Rpc } from "../client.ts";
+import { Status } from "./expect.ts";
 import { LeaseLost, type StageJob } from "./lease.ts";
 import { errorText, type Log } from "../platform/log.ts";
+
+const Staged = v.object({ status: v.string(), count: v.number() });
 
 /**
  * Stages the vectors of positions 0 to `count` - 1 for the commit, from where an earlier invocation stopped.
@@ -24,13 +28,13 @@ export async function stageVectors(
   while (done < count) {
     signal.throwIfAborted();
     const end = Math.min(done + limits.vectorCount, count);
-    const answer = await rpc<{ status: string; count: number }>("stage_vectors", {
+    const answer = await rpc("stage_vectors", {
       p_msg_id: job.msg_id,
       p_read_ct: job.read_ct,
       p_digest: digest,
       p_first: done,
       p_vectors: await vectorsOf(done, end),
-    });
+    }, Staged);
     if (answer.status !== "staged") throw new LeaseLost();
     // Fewer than this message remembers, if somebody took some away: they are made again.
     done = Math.min(end, answer.count);
@@ -50,12 +54,12 @@ export async function saveCheckpoint(
   for (let start = 0; start < checkpoint.length; start += 8_192) {
     binary += String.fromCharCode(...checkpoint.subarray(start, start + 8_192));
   }
-  const { status } = await rpc<{ status: string }>("save_checkpoint", {
+  const { status } = await rpc("save_checkpoint", {
     p_msg_id: job.msg_id,
     p_read_ct: job.read_ct,
     p_digest: digest,
     p_state: btoa(binary),
-  });
+  }, Status);
   if (status !== "saved") throw new LeaseLost();
   budget.progress.checkpoint = digest;
 }
@@ -72,7 +76,7 @@ export async function loadCheckpoint(
 ): Promise<Uint8Array | undefined> {
   const isKnown = budget.progress.checkpoint === digest;
   if (!isKnown && !(isFromAnyAttempt && job.attempt_count > 1)) return undefined;
-  const state = await rpc<string | null>("load_checkpoint", {
+  const state = await rpc("load_checkpoint", {
     p_job_id: job.job_id,
     p_stage: job.stage,
     p_digest: digest,

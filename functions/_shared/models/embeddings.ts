@@ -1,6 +1,7 @@
 // Embeddings by an OpenAI-compatible API or by the model that Edge Functions have built in, each text paid for once: the
 // cache is asked first and fed batch by batch, so that a retry or the next invocation pays only for what is still missing.
 // Vectors stay base64 from the API to Postgres and from there to Rust.
+import * as v from "npm:valibot@1.5.0";
 import { limits } from "../engine/budget.ts";
 import type { EmbeddingSettings, Env } from "../platform/env.ts";
 import { Failure } from "../engine/failure.ts";
@@ -63,7 +64,11 @@ export async function embed(
   const missing: string[] = [];
   for (const batch of batches(unique, cacheBatchTexts, maxBatchCharacters)) {
     signal.throwIfAborted();
-    const indexes = await rpc<number[]>("embedding_cache_missing", { ...cache, p_texts: batch });
+    const indexes = await rpc(
+      "embedding_cache_missing",
+      { ...cache, p_texts: batch },
+      v.array(v.number()),
+    );
     missing.push(...indexes.map((index) => batch[index]));
   }
 
@@ -187,10 +192,11 @@ export async function cachedVectors(
   const vectors: string[] = [];
   for (const batch of batches(worded(texts), limits.vectorCount, maxBatchCharacters)) {
     signal.throwIfAborted();
-    const cached = await rpc<(string | null)[]>("embedding_cache_get", {
-      ...cache,
-      p_texts: batch,
-    });
+    const cached = await rpc(
+      "embedding_cache_get",
+      { ...cache, p_texts: batch },
+      v.array(v.nullable(v.string())),
+    );
     for (const vector of cached) {
       if (vector === null) {
         throw new Failure("an embedding left the cache while it was needed", {

@@ -57,7 +57,7 @@ export async function callModel<T>(
     rpc("end_model_call", { p_job_id: job.job_id, p_stage: job.stage, ...which, ...outcome });
   for (;;) {
     signal.throwIfAborted();
-    const seconds = await rpc<number>("begin_model_call", { ...which, p_job_id: job.job_id });
+    const seconds = await rpc("begin_model_call", { ...which, p_job_id: job.job_id }) ?? 0;
     if (seconds > longestRateLimitSeconds) {
       throw new Pause("the day's budget for models is spent", undefined, Math.ceil(seconds));
     }
