@@ -19,51 +19,37 @@ const Input = v.object({
   running_seconds: v.nullable(v.number()),
 });
 
-/** How long to sleep while the crawl has not begun. */
-const pendingSeconds = 900;
-
 serveStage({
   stage: "wait_crawl",
   // A crawl that failed is submitted again.
   wakes: { pipeline: "fetch", stage: "crawl" },
   async run({ payload }, { input }) {
     const { crawl, running_seconds } = await input(Input);
-    if (crawl.status === null) {
-      throw new Failure("the job has no crawl to wait for", { code: "invalid_input" });
+    const wait = policy.crawl_wait(
+      crawl.status ?? undefined,
+      running_seconds ?? undefined,
+      Number(payload.poll_count ?? 0),
+    );
+    const details = { crawl_job_id: crawl.id };
+    switch (wait.action) {
+      case "done":
+        return { output: {} };
+      case "failed": {
+        const { message, code, http_status, retryable } = crawl.error ??
+          { message: "it does not say why" };
+        throw new Failure(`the crawl failed: ${message}`, {
+          code: code ?? undefined,
+          httpStatus: http_status ?? undefined,
+          kind: retryable ? "transient" : "permanent",
+          details,
+        });
+      }
+      case "give_up":
+        throw new Failure(wait.message, { code: wait.code, details });
+      case "sleep": {
+        const { delay_seconds, message, poll_count } = wait;
+        return { defer: { delaySeconds: delay_seconds, message, payload: { poll_count } } };
+      }
     }
-    if (crawl.status === "completed") return { output: {} };
-    if (crawl.status === "failed") {
-      const { message, code, http_status, retryable } = crawl.error!;
-      throw new Failure(`the crawl failed: ${message}`, {
-        code: code ?? undefined,
-        httpStatus: http_status ?? undefined,
-        kind: retryable ? "transient" : "permanent",
-        details: { crawl_job_id: crawl.id },
-      });
-    }
-    if (running_seconds === null) {
-      // Its turn may be hours away, and its end wakes this stage.
-      return {
-        defer: {
-          delaySeconds: pendingSeconds,
-          message: "the crawl waits for its turn",
-          payload: {},
-        },
-      };
-    }
-    if (running_seconds >= policy.poll_deadline_seconds()) {
-      throw new Failure(`the crawl did not finish within ${Math.round(running_seconds)} s`, {
-        code: "crawl_timeout",
-        details: { crawl_job_id: crawl.id },
-      });
-    }
-    const pollCount = Number(payload.poll_count ?? 0);
-    return {
-      defer: {
-        delaySeconds: policy.poll_delay_seconds(pollCount),
-        message: `the crawl is ${crawl.status}`,
-        payload: { poll_count: pollCount + 1 },
-      },
-    };
   },
 });

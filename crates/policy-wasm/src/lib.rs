@@ -1,12 +1,13 @@
 //! JavaScript binding of [`pageperfect_policy`]: the host parses URLs and gives random numbers.
 
 use pageperfect_boundary::write;
+use pageperfect_policy::crawl::RobotsFile;
 use pageperfect_policy::error::{CRAWL_CODES, ErrorKind, STAGE_CODES};
 use pageperfect_policy::intake::FieldError;
 use pageperfect_policy::retry::RetryPolicy;
 use pageperfect_policy::site_intake::check_site;
 use pageperfect_policy::url::{AllowedUrl, HostRules, RefusedUrl, UrlParts};
-use pageperfect_policy::{address, crawl, error, intake, retry, robots, url};
+use pageperfect_policy::{address, crawl, error, intake, limits, retry, robots, url};
 use serde::Serialize;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -74,6 +75,22 @@ export type IntakeCheck =
   | { ok: true; request: IntakeRequest }
   | { ok: false; errors: { field: string; message: string }[] };
 
+/** What a stage that waits for a crawl does next. */
+export type CrawlWait =
+  | { action: "done" }
+  | { action: "failed" }
+  | { action: "give_up"; code: string; message: string }
+  | { action: "sleep"; delay_seconds: number; message: string; poll_count: number };
+
+/** A bucket of calls or tokens, as an answer's headers tell it. */
+export interface RateLimit {
+  unit: "requests" | "tokens" | "input_tokens" | "output_tokens";
+  limit: number;
+  remaining: number;
+  /** Until it is full again. */
+  reset_seconds: number | null;
+}
+
 export interface ErrorCode {
   code: string;
   kind: ErrorKind;
@@ -135,16 +152,60 @@ pub fn retry_after_seconds(header: Option<String>, now_ms: f64) -> Option<f64> {
     retry::retry_after_seconds(&header?, now_ms)
 }
 
-/// Seconds to wait before the next poll of a crawl, when `poll_count` polls have been made so far.
-#[wasm_bindgen]
-pub fn poll_delay_seconds(poll_count: u32) -> u32 {
-    crawl::poll_delay_seconds(poll_count)
+/// How a crawl is waited for, by its status (`undefined`: there is none), the seconds it has been
+/// running (`undefined` while it waits for its turn) and the polls made so far.
+#[wasm_bindgen(unchecked_return_type = "CrawlWait")]
+pub fn crawl_wait(
+    status: Option<String>,
+    running_seconds: Option<f64>,
+    poll_count: u32,
+) -> Result<JsValue, JsError> {
+    write(&crawl::wait(status.as_deref(), running_seconds, poll_count))
 }
 
-/// Seconds after which a crawl that has not finished counts as failed.
+/// What the status of an answer says of a site's robots.txt.
+#[wasm_bindgen(unchecked_return_type = "\"there\" | \"none\" | \"unavailable\"")]
+pub fn robots_file(status: u16) -> String {
+    match crawl::robots_file(status) {
+        RobotsFile::There => "there",
+        RobotsFile::None => "none",
+        RobotsFile::Unavailable => "unavailable",
+    }
+    .to_owned()
+}
+
+/// Why ScraperAPI has no page, by its status; `undefined` when the status is the site's.
+#[wasm_bindgen(unchecked_return_type = "{ code: string; message: string } | undefined")]
+pub fn scraper_refusal(status: u16, is_ultra_premium: bool) -> Result<JsValue, JsError> {
+    match crawl::scraper_refusal(status, is_ultra_premium) {
+        Some(refusal) => write(&refusal),
+        None => Ok(JsValue::UNDEFINED),
+    }
+}
+
+/// The code of a connection that failed, by the host's message about it.
 #[wasm_bindgen]
-pub fn poll_deadline_seconds() -> u32 {
-    crawl::POLL_DEADLINE_SECONDS
+pub fn connection_code(message: &str) -> String {
+    crawl::connection_code(message).to_owned()
+}
+
+/// The rate limits in an answer's headers, which come as name, value, name, value; `now_ms` is
+/// `Date.now()`.
+#[wasm_bindgen(unchecked_return_type = "RateLimit[]")]
+pub fn rate_limits(headers: Vec<String>, now_ms: f64) -> Result<JsValue, JsError> {
+    let find = |name: &str| {
+        let mut pairs = headers.chunks_exact(2);
+        pairs
+            .find(|pair| pair[0] == name)
+            .map(|pair| pair[1].as_str())
+    };
+    write(&limits::rate_limits(find, now_ms))
+}
+
+/// Seconds for which a model that refused a call is not asked again; `now_ms` is `Date.now()`.
+#[wasm_bindgen]
+pub fn refused_seconds(retry_after: Option<String>, now_ms: f64) -> f64 {
+    limits::refused_seconds(retry_after.as_deref(), now_ms)
 }
 
 /// Whether the crawler may fetch a URL. `allowed_hosts` (`host:port`) may be reached though private;

@@ -108,10 +108,43 @@ fn times_to_wait() {
     assert_eq!(retry_after_seconds(Some("soon".into()), 0.0), None);
     assert_eq!(retry_after_seconds(None, 0.0), None);
     assert_eq!(
-        [0, 1, 2, 3, 4, 99].map(poll_delay_seconds),
-        [5, 10, 20, 40, 60, 60]
+        json(crawl_wait(Some("processing".into()), Some(1.0), 1)),
+        r#"{"action":"sleep","delay_seconds":10,"message":"the crawl is processing","poll_count":2}"#
     );
-    assert_eq!(poll_deadline_seconds(), 300);
+    assert_eq!(
+        json(crawl_wait(None, None, 0)),
+        r#"{"action":"give_up","code":"invalid_input","message":"the job has no crawl to wait for"}"#
+    );
+    assert_eq!(
+        json(crawl_wait(Some("completed".into()), None, 0)),
+        r#"{"action":"done"}"#
+    );
+    assert_eq!(refused_seconds(None, 0.0), 10.0);
+    let headers = [
+        "x-ratelimit-limit-requests",
+        "5",
+        "x-ratelimit-remaining-requests",
+        "0",
+    ];
+    assert_eq!(
+        json(rate_limits(headers.map(str::to_owned).to_vec(), 0.0)),
+        r#"[{"unit":"requests","limit":5,"remaining":0,"reset_seconds":null}]"#
+    );
+}
+
+#[wasm_bindgen_test]
+fn answers_on_the_way_to_a_page() {
+    assert_eq!(
+        [200, 404, 503].map(robots_file),
+        ["there", "none", "unavailable"]
+    );
+    assert_eq!(
+        json(scraper_refusal(401, false)),
+        r#"{"code":"scraper_unauthorized","message":"refuses SCRAPER_API_KEY"}"#
+    );
+    let passed_on = scraper_refusal(404, false).unwrap_or_else(|_| panic!("no error"));
+    assert!(passed_on.is_undefined());
+    assert_eq!(connection_code("dns error"), "dns_failed");
 }
 
 #[wasm_bindgen_test]

@@ -300,10 +300,10 @@ async function fetchRobots(
       dependencies,
       () => Promise.resolve(headers),
     );
-    if (!response.ok) {
+    const file = policy.robots_file(response.status);
+    if (file !== "there") {
       await response.body?.cancel();
-      // RFC 9309: a file that is refused counts as none, one that cannot be had for now as forbidding everything.
-      if (response.status < 500 && response.status !== 429) return "";
+      if (file === "none") return "";
       throw new Failure(`${url} answered HTTP ${response.status}`, {
         code: "robots_unavailable",
         retryAfter: response.headers.get("retry-after") ?? undefined,
@@ -355,34 +355,12 @@ async function follow(
   });
 }
 
-/**
- * What ScraperAPI's own statuses mean, by https://docs.scraperapi.com/responses-and-formats/api-status-codes. It passes
- * the site's 404 and 410 on and tries all else again for 70 s by itself, so that a 5xx says that it gave up.
- *
- * | status | says | code | retried |
- * |---|---|---|---|
- * | 400 | the URL or the options are malformed | `scraper_rejected` | no |
- * | 401 | the key is wrong | `scraper_unauthorized` | no |
- * | 403 | the credits are used up | `scraper_unauthorized` | no |
- * | 404, 410 | the page is not or no longer there | `http_404`, `http_410` | no |
- * | 429 | more requests at once than the plan has | `scraper_busy` | after Retry-After |
- * | 500 and above | no answer within 70 s; costs no credit | `scraper_failed` | yes |
- */
 function scraperFailure(response: Response, options: CrawlRequest): Failure | undefined {
   const { status } = response;
-  const known: Record<number, [code: string, message: string]> = {
-    400: ["scraper_rejected", "does not take this URL with these options"],
-    401: ["scraper_unauthorized", "refuses SCRAPER_API_KEY"],
-    403: ["scraper_unauthorized", "has no credits left for SCRAPER_API_KEY"],
-    429: ["scraper_busy", "runs as many requests at once as the plan allows"],
-  };
-  const hint = options.ultra_premium ? "" : "; a protected site may need premium or ultra_premium";
-  const [code, message] = status >= 500
-    ? ["scraper_failed", `could not fetch the page${hint}`]
-    : known[status] ?? [];
-  if (!code) return undefined;
-  return new Failure(`ScraperAPI ${message} (HTTP ${status})`, {
-    code,
+  const refusal = policy.scraper_refusal(status, options.ultra_premium);
+  if (!refusal) return undefined;
+  return new Failure(`ScraperAPI ${refusal.message} (HTTP ${status})`, {
+    code: refusal.code,
     httpStatus: status,
     retryAfter: response.headers.get("retry-after") ?? undefined,
   });
@@ -425,18 +403,12 @@ async function request(
   }
 }
 
-// What fetch throws is a TypeError with the cause only in its text.
 function connectionFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return new Failure("the site took too long to answer", { code: "timeout" });
   }
-  const code = /certificate/i.test(message)
-    ? "certificate_invalid"
-    : /dns|lookup|resolve/i.test(message)
-    ? "dns_failed"
-    : "connection_failed";
-  return new Failure(message, { code });
+  return new Failure(message, { code: policy.connection_code(message) });
 }
 
 async function readPage(

@@ -21,18 +21,6 @@ export interface ModelAnswer<T> {
   headers?: Headers;
 }
 
-/** A bucket of calls or tokens, as an answer's headers tell it. */
-export interface RateLimit {
-  unit: "requests" | "tokens" | "input_tokens" | "output_tokens";
-  limit: number;
-  remaining: number;
-  /** Until it is full again. */
-  reset_seconds: number | null;
-}
-
-/** How long a refusal holds without a Retry-After, and at least: who is refused does not ask again at once. */
-const refusedSeconds = { unsaid: 10, least: 1 };
-
 /** What is longer is the rest of a day whose dollars are used up (begin_model_call). */
 const longestRateLimitSeconds = 3600;
 
@@ -73,11 +61,10 @@ export async function callModel<T>(
       if (httpStatus !== 429 || policy.classify_error(httpStatus, code) === "permanent") {
         throw reachable(error, name);
       }
-      const asked = policy.retry_after_seconds(retryAfter, Date.now());
       log.warn("model_refused", { model: name, retry_after: retryAfter });
       await end({
         p_limits: rateLimits((error as { headers?: Headers }).headers),
-        p_blocked_seconds: Math.max(asked ?? refusedSeconds.unsaid, refusedSeconds.least),
+        p_blocked_seconds: policy.refused_seconds(retryAfter, Date.now()),
       });
       continue;
     }
@@ -99,35 +86,8 @@ function reachable(error: unknown, name: string): unknown {
   return new Failure(`the server of ${name} cannot be reached${detail}`, { code });
 }
 
-/** The limits in the headers of OpenAI (and those who follow it) or Anthropic. */
-export function rateLimits(headers: Headers | undefined, now = Date.now()): RateLimit[] {
-  const units = ["requests", "tokens", "input_tokens", "output_tokens"] as const;
-  return units.flatMap((unit) => {
-    const name = unit.replace("_", "-");
-    const read = (what: string) =>
-      headers?.get(`x-ratelimit-${what}-${name}`) ??
-        headers?.get(`anthropic-ratelimit-${name}-${what}`);
-    const limit = Number(read("limit") ?? NaN);
-    const remaining = Number(read("remaining") ?? NaN);
-    // Azure says -1 where it has none.
-    if (!(limit > 0 && remaining >= 0)) return [];
-    return [{ unit, limit, remaining, reset_seconds: secondsUntil(read("reset"), now) }];
-  });
-}
-
-const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 };
-
-/** Seconds until the time of a header: `6m0s`, `12ms`, `1.5`, seconds since 1970, or a date. */
-function secondsUntil(time: string | null | undefined, now: number): number | null {
-  if (!time) return null;
-  if (/^[\d.]+$/.test(time)) {
-    const seconds = Number(time);
-    return seconds > 1e9 ? Math.max(seconds - now / 1000, 0) : seconds;
-  }
-  if (/^([\d.]+(ms|[smhd]))+$/.test(time)) {
-    return [...time.matchAll(/([\d.]+)(ms|[smhd])/g)]
-      .reduce((sum, [, count, unit]) => sum + Number(count) * unitSeconds[unit], 0);
-  }
-  const at = Date.parse(time);
-  return Number.isNaN(at) ? null : Math.max((at - now) / 1000, 0);
+/** The limits in the headers of an answer. */
+export function rateLimits(headers: Headers | undefined, now = Date.now()): policy.RateLimit[] {
+  const told = [...headers ?? []].filter(([name]) => name.includes("ratelimit"));
+  return told.length > 0 ? policy.rate_limits(told.flat(), now) : [];
 }

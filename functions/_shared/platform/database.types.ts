@@ -84,7 +84,15 @@ export type Database = {
           "stage"?: string | null;
           "status"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "content_job_events_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "content_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "content_job_stages": {
         Row: {
@@ -163,7 +171,15 @@ export type Database = {
           "visibility_timeout_seconds"?: number;
           "wake_requested_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "content_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "content_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "content_jobs": {
         Row: {
@@ -291,7 +307,15 @@ export type Database = {
           "stage"?: string;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "content_payloads_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "content_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "crawl_jobs": {
         Row: {
@@ -495,7 +519,15 @@ export type Database = {
           "stage"?: string | null;
           "status"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "fetch_job_events_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "fetch_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "fetch_job_stages": {
         Row: {
@@ -574,7 +606,15 @@ export type Database = {
           "visibility_timeout_seconds"?: number;
           "wake_requested_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "fetch_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "fetch_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "fetch_jobs": {
         Row: {
@@ -702,7 +742,15 @@ export type Database = {
           "stage"?: string;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "fetch_payloads_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "fetch_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "gsc_page_query": {
         Row: {
@@ -1212,7 +1260,22 @@ export type Database = {
           "stage"?: string | null;
           "status"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "pageperfect_job_events_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "pageperfect_jobs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pageperfect_job_events_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "v_pageperfect_job_status";
+            referencedColumns: ["job_id"];
+          },
+        ];
       };
       "pageperfect_job_stages": {
         Row: {
@@ -1291,7 +1354,22 @@ export type Database = {
           "visibility_timeout_seconds"?: number;
           "wake_requested_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "pageperfect_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "pageperfect_jobs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pageperfect_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "v_pageperfect_job_status";
+            referencedColumns: ["job_id"];
+          },
+        ];
       };
       "pageperfect_jobs": {
         Row: {
@@ -1419,7 +1497,22 @@ export type Database = {
           "stage"?: string;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "pageperfect_payloads_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "pageperfect_jobs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pageperfect_payloads_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "v_pageperfect_job_status";
+            referencedColumns: ["job_id"];
+          },
+        ];
       };
       "pages": {
         Row: {
@@ -1844,7 +1937,15 @@ export type Database = {
           "stage"?: string | null;
           "status"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "site_job_events_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "site_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "site_job_stages": {
         Row: {
@@ -1923,7 +2024,15 @@ export type Database = {
           "visibility_timeout_seconds"?: number;
           "wake_requested_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "site_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "site_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "site_jobs": {
         Row: {
@@ -2105,7 +2214,15 @@ export type Database = {
           "stage"?: string;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "site_payloads_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "site_jobs";
+            referencedColumns: ["id"];
+          },
+        ];
       };
     };
     Views: {
@@ -2180,7 +2297,22 @@ export type Database = {
           "stage"?: string | null;
           "started_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "pageperfect_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "pageperfect_jobs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pageperfect_job_stages_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "v_pageperfect_job_status";
+            referencedColumns: ["job_id"];
+          },
+        ];
       };
       "v_pageperfect_job_status": {
         Row: {
