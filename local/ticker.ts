@@ -1,6 +1,7 @@
 // Stands in for pg_cron and pg_net: runs the due jobs of cron.job and sends what net.http_post queued.
 // Where no schedule rings the dispatcher and the crawler, or a test wants it more often, it does so.
 
+import { Cron } from "npm:croner@11.0.1";
 import type { Sql } from "npm:postgres@3.4.9";
 
 export interface TickerOptions {
@@ -26,30 +27,13 @@ interface QueuedRequest {
   timeout_milliseconds: number;
 }
 
-/** Whether one field of a cron schedule (`*`, `5`, `1-5`, `0-59/15`, `1,2`) holds `value`. */
-function fieldMatches(field: string, value: number, minimum: number): boolean {
-  return field.split(",").some((part) => {
-    const [range, step = "1"] = part.split("/");
-    const [low, high] = range === "*" ? [minimum, Infinity] : range.split("-").map(Number);
-    const end = high ?? (part.includes("/") ? Infinity : low);
-    return value >= low && value <= end && (value - low) % Number(step) === 0;
-  });
-}
-
 /** Whether a job is due at `now` (UTC), given when it last ran; both in milliseconds. */
 export function isDue(schedule: string, lastRun: number, now: number): boolean {
   const seconds = /^\s*(\d+) seconds?\s*$/.exec(schedule);
   if (seconds) return now - lastRun >= Number(seconds[1]) * 1000;
-  const minute = Math.floor(now / 60_000);
-  if (Math.floor(lastRun / 60_000) === minute) return false;
-  const at = new Date(now);
-  const [minutes, hours, days, months, weekdays] = schedule.trim().split(/\s+/);
-  const day = fieldMatches(days, at.getUTCDate(), 1);
-  const weekday = fieldMatches(weekdays.replaceAll("7", "0"), at.getUTCDay(), 0);
-  return fieldMatches(minutes, at.getUTCMinutes(), 0) && fieldMatches(hours, at.getUTCHours(), 0) &&
-    fieldMatches(months, at.getUTCMonth() + 1, 1) &&
-    // As cron has it: restricting both days means either.
-    (days === "*" || weekdays === "*" ? day && weekday : day || weekday);
+  const minute = (time: number) => Math.floor(time / 60_000) * 60_000;
+  if (minute(lastRun) === minute(now)) return false;
+  return new Cron(schedule, { timezone: "UTC" }).match(new Date(minute(now)));
 }
 
 /** Starts ticking; `stop` waits for what is being sent. */

@@ -1,4 +1,5 @@
 // Google's Search Console API, as far as imports need it: a service account's access token and one query.
+import { importPKCS8, SignJWT } from "npm:jose@6.2.18";
 import type { Env, ServiceAccount } from "../platform/env.ts";
 import { Failure } from "../engine/failure.ts";
 
@@ -71,41 +72,18 @@ export function createSearchConsole(
 
 /** The claims that buy an access token, signed with the account's key (RFC 7523). */
 async function signAssertion(account: ServiceAccount, now: number): Promise<string> {
-  const pem = account.private_key.replace(/-----[^-]+-----|\s/g, "");
-  let key: CryptoKey;
-  try {
-    key = await crypto.subtle.importKey(
-      "pkcs8",
-      Uint8Array.from(atob(pem), (char) => char.charCodeAt(0)),
-      { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
-      false,
-      ["sign"],
-    );
-  } catch {
+  const key = await importPKCS8(account.private_key, "RS256").catch(() => {
     throw new Failure("GOOGLE_SERVICE_ACCOUNT holds a private key that cannot be read", {
       code: "invalid_api_key",
     });
-  }
-  const claims = {
-    iss: account.client_email,
-    scope,
-    aud: account.token_uri,
-    iat: now,
-    exp: now + 3600,
-  };
-  const encode = (value: unknown) => base64url(new TextEncoder().encode(JSON.stringify(value)));
-  const signed = `${encode({ alg: "RS256", typ: "JWT" })}.${encode(claims)}`;
-  const signature = await crypto.subtle.sign(
-    key.algorithm.name,
-    key,
-    new TextEncoder().encode(signed),
-  );
-  return `${signed}.${base64url(new Uint8Array(signature))}`;
-}
-
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  });
+  return await new SignJWT({ scope })
+    .setProtectedHeader({ alg: "RS256", typ: "JWT" })
+    .setIssuer(account.client_email)
+    .setAudience(account.token_uri)
+    .setIssuedAt(now)
+    .setExpirationTime(now + 3600)
+    .sign(key);
 }
 
 // The API answers {error: {message, errors: [{reason}]}}, the token endpoint {error, error_description}.
