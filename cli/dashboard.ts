@@ -18,7 +18,9 @@ const allowedFunctions = new Set(
     ...["replay_matching", "replay_letter", "cancel_matching", "cancel_own_job", "decide_edit"],
     ...["set_stages_enabled", "set_member", "get_embeddings", "get_segments"],
     ...["get_analysis_input", "get_site_plan", "get_site_progress"],
-  ].map((name) => `/rest/v1/rpc/${name}`).concat(["/functions/v1/pageperfect-workflow"]),
+  ].map((name) => `/rest/v1/rpc/${name}`).concat(
+    ["workflow", "embed-passages"].map((name) => `/functions/v1/pageperfect-${name}`),
+  ),
 );
 
 /** Bytes of a request's body: the CSV of a page with its 25,000 queries has some megabytes. */

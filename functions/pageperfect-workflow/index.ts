@@ -1,12 +1,13 @@
 // Intake: POST {url | page_id, …} → 202 {job_id} for a page; with `site` for a whole site. For the service (secret key) and for signed-in users, whose jobs
 // are theirs alone to see.
 import * as v from "npm:valibot@1.5.0";
-import { rpc, supabaseAdmin } from "../_shared/client.ts";
+import { rpc } from "../_shared/client.ts";
 import { createDoorbell, dispatcher } from "../_shared/engine/doorbell.ts";
 import { readEnv } from "../_shared/platform/env.ts";
 import { Failure } from "../_shared/engine/failure.ts";
-import { bearerToken, guard, hasSecretKey, json, readJson } from "../_shared/platform/http.ts";
+import { guard, json, readJson } from "../_shared/platform/http.ts";
 import { createLog, errorText } from "../_shared/platform/log.ts";
+import { callerOf } from "../_shared/platform/users.ts";
 import { runBackground } from "../_shared/runtime.ts";
 import * as policy from "../_shared/wasm/policy.ts";
 
@@ -22,14 +23,6 @@ const CreatedJob = v.looseObject({
 const openJobsRetrySeconds = 30;
 
 const log = createLog({ function: "pageperfect-workflow" });
-
-/** The signed-in user's id, or undefined: a publishable key or an expired token is nobody. */
-async function signedInUser(request: Request): Promise<string | undefined> {
-  const token = bearerToken(request);
-  if (!token) return undefined;
-  const { data } = await supabaseAdmin.auth.getUser(token);
-  return data.user?.id;
-}
 
 /** The caller's trace, or a new one: every log line of the job carries it. */
 function traceOf(request: Request): string {
@@ -67,9 +60,8 @@ function refusal(error: unknown): Response | undefined {
 
 Deno.serve(guard(async (request) => {
   const env = readEnv();
-  const isService = await hasSecretKey(request);
-  const userId = isService ? undefined : await signedInUser(request);
-  if (!isService && !userId) return json(401, { error: "unauthorized" });
+  const caller = await callerOf(request);
+  if (!caller) return json(401, { error: "unauthorized" });
 
   const body = await readJson<unknown>(request, undefined);
   const isSite = typeof body === "object" && body !== null && "site" in body;
@@ -85,7 +77,7 @@ Deno.serve(guard(async (request) => {
   try {
     job = await rpc(isSite ? "create_site_job" : "create_pageperfect_job", {
       p_request: check.request,
-      p_user_id: userId ?? null,
+      p_user_id: caller.userId,
       p_traceparent: traceparent,
     }, CreatedJob);
   } catch (error) {

@@ -18,7 +18,7 @@ const workers = {
 const functions = (await Array.fromAsync(Deno.readDir(new URL("../../functions", import.meta.url))))
   .map(({ name }) => name).filter((name) => !name.startsWith("_")).sort();
 /** Those that signed-in users may call, too. */
-const forUsers = ["pageperfect-workflow"];
+const forUsers = ["pageperfect-workflow", "pageperfect-embed-passages"];
 
 Deno.test({
   name: "http_behaviour_of_the_functions",

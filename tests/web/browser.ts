@@ -9,8 +9,8 @@ import { ensureWebBuilt } from "../../cli/web_bundle.ts";
 import { root } from "../../local/paths.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 
-/** Long: nothing here is a test of speed, and the machine may be a slow and busy one. */
-export const patience = 90_000;
+/** A guard against hanging, milliseconds: nothing here is a test of speed, and the machine may be a slow and busy one. */
+export const patience = 900_000;
 
 export interface World extends AsyncDisposable {
   stack: Stack;

@@ -104,6 +104,71 @@ journey(
 );
 
 journey(
+  "coverage while typing: the words at once, their meaning by one call when the writer pauses",
+  async () => {
+    const [{ edit_id, coverage_after }] = await world.stack.sql`
+      select recommendation_id as edit_id, coverage_after from public.rewrite_drafts where job_id = ${jobId}`;
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    const calls: string[][] = [];
+    let letThrough = Promise.withResolvers<void>();
+    await page.route("**/pageperfect-embed-passages", async (route) => {
+      calls.push(route.request().postDataJSON().passages);
+      await letThrough.promise;
+      await route.continue();
+    });
+    await visitor.go(`report/${jobId}/edit/${edit_id}`);
+    const panel = page.getByRole("region", { name: "Coverage", exact: true });
+    await panel.getByText("The words so far").waitFor();
+    letThrough.resolve();
+    // The draft as it stands: what its worker found.
+    await panel.getByText("Measured as you write").waitFor();
+    const after = panel.locator(".coverage-total strong");
+    assert.equal(await after.innerText(), `${Math.round(coverage_after * 100)}%`);
+    assert.equal(calls.length, 1);
+
+    letThrough = Promise.withResolvers();
+    const row = panel.locator(".coverage li").first();
+    const query = await row.locator("[dir=auto]").innerText();
+    const editor = page.getByRole("textbox", { name: /section \(Markdown\)/ });
+    await editor.fill("## Weather\n\nIt may rain, and then it is wet outside.");
+    await panel.getByText("The words so far").waitFor();
+    await until(
+      "the words count at once",
+      async () => (await row.locator(".missing").count()) > 0,
+    );
+    const low = await after.innerText();
+    await editor.fill(`## Heading\n\nAll about the ${query}: this is what the ${query} is.`);
+    await row.locator(".missing").waitFor({ state: "detached" });
+    letThrough.resolve();
+    await panel.getByText("Measured as you write").waitFor();
+    assert.ok(
+      parseInt(await after.innerText()) > parseInt(low),
+      `${await after.innerText()} > ${low}`,
+    );
+    assert.deepEqual(calls.at(-1), [`All about the ${query}: this is what the ${query} is.`]);
+    // What the calls used is booked with the job.
+    const usage = await world.stack.sql`
+      select call_count from public.model_usage where job_id = ${jobId} and stage = 'editing'`;
+    assert.ok(usage.length > 0);
+
+    // Without the model the words are told, and why.
+    await page.unroute("**/pageperfect-embed-passages");
+    await page.route(
+      "**/pageperfect-embed-passages",
+      (route) =>
+        route.fulfill({
+          status: 429,
+          json: { error: "quota_exceeded", message: "go on tomorrow" },
+        }),
+    );
+    await editor.fill("## Heading\n\nSomething else.");
+    await panel.getByText("The words alone: go on tomorrow").waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey(
   "a page of one's own: a CSV dropped on the window, the report at the end",
   async () => {
     await using visitor = await Visitor.open(world);
@@ -503,7 +568,7 @@ journey(
   "hosted: a reader signs in, reads everything, and changes nothing whatever they try",
   async () => {
     await using site = await hostedCopy(world);
-    const [reader, stranger] = await members(world);
+    const [reader, stranger, operator] = await members(world);
     await using visitor = await signIn(world, site.base, reader);
     const { page } = visitor;
     await page.getByRole("link", { name: /Commuting by bike/ }).click();
@@ -538,6 +603,28 @@ journey(
       assert.equal(status, 403, `${name}: ${JSON.stringify(body)}`);
     }
     assert.equal(await openLetters(world, "not_html"), before);
+    // The analysis that the page's passages are of now.
+    const [{ job_id }] = await world.stack.sql`
+      select e.job_id from public.page_embeddings as e
+      join public.pageperfect_jobs as j on j.page_id = e.page_id where j.id = ${jobId} limit 1`;
+    const embed = (token: string, passages: unknown = ["a passage"]) =>
+      fetch(`${world.stack.apiUrl}/functions/v1/pageperfect-embed-passages`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify({ job_id, passages }),
+      }).then(async (response) => ({ status: response.status, body: await response.json() }));
+    assert.equal((await embed(reader.token)).status, 403, "nothing is paid for a reader");
+    assert.equal((await embed(stranger.token)).status, 404);
+    for (const wrong of [[], [""], "text", ["x".repeat(50_001)], Array(101).fill("x")]) {
+      assert.equal(
+        (await embed(operator.token, wrong)).status,
+        400,
+        JSON.stringify(wrong).slice(0, 40),
+      );
+    }
+    const { status, body } = await embed(operator.token);
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.equal(body.vectors.length, 1);
 
     // Who is no member sees none of it.
     await using other = await signIn(world, site.base, stranger);
@@ -569,7 +656,7 @@ journey(
   "every view: axe finds nothing, nothing sticks out, in light, dark and on a phone",
   async () => {
     const [edit] = await world.stack
-      .sql`select id, job_id from public.rewrite_recommendations order by id desc limit 1`;
+      .sql`select recommendation_id as id, job_id from public.rewrite_drafts order by created_at desc limit 1`;
     const views: Record<string, string> = {
       pages: "",
       report: `report/${jobId}`,
@@ -601,6 +688,7 @@ journey(
       for (const [name, path] of Object.entries(views)) {
         await visitor.go(path);
         await visitor.page.locator(".skeleton").waitFor({ state: "detached" });
+        if (name === "workspace") await visitor.page.getByText("Measured as you write").waitFor();
         await visitor.checkAccessibility(`${name}, ${look}`);
         const overflow = await visitor.page.evaluate(
           "document.documentElement.scrollWidth - document.documentElement.clientWidth",

@@ -1,5 +1,6 @@
 // Heavy compute off the main thread, on the same wasm as the workers of the pipeline. One worker, one kind of work.
 
+import type { DraftCoverage, Measured, PageInput } from "./report/draft_coverage.ts";
 import type { Input, Settings, WhatIf } from "./report/what_if.ts";
 
 export interface LayoutTask {
@@ -24,15 +25,43 @@ export type WhatIfTask = { kind: "what-if"; input: Input } | {
 
 export type WhatIfNews = { done: number } | { found: WhatIf; settings: Settings };
 
-const post = (news: LayoutNews | WhatIfNews | { error: string }) =>
+/** The page, once; then the text as often as it changes, and the vectors of its passages as they come. */
+export type DraftTask =
+  | { kind: "page"; input: PageInput }
+  | { kind: "draft"; text: string }
+  | { kind: "learn"; passages: string[]; vectors: string[] };
+
+export type DraftNews = Measured & { text: string };
+
+const post = (news: LayoutNews | WhatIfNews | DraftNews | { error: string }) =>
   (self as unknown as Worker).postMessage(news);
 
 let input: Input | undefined;
+let page: Promise<DraftCoverage> | undefined;
+/** The text that waits to be measured: of those that came meanwhile, the last. */
+let waiting: string | undefined;
 
-self.addEventListener("message", async ({ data }: MessageEvent<LayoutTask | WhatIfTask>) => {
+type Task = LayoutTask | WhatIfTask | DraftTask;
+
+self.addEventListener("message", async ({ data }: MessageEvent<Task>) => {
   try {
     if (data.kind === "layout") await layOut(data);
-    else if (data.kind === "what-if") input = data.input;
+    else if (data.kind === "page") {
+      page = import("./report/draft_coverage.ts").then(({ DraftCoverage }) =>
+        DraftCoverage.open(data.input)
+      );
+    } else if (data.kind === "learn") (await page)?.learn(data.passages, data.vectors);
+    else if (data.kind === "draft") {
+      const isFirst = waiting === undefined;
+      waiting = data.text;
+      if (!isFirst) return;
+      const coverage = await page;
+      // Messages that have come by now are heard first.
+      await new Promise((resolve) => setTimeout(resolve));
+      const text = waiting;
+      waiting = undefined;
+      if (coverage) post({ ...coverage.measure(text), text });
+    } else if (data.kind === "what-if") input = data.input;
     else if (input) {
       const { compute } = await import("./report/what_if.ts");
       const found = await compute(input, data.settings, (done) => post({ done }));

@@ -77,7 +77,11 @@ export class Budget {
   readonly #startedAt = performance.now();
 
   /** @param usedMs CPU time of the invocation so far */
-  constructor(job: StageJob, readonly usedMs: () => number, readonly cpuMs = limits.cpuMs) {
+  constructor(
+    job: Pick<StageJob, "payload" | "attempt_count">,
+    readonly usedMs: () => number,
+    readonly cpuMs = limits.cpuMs,
+  ) {
     const { before, ...progress } = (job.payload?.progress ?? {}) as Progress & {
       before?: { attempt: number; left: number };
     };

@@ -1,5 +1,5 @@
--- The embeddings of a job's segments in their order: {model, dimensions, ids, vectors}, each base64 of its vector_send bytes. Empty
--- when a later job has replaced them.
+-- A job's segments in their order as they were embedded: {model, dimensions, ids, texts, vectors}; texts are whole (a report's are cut),
+-- each vector is base64 of its vector_send bytes. Empty when a later job has replaced them.
 create or replace function access.get_segments(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -14,6 +14,7 @@ begin
   return (
     select jsonb_build_object('model', max(e.model), 'dimensions', max(e.dimensions),
       'ids', coalesce(jsonb_agg(e.id order by e.position), '[]'::jsonb),
+      'texts', coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb),
       'vectors', coalesce(jsonb_agg(replace(encode(extensions.vector_send(e.embedding), 'base64'), E'\n', '') order by e.position), '[]'::jsonb))
     from public.page_embeddings as e where e.job_id = p_job_id);
 end;

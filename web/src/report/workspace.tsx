@@ -367,11 +367,16 @@ function CoveragePanel({ coverage, draft }: { coverage: CoverageNow; draft?: Dra
   return (
     <section class="card" aria-label="Coverage">
       <h2>Answered</h2>
-      <p class="coverage-total" role="status" aria-live="polite">
+      <p
+        class={`coverage-total ${coverage.state}`}
+        role="status"
+        aria-live="polite"
+        aria-busy={coverage.state === "words"}
+      >
         <span>{percent(coverage.before)}</span> →{" "}
         <strong class={coverage.closes ? "good" : ""}>{percent(coverage.now)}</strong>
       </p>
-      <p class="quiet">{coverage.note}</p>
+      <p class="quiet coverage-note">{coverage.note}</p>
       <ul class="coverage">
         {coverage.queries.map((query) => (
           <li key={query.query}>
@@ -385,7 +390,9 @@ function CoveragePanel({ coverage, draft }: { coverage: CoverageNow; draft?: Dra
                 ? "partly"
                 : "gap"}
             />
-            <span class="number">{percent(query.now)}</span>
+            <span class="number">
+              <span class="quiet">{percent(query.before)} →</span> {percent(query.now)}
+            </span>
             {query.missing.length > 0 && (
               <span class="quiet missing">lacks {query.missing.join(", ")}</span>
             )}

@@ -460,7 +460,7 @@ function Topics({ topics }: { topics: SiteTopic[] }) {
                     : <span class="quiet">none fits</span>}
                 </td>
                 <td>
-                  <ul class="plain">
+                  <ul class="unmarked">
                     {topic.pages.slice(0, 5).map((page) => (
                       <li key={page.page_id}>
                         <Meter value={page.coverage} label={`${percent(page.coverage)} answered`} />
