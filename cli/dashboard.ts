@@ -17,7 +17,8 @@ const allowedFunctions = new Set(
     ...["get_throughput", "get_costs", "list_dead_letters", "list_members", "count_open_jobs"],
     ...["replay_matching", "replay_letter", "cancel_matching", "cancel_own_job", "decide_edit"],
     ...["set_stages_enabled", "set_member", "get_embeddings", "get_segments"],
-    ...["get_analysis_input", "get_site_plan", "get_site_progress"],
+    ...["get_analysis_input", "get_site_plan", "get_site_progress", "get_site_outcomes"],
+    ...["retry_own_site_job"],
   ].map((name) => `/rest/v1/rpc/${name}`).concat(
     ["workflow", "embed-passages"].map((name) => `/functions/v1/pageperfect-${name}`),
   ),
@@ -30,6 +31,8 @@ export interface Upstream {
   apiUrl: string;
   secretKey: string;
   name: string;
+  /** Whether it is a local stack, whose clock is not in the database. */
+  hasOwnClock?: boolean;
 }
 
 export interface DashboardServer extends AsyncDisposable {
@@ -122,7 +125,8 @@ export function serveDashboard(dir: string, upstream: Upstream, port = 0): Dashb
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "GET it");
     if (url.pathname === "/config.json") {
       if (!isSignedIn) return refuse(401, "open the link that the terminal shows");
-      const config = { mode: "local", api: "/api", name: upstream.name };
+      const { name, hasOwnClock } = upstream;
+      const config = { mode: "local", api: "/api", name, hasOwnClock };
       return answer(200, JSON.stringify(config), { "content-type": types.json });
     }
     const name = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
@@ -228,7 +232,8 @@ async function dashboard(options: DashboardOptions) {
       say("nothing was analysed yet: the sample page is, while you look");
       path = `report/${await analyzeSample(stack)}`;
     }
-    const upstream = { apiUrl: stack.apiUrl, secretKey: stack.secretKey, name: "this machine" };
+    const { apiUrl, secretKey } = stack;
+    const upstream = { apiUrl, secretKey, name: "this machine", hasOwnClock: true };
     await keepServing(dir, upstream, options.port, path);
   } finally {
     await stack.stop();

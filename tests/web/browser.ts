@@ -10,7 +10,7 @@ import { root } from "../../local/paths.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 
 /** A guard against hanging, milliseconds: nothing here is a test of speed, and the machine may be a slow and busy one. */
-export const patience = 900_000;
+export const patience = 600_000;
 
 export interface World extends AsyncDisposable {
   stack: Stack;

@@ -173,14 +173,18 @@ journey(
   async () => {
     await using visitor = await Visitor.open(world);
     const { page } = visitor;
-    const csv =
-      "Top queries,Clicks,Impressions,CTR,Position\nhow to brew tea,10,900,1%,8\ntea caffeine,2,1200,0.2%,14\n";
-    const data = await page.evaluateHandle(`(() => {
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([${JSON.stringify(csv)}], "Queries.csv", { type: "text/csv" }));
-      return transfer;
-    })()`);
-    await page.dispatchEvent("body", "drop", { dataTransfer: data });
+    const drop = async (name: string, csv: string) => {
+      const dataTransfer = await page.evaluateHandle(`(() => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([${JSON.stringify(csv)}], "${name}", { type: "text/csv" }));
+        return transfer;
+      })()`);
+      await page.dispatchEvent("body", "drop", { dataTransfer });
+    };
+    await drop(
+      "Queries.csv",
+      "Top queries,Clicks,Impressions,CTR,Position\nhow to brew tea,10,900,1%,8\ntea caffeine,2,1200,0.2%,14\n",
+    );
     await page.getByText("Queries.csv: 2 queries").waitFor();
     const file = `${Deno.makeTempDirSync()}/tea.html`;
     Deno.writeTextFileSync(
@@ -189,7 +193,18 @@ journey(
       <h2>Brewing</h2><p>To brew tea, pour hot water over the leaves and wait for three minutes. Green tea wants cooler water than black tea does.</p>
       <h2>Keeping</h2><p>Keep tea in a closed tin, away from light and from the smell of spices.</p></main></html>`,
     );
-    await page.getByLabel("Address of the page").fill(await world.stack.serveFile(file));
+    const url = await world.stack.serveFile(file);
+    await page.getByLabel("Address of the page").fill(url);
+    // Of an export of many pages, this page's rows.
+    const rows = [[url, "how to brew tea"], [url, "keep tea fresh"], [url, "tea caffeine"]];
+    await drop(
+      "all.csv",
+      [
+        "Page,Query,Clicks,Impressions,CTR,Position",
+        ...[...rows, [`${url}x`, "coffee"]].map((row) => [...row, "2,900,1%,8"].join(",")),
+      ].join("\n"),
+    );
+    await page.getByText("all.csv: 3 queries").waitFor();
     await page.getByRole("button", { name: "Analyse", exact: true }).click();
     await page.getByText(/This page answers/).waitFor();
     await page.getByRole("heading", { name: "Tea for beginners" }).first().waitFor();
@@ -207,6 +222,12 @@ journey("what is wrong with the input is said where it was given", async () => {
     buffer: Buffer.from("a,b\n1,2\n"),
   });
   await page.getByText(/a\.csv: /).waitFor();
+  // Nothing starts without the file that was meant to go along, until it is taken away.
+  await page.getByLabel("Address of the page").fill("https://example.com/");
+  await page.getByRole("button", { name: "Analyse", exact: true }).click();
+  await page.getByText(/a\.csv: /).waitFor();
+  assert.match(page.url(), /#\/new/);
+  await page.getByRole("button", { name: "Take the file away" }).click();
   await page.getByLabel("Address of the page").fill("http://169.254.169.254/latest/meta-data");
   await page.getByRole("button", { name: "Analyse", exact: true }).click();
   await page.getByRole("alert").filter({ hasText: /address/i }).first().waitFor();
@@ -360,57 +381,113 @@ journey("what if: other settings at once, then the analysis run so", async () =>
   assert.deepEqual(visitor.problems, []);
 });
 
-journey("a site: the plan filtered by its address, an edit, its page's report", async () => {
-  const { sql } = world.stack;
-  const [page] = await sql`select page_id, url from public.pageperfect_jobs where id = ${jobId}`;
-  const edit = (rank: number, kind: string, label: string, more = {}) => ({
-    ...{ id: String(rank), rank, kind, page_id: page.page_id, url: page.url, target_url: null },
-    ...{ place: { after_heading: "Kit and clothes" }, label, queries: [`${label} query`] },
-    ...{ impressions: 900, clicks: 3, avg_position: 12, coverage: 0.2, expected_clicks: 40 - rank },
-    ...{ effort: "low", confidence: 0.9, reason: "asked for and not answered", is_decayed: false },
-    ...more,
-  });
-  const plan = {
-    schema_version: 1,
-    job: { id: "", status: "completed", created_at: new Date().toISOString(), completed_at: null },
-    site: { page_count: 2, query_count: 30, impressions: 5000, clicks: 90, expected_clicks: 80 },
-    edits: [
-      edit(1, "write", "bike insurance"),
-      edit(2, "merge", "bike lights", { target_url: "https://other.example/lights" }),
-    ],
-    topics: [],
-    links: [],
-    decays: [],
-    pages: [],
-    failed_pages: [],
-  };
-  // Stands in for the answers of a run; what a run makes of pages is tests/site's business.
-  await using visitor = await Visitor.open(world);
-  const { page: window } = visitor;
-  const answer = (name: string, value: unknown) =>
-    window.route(`**/rpc/${name}`, (route) => route.fulfill({ json: value }));
-  const counts = { total: 2, waiting: 0, open: 0, done: 2, reused: 0, failed: 0, skipped: 0 };
-  await answer("get_site_plan", plan);
-  await answer("get_site_progress", {
-    status: "completed",
-    stage: "site_plan",
-    error: null,
-    counts,
-  });
-  await visitor.go(`site/${jobId}`);
-  await window.getByText("bike insurance", { exact: true }).waitFor();
-  await window.getByLabel("Kind").selectOption("merge");
-  await window.getByText("1 of 2").waitFor();
-  assert.match(window.url(), /kind=merge/);
-  await window.getByText("to other.example/lights").waitFor();
-  await window.goBack();
-  await window.getByText("2 of 2").waitFor();
-  await visitor.checkAccessibility("the plan of a site");
-  await screenshot(visitor, "site-light");
-  await window.locator("tbody tr").first().getByRole("link").click();
-  await window.getByText(/This page answers/).waitFor();
-  assert.deepEqual(visitor.problems, []);
-});
+journey(
+  "a site: the plan filtered by its address, an edit, its outcome, its page's report",
+  async () => {
+    const { sql } = world.stack;
+    const [page] = await sql`select page_id, url from public.pageperfect_jobs where id = ${jobId}`;
+    const edit = (rank: number, kind: string, label: string, more = {}) => ({
+      ...{ id: String(rank), rank, kind, page_id: page.page_id, url: page.url, target_url: null },
+      ...{ place: { after_heading: "Kit and clothes" }, label, queries: [`${label} query`] },
+      ...{
+        impressions: 900,
+        clicks: 3,
+        avg_position: 12,
+        coverage: 0.2,
+        expected_clicks: 40 - rank,
+      },
+      ...{
+        effort: "low",
+        confidence: 0.9,
+        reason: "asked for and not answered",
+        is_decayed: false,
+      },
+      ...more,
+    });
+    const plan = {
+      schema_version: 1,
+      job: {
+        id: jobId,
+        status: "completed",
+        created_at: new Date().toISOString(),
+        completed_at: null,
+      },
+      site: { page_count: 2, query_count: 30, impressions: 5000, clicks: 90, expected_clicks: 80 },
+      edits: [
+        edit(1, "write", "bike insurance"),
+        edit(2, "merge", "bike lights", { target_url: "https://other.example/lights" }),
+      ],
+      topics: [],
+      links: [],
+      decays: [],
+      pages: [],
+      failed_pages: [],
+    };
+    // Stands in for the answers of a run; what a run makes of pages is tests/site's business.
+    await using visitor = await Visitor.open(world);
+    const { page: window } = visitor;
+    const answer = (name: string, value: unknown) =>
+      window.route(`**/rpc/${name}`, (route) => route.fulfill({ json: value }));
+    const counts = { total: 3, waiting: 0, open: 0, done: 2, reused: 0, failed: 1, skipped: 0 };
+    const made = (window_days: number, more: object) => ({
+      ...{ id: "1", kind: "write", url: page.url, label: "bike insurance" },
+      ...{ made_at: "2026-08-01T00:00:00Z", window_days, ...more },
+    });
+    await answer("get_site_outcomes", [
+      made(7, { is_over: false }),
+      made(30, {
+        is_over: true,
+        clicks: { before: 400, after: 900 },
+        impressions: { before: 9000, after: 12000 },
+        position_before: 12.1,
+        position_after: 6.4,
+        controls: Array(20).fill({ before: 300, after: 310 }),
+      }),
+      made(90, { is_over: false }),
+    ]);
+    await answer("get_site_plan", plan);
+    await answer("get_site_progress", {
+      status: "completed",
+      stage: "site_plan",
+      error: null,
+      counts,
+    });
+    await visitor.go(`site/${jobId}`);
+    await window.getByText("bike insurance", { exact: true }).waitFor();
+    await window.getByLabel("Kind").selectOption("merge");
+    await window.getByText("1 of 2").waitFor();
+    assert.match(window.url(), /kind=merge/);
+    await window.getByText("to other.example/lights").waitFor();
+    await window.goBack();
+    await window.getByText("2 of 2").waitFor();
+    await visitor.checkAccessibility("the plan of a site");
+    await screenshot(visitor, "site-light");
+
+    // Whether it paid, by the same wasm as on the command line.
+    await window.getByRole("link", { name: "Outcomes" }).click();
+    await window.getByText("400 → 900").waitFor();
+    const effect = await window.locator("tbody .badge").first().innerText();
+    assert.match(effect, /^\+\d+ clicks$/);
+    assert.ok(parseInt(effect) > 300 && parseInt(effect) < 500, effect);
+    await visitor.checkAccessibility("outcomes");
+    await screenshot(visitor, "outcomes-light");
+    await window.getByLabel("After").selectOption("90");
+    await window.getByText("not over yet").waitFor();
+    assert.match(window.url(), /days=90/);
+    const retried = Promise.withResolvers<unknown>();
+    await window.route("**/rpc/retry_own_site_job", (route) => {
+      retried.resolve(route.request().postDataJSON());
+      return route.fulfill({ json: { status: "queued", retried_count: 1 } });
+    });
+    await window.getByRole("button", { name: "Retry the 1 page that failed" }).click();
+    assert.deepEqual(await retried.promise, { p_job_id: jobId });
+
+    await window.getByRole("link", { name: "Edits", exact: true }).click();
+    await window.locator("tbody tr").first().getByRole("link").click();
+    await window.getByText(/This page answers/).waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
 
 journey("hostile text stays text: titles, queries, drafts", async () => {
   const evil =

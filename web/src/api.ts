@@ -11,6 +11,8 @@ export interface Config {
   publishableKey?: string;
   /** What the person looks at, such as the project's host. */
   name: string;
+  /** Whether it is a local stack, which needs no schedules in the database. */
+  hasOwnClock?: boolean;
 }
 
 export interface Identity {

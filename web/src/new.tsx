@@ -20,7 +20,9 @@ interface Dropped {
   warnings: string[];
 }
 
-/** The CSV that was dropped or chosen, read. */
+/** What was dropped or chosen: read again when the address changes, since an export may be of many pages. */
+const chosen = signal<File | undefined>(undefined);
+/** Its rows of the page. */
 const file = signal<Dropped | undefined>(undefined);
 const fileError = signal<string | undefined>(undefined);
 const reading = signal(false);
@@ -28,36 +30,52 @@ const isDragging = signal(false);
 
 const mostBytes = 20_000_000;
 
-async function read(chosen: File) {
-  fileError.value = undefined;
+/** It is read by the form, which knows the address. */
+function take(given: File | undefined) {
+  round++;
   file.value = undefined;
-  if (chosen.size > mostBytes) {
-    fileError.value = `${chosen.name} has ${
-      compact(chosen.size)
-    } bytes: is it the CSV of one page?`;
-    return;
+  fileError.value = undefined;
+  chosen.value = given;
+}
+
+/** The newest reading: an older one that ends later does not count. */
+let round = 0;
+
+/** @param page address of the page whose rows are wanted, as far as it was typed */
+async function read(given: File, page: string) {
+  const mine = ++round;
+  const fail = (message: string) => {
+    if (mine !== round) return;
+    file.value = undefined;
+    fileError.value = message;
+  };
+  if (given.size > mostBytes) {
+    return fail(`${given.name} has ${compact(given.size)} bytes: is it the CSV of one page?`);
   }
-  reading.value = true;
+  reading.value = !file.value;
   try {
-    const bytes = new Uint8Array(await chosen.arrayBuffer());
+    const bytes = new Uint8Array(await given.arrayBuffer());
     if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
-      fileError.value =
-        `${chosen.name} is a ZIP archive or a spreadsheet: unpack it and give the CSV inside (Queries.csv).`;
-      return;
+      return fail(
+        `${given.name} is a ZIP archive or a spreadsheet: unpack it and give the CSV inside (Queries.csv).`,
+      );
     }
     // The same wasm that the command line reads it with.
     const gsc = await import("../../functions/_shared/wasm/gsc.ts");
-    const { keywords, warnings } = gsc.parse_csv(bytes) as {
+    const { keywords, warnings } = gsc.parse_csv(bytes, URL.canParse(page) ? page : null) as {
       keywords: Keyword[];
       warnings: string[];
     };
+    if (mine !== round) return;
     if (keywords.length === 0) {
-      fileError.value = `${chosen.name} has no queries: is it Queries.csv of the export?`;
-    } else file.value = { name: chosen.name, keywords, warnings };
+      return fail(`${given.name} has no queries: is it Queries.csv of the export?`);
+    }
+    fileError.value = undefined;
+    file.value = { name: given.name, keywords, warnings };
   } catch (thrown) {
-    fileError.value = `${chosen.name}: ${(thrown as Error).message ?? thrown}`;
+    fail(`${given.name}: ${(thrown as Error).message ?? thrown}`);
   } finally {
-    reading.value = false;
+    if (mine === round) reading.value = false;
   }
 }
 
@@ -83,7 +101,7 @@ export function DropTarget() {
       const [dropped] = event.dataTransfer!.files;
       if (!dropped) return;
       if (route.value.path[0] !== "new") go("new");
-      read(dropped);
+      take(dropped);
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);
@@ -115,22 +133,35 @@ export function New() {
   const fieldError = (name: string) =>
     error.value?.fields.find(({ field }) => field === name)?.message;
   const keywords = file.value?.keywords;
+  const address = url.value.trim();
+  useEffect(() => {
+    const given = chosen.value;
+    if (!given) return;
+    const timer = setTimeout(() => read(given, address), 300);
+    return () => clearTimeout(timer);
+  }, [address, chosen.value]);
 
   const start = async (event: Event) => {
     event.preventDefault();
     busy.value = true;
     error.value = undefined;
+    // The address may have been typed a moment ago.
+    if (chosen.value) await read(chosen.value, address);
+    if (chosen.value && !file.value) {
+      busy.value = false;
+      return;
+    }
     try {
       const { job_id } = await startJob({
-        url: url.value.trim(),
-        keywords,
+        url: address,
+        keywords: file.value?.keywords,
         generate_draft: draft.value,
         render: isRendered.value || undefined,
         parameters: draft.value && drafts.value !== "1"
           ? { drafts: Number(drafts.value) }
           : undefined,
       });
-      file.value = undefined;
+      take(undefined);
       toast("The analysis has begun");
       go(`report/${job_id}`);
     } catch (thrown) {
@@ -178,7 +209,7 @@ export function New() {
               accept=".csv,.tsv,text/csv"
               aria-describedby={describedBy}
               onChange={(event) =>
-                event.currentTarget.files?.[0] && read(event.currentTarget.files[0])}
+                event.currentTarget.files?.[0] && take(event.currentTarget.files[0])}
             />
           )}
         </Field>
@@ -216,10 +247,19 @@ export function New() {
                 ))}
               </tbody>
             </Table>
-            <Button kind="quiet" onClick={() => (file.value = undefined)}>
-              Take the file away
-            </Button>
           </section>
+        )}
+        {chosen.value && !reading.value && (
+          <Button
+            kind="quiet"
+            onClick={() => {
+              take(undefined);
+              const input = document.querySelector<HTMLInputElement>("input[type=file]");
+              if (input) input.value = "";
+            }}
+          >
+            Take the file away
+          </Button>
         )}
         <fieldset>
           <legend>Options</legend>

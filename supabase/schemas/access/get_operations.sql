@@ -1,4 +1,4 @@
--- What an operator looks at first: {at, stages, jobs, last_hour, dead_letters, invariants, properties}.
+-- What an operator looks at first: {at, stages, jobs, last_hour, dead_letters, invariants, schedules, properties}.
 create or replace function access.get_operations()
 returns jsonb
 language plpgsql
@@ -14,6 +14,7 @@ begin
       from pipeline.stage_config as c),
     'invariants', (select coalesce(jsonb_agg(to_jsonb(i)), '[]'::jsonb) from (
         select * from public.check_invariants() limit 100) as i),
+    'schedules', (select coalesce(jsonb_agg(to_jsonb(s)), '[]'::jsonb) from pipeline.check_schedules() as s),
     'properties', (select coalesce(jsonb_agg(jsonb_build_object('property', g.property, 'enabled', g.enabled, 'imported_until', g.imported_until,
         'row_count', g.row_count, 'last_error', g.last_error, 'last_imported_at', g.last_imported_at) order by g.property), '[]'::jsonb)
       from public.gsc_properties as g));

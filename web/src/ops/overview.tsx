@@ -1,6 +1,6 @@
 // What an operator looks at first: does it flow, what waits, what is broken, and the brakes.
 
-import { ApiError, isOperator, rpc } from "../api.ts";
+import { ApiError, config, isOperator, rpc } from "../api.ts";
 import { compact, count, dateExact, duration, plural, relative, words } from "../format.ts";
 import { isLive, refresh, useLive } from "../live.ts";
 import { href } from "../router.ts";
@@ -31,6 +31,8 @@ export interface Operations {
   dead_letters: { pipeline: string; stage: string | null; failure_reason: string; count: number }[];
   settings: { pipeline: string; stage: string; enabled: boolean; max_concurrency: number }[];
   invariants: { rule: string; pipeline: string; job_id: string | null; detail: string }[];
+  /** What the clock of the project needs; advice is null where it is there. */
+  schedules?: { item: string; is_ready: boolean; advice: string | null }[];
   properties: {
     property: string;
     enabled: boolean;
@@ -157,6 +159,7 @@ function Dashboard({ operations, hours }: { operations: Operations; hours: Hour[
       {pipelines.map((pipeline) => (
         <Backlog key={pipeline} pipeline={pipeline} operations={operations} />
       ))}
+      <Schedules schedules={operations.schedules ?? []} />
       {operations.properties.length > 0 && (
         <>
           <h2>Search Console imports</h2>
@@ -191,6 +194,41 @@ function Dashboard({ operations, hours }: { operations: Operations; hours: Hour[
         </>
       )}
       <p class="quiet">As of {dateExact(operations.at)}{isLive.value ? "" : ", paused"}</p>
+    </>
+  );
+}
+
+/** Whether something rings the workers when nobody asks. */
+function Schedules({ schedules }: { schedules: NonNullable<Operations["schedules"]> }) {
+  const missing = schedules.filter(({ is_ready }) => !is_ready);
+  if (schedules.length === 0) return null;
+  return (
+    <>
+      <h2>Schedules</h2>
+      {config.value?.hasOwnClock
+        ? (
+          <p class="quiet">
+            The local stack has a clock of its own; a hosted project uses pg_cron.
+          </p>
+        )
+        : missing.length === 0
+        ? <p class="good">✓ All are set: work goes on when nobody asks.</p>
+        : (
+          <div class="note tone-partly">
+            <p>
+              <strong>{plural(missing.length, "part is", "parts are")} missing:</strong>{" "}
+              work goes on only when somebody asks for it.
+            </p>
+            <ul>
+              {missing.map(({ item, advice }) => (
+                <li key={item}>
+                  {item}
+                  {advice && <pre>{advice}</pre>}
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
     </>
   );
 }

@@ -316,6 +316,15 @@ function InPlace(
       lang={model.result.page?.language ?? undefined}
     >
       {here && <Context section={here} end highlight={edit.place.segment_id ?? undefined} />}
+      {/* What the section stands under, for who goes by headings; the page around it is shown in part. */}
+      {Array.from({ length: (edit.place.level ?? 2) - 2 || 1 }, (_, index) => {
+        const Rank = `h${index + 2}` as "h2";
+        return (
+          <Rank key={index} class="visually-hidden" dir="auto">
+            {edit.place.heading_path[index] ?? "The page"}
+          </Rank>
+        );
+      })}
       <div class={`added ${text ? "" : "nothing"}`}>
         <p class="added-label">{edit.kind === "write" ? "New section" : "Added here"}</p>
         <div ref={refTo} dir="auto">

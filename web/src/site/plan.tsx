@@ -33,6 +33,7 @@ import {
 } from "../ui.tsx";
 import { Choice } from "../report/edits.tsx";
 import { SearchField } from "../ops/jobs.tsx";
+import { Outcomes } from "./outcomes.tsx";
 
 /** As `get_site_report` answers (cli/site/plan.ts); what a version lacks is left out of the view. */
 interface SitePlan {
@@ -132,6 +133,16 @@ interface Progress {
     skipped: number;
   };
   minutes_left: number | null;
+  /** What the stages found; `select_pages` foresees what the run takes. */
+  facts?: {
+    select_pages?: {
+      page_count: number;
+      reused_count: number;
+      ceiling_count: number;
+      refused_count: number;
+      estimate?: { crawls: number; tokens: number | null; usd: number | null; minutes: number };
+    };
+  };
 }
 
 const editNames: Record<string, string> = {
@@ -152,10 +163,17 @@ const tones: Record<string, string> = {
   link: "answered",
   move: "improve",
 };
-const views = [["edits", "Edits"], ["topics", "Topics and owners"], ["links", "Links"], [
-  "decays",
-  "Falling",
-], ["pages", "Pages"]] as const;
+const views = [
+  ["edits", "Edits"],
+  ["topics", "Topics and owners"],
+  ["links", "Links"],
+  [
+    "decays",
+    "Falling",
+  ],
+  ["outcomes", "Outcomes"],
+  ["pages", "Pages"],
+] as const;
 const isOpen = (status: string | undefined) => status === "queued" || status === "processing";
 
 export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
@@ -171,6 +189,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
     0,
   );
   const found = plan.data.value;
+  const failedCount = state?.counts.failed ?? 0;
   const act = async (name: string, args: object, said: string) => {
     try {
       await rpc(name, args);
@@ -205,6 +224,18 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
                 download("plan.json", JSON.stringify(found, null, 2), "application/json")}
             >
               JSON
+            </Button>
+          )}
+          {state && !isOpen(state.status) && failedCount > 0 && isOperator.value && (
+            <Button
+              onClick={() =>
+                act(
+                  "retry_own_site_job",
+                  { p_job_id: jobId },
+                  `${plural(failedCount, "page")} tried once more; the plan is made anew`,
+                )}
+            >
+              Retry the {plural(failedCount, "page")} that failed
             </Button>
           )}
           {isOpen(state?.status) && isOperator.value && (
@@ -250,7 +281,8 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
 }
 
-function RunProgress({ state: { counts, stage, minutes_left } }: { state: Progress }) {
+function RunProgress({ state: { counts, stage, minutes_left, facts } }: { state: Progress }) {
+  const chosen = facts?.select_pages;
   const ready = counts.done + counts.reused + counts.failed + counts.skipped;
   return (
     <section class="progress" aria-label="Progress">
@@ -268,6 +300,24 @@ function RunProgress({ state: { counts, stage, minutes_left } }: { state: Progre
         label={`${count(ready)} of ${count(counts.total)} pages`}
         tone="improve"
       />
+      {chosen?.estimate && (
+        <p class="quiet">
+          Foreseen: {plural(chosen.estimate.crawls, "page")} to crawl,{" "}
+          {chosen.estimate.tokens === null
+            ? "what they cost is known after the first pages"
+            : `about ${compact(chosen.estimate.tokens)} tokens for ${
+              usd(chosen.estimate.usd ?? 0)
+            }`}
+          , about {plural(Math.max(1, Math.round(chosen.estimate.minutes)), "minute")}
+          {chosen.reused_count > 0 && <>; {count(chosen.reused_count)} unchanged</>}
+          {chosen.ceiling_count > 0 && (
+            <>; {count(chosen.ceiling_count)} beyond the ceiling of dollars</>
+          )}
+          {chosen.refused_count > 0 && (
+            <>; {count(chosen.refused_count)} that may not be crawled</>
+          )}. Cancel it when that is too much.
+        </p>
+      )}
     </section>
   );
 }
@@ -315,6 +365,7 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
       {view === "topics" && <Topics topics={plan.topics ?? []} />}
       {view === "links" && <Links links={plan.links ?? []} />}
       {view === "decays" && <Decays decays={plan.decays ?? []} />}
+      {view === "outcomes" && <Outcomes jobId={plan.job.id} names={editNames} />}
       {view === "pages" && <SitePages plan={plan} />}
     </>
   );
