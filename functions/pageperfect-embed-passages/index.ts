@@ -1,5 +1,6 @@
 // The embeddings of a text that somebody writes, so that its coverage can be shown beside it: POST {job_id, passages} → {model,
 // dimensions, vectors}. For the service, the job's own user, and operators. Who pays is the job's owner, within their ceilings.
+import * as v from "npm:valibot@1.5.0";
 import { rpc } from "../_shared/client.ts";
 import { Budget, cpuMs, Pause } from "../_shared/engine/budget.ts";
 import { factsOf } from "../_shared/engine/failure.ts";
@@ -14,6 +15,9 @@ const most = { passages: 100, characters: 50_000, bytes: 400_000 };
 const timeoutMs = 60_000;
 /** What the calls are booked under, beside the stages of the job. */
 const stage = "editing";
+
+/** What the page was embedded with; null: a later job has replaced its passages. */
+const Embedded = v.nullable(v.looseObject({ model: v.string(), dimensions: v.number() }));
 
 const log = createLog({ function: "pageperfect-embed-passages" });
 
@@ -48,13 +52,13 @@ Deno.serve(guard(async (request) => {
   }
   const { job_id, passages } = body;
   const { model, dimensions } = env.embedding;
-  let of: { model: string; dimensions: number } | null;
+  let of: v.InferOutput<typeof Embedded>;
   try {
-    of = await rpc<typeof of>("admit_passages", {
+    of = await rpc("admit_passages", {
       p_job_id: job_id,
       p_user_id: caller.userId,
       p_bytes: passages.reduce((sum, passage) => sum + passage.length, 0),
-    });
+    }, Embedded);
   } catch (error) {
     const message = errorText(error).replace(/^admit_passages: /, "");
     const { code } = factsOf(error);

@@ -2356,6 +2356,10 @@ export type Database = {
         Args: { "p_msg_id": number; "p_queue": string; "p_read_ct"?: number };
         Returns: boolean;
       };
+      "admit_passages": {
+        Args: { "p_bytes": number; "p_job_id": string; "p_user_id": string };
+        Returns: Json;
+      };
       "announce_model_calls": {
         Args: {
           "p_call_count": number;
@@ -2612,6 +2616,7 @@ export type Database = {
       "get_pageperfect_report": { Args: { "p_job_id": string }; Returns: Json };
       "get_report": { Args: { "p_job_id": string }; Returns: Json };
       "get_segments": { Args: { "p_job_id": string }; Returns: Json };
+      "get_site_outcomes": { Args: { "p_job_id": string }; Returns: Json };
       "get_site_plan": { Args: { "p_job_id": string }; Returns: Json };
       "get_site_progress": { Args: { "p_job_id": string }; Returns: Json };
       "get_site_report": { Args: { "p_job_id": string }; Returns: Json };
@@ -2714,6 +2719,7 @@ export type Database = {
         };
         Returns: number;
       };
+      "retry_own_site_job": { Args: { "p_job_id": string }; Returns: Json };
       "retry_site_job": { Args: { "p_job_id": string }; Returns: Json };
       "save_checkpoint": {
         Args: { "p_digest": string; "p_msg_id": number; "p_read_ct": number; "p_state": string };
