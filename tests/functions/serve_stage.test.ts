@@ -328,7 +328,7 @@ Deno.test("a_lost_lease_stops_the_stage_and_writes_nothing", async () => {
   await settle();
   equal(signal!.aborted, true);
   equal(of("commit_gap_analysis").length + of("fail_stage").length + of("defer_stage").length, 0);
-  equal(log.lines.at(-1)!.event, "stage_lease_lost");
+  equal(log.lines.at(-2)!.event, "stage_lease_lost");
 });
 
 Deno.test("a_heartbeat_that_fails_once_is_no_lost_lease", async () => {
@@ -419,7 +419,7 @@ Deno.test("a_failure_that_cannot_be_recorded_is_left_to_the_lease", async () => 
   });
   await post();
   await settle();
-  const { event, message, because } = log.lines.at(-1)!;
+  const { event, message, because } = log.lines.at(-2)!;
   deepEqual([event, message, because], ["failure_not_recorded", "boom", "connection refused"]);
 });
 
