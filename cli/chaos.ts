@@ -1,7 +1,9 @@
 // `chaos`: kills workers at every boundary, and by the second under load, and prints what became of the jobs.
 
 import type { Command } from "npm:commander@15.1.0";
+import { importMatrix } from "../tests/chaos/import_matrix.ts";
 import { killMatrix, type Outcome } from "../tests/chaos/kill_matrix.ts";
+import { stepMatrix } from "../tests/chaos/step_matrix.ts";
 import { storm, type StormResult } from "../tests/chaos/storm.ts";
 import { ensureBuilt } from "./build.ts";
 import { say } from "./say.ts";
@@ -35,8 +37,10 @@ function printMatrix(outcomes: Outcome[]) {
   );
   const slowest = Math.max(...outcomes.map(({ recoveryMs }) => recoveryMs));
   console.log(
-    `\n${outcomes.length} boundaries, ${workers.size} stages: ${failed.length} lost, doubled or stuck; ` +
-      `slowest recovery ${(slowest / 1000).toFixed(1)} s with leases of 5 s and a tick of 1 s`,
+    `\n${outcomes.length} boundaries of ${workers.size} stages, crawls, imports and workers that go step by step: ` +
+      `${failed.length} lost, doubled or stuck; slowest recovery ${
+        (slowest / 1000).toFixed(1)
+      } s with leases of 5 s and a tick of 1 s`,
   );
 }
 
@@ -51,7 +55,7 @@ function printStorm({ jobs, kills, seconds, ended, problems }: StormResult) {
 export function registerChaos(commands: Command) {
   commands.command("chaos")
     .description(
-      "kill a worker at every boundary of every stage and check that nothing is lost or doubled",
+      "kill workers at every boundary (stages, crawls, imports, step by step) and check that nothing is lost or doubled",
     )
     .option(
       "--jobs <count>",
@@ -64,15 +68,17 @@ export function registerChaos(commands: Command) {
     .option("--json", "print JSON")
     .action(async (options: { jobs: number; matrix: boolean; lanes: number; json?: boolean }) => {
       await ensureBuilt(say);
+      const report = (outcome: Outcome, done: number, all: number) =>
+        say(
+          `${done}/${all} ${outcome.problems.length ? "FAILED" : "ok"} ` +
+            `${outcome.function} ${outcome.when} ${outcome.effect}`,
+        );
       const outcomes = options.matrix
-        ? await killMatrix({
-          lanes: options.lanes,
-          report: (outcome, done, all) =>
-            say(
-              `${done}/${all} ${outcome.problems.length ? "FAILED" : "ok"} ` +
-                `${outcome.function} ${outcome.when} ${outcome.effect}`,
-            ),
-        })
+        ? [
+          ...await killMatrix({ lanes: options.lanes, report }),
+          ...await importMatrix(report),
+          ...await stepMatrix(report),
+        ]
         : [];
       const result = options.jobs > 0
         ? await storm({

@@ -230,14 +230,28 @@ async function hasAccessToken(): Promise<boolean> {
     await exists(`${home}/.supabase/access-token`);
 }
 
+/** A connection string without its password, which arguments would show to every user of the machine. */
+export function splitPassword(dbUrl: string | undefined): { url?: string; password?: string } {
+  if (!dbUrl || !URL.canParse(dbUrl)) return { url: dbUrl };
+  const url = new URL(dbUrl);
+  const password = decodeURIComponent(url.password);
+  url.password = "";
+  return password ? { url: url.href, password } : { url: dbUrl };
+}
+
 /** Runs the Supabase CLI on the project; what it prints when it fails never holds a secret. */
 function cli(options: DeployOptions, hidden: string[]) {
+  const { password } = splitPassword(options.dbUrl);
   return async (what: string, args: string[], advice: string): Promise<string> => {
     const profile = options.profile ? ["--profile", resolve(options.profile)] : [];
-    const result = await run(tool("supabase"), [...args, "--yes", ...profile]);
+    const result = await run(
+      tool("supabase"),
+      [...args, "--yes", ...profile],
+      password === undefined ? {} : { PGPASSWORD: password },
+    );
     // A module that is missing is only a warning to the CLI, and the function is broken.
     if (result.code !== 0 || /failed to read file/.test(result.stderr)) {
-      const text = blot(`${result.stdout}\n${result.stderr}`.trim(), hidden);
+      const text = blot(`${result.stdout}\n${result.stderr}`.trim(), [...hidden, password ?? ""]);
       throw new Error(`${what} failed; ${advice}, then run the same command again:\n${text}`);
     }
     return result.stdout;
@@ -252,7 +266,7 @@ interface Database {
 }
 
 function databaseOf(options: DeployOptions, hidden: string[] = []): Database {
-  const remote = `--remote=${options.dbUrl ?? options.projectRef}`;
+  const remote = `--remote=${splitPassword(options.dbUrl).url ?? options.projectRef}`;
   const supabase = cli(options, [...hidden, options.dbUrl ?? ""]);
   const advice =
     "see the message. Without IPv6 pass --db-url with the session pooler's connection string (Dashboard, Connect)";
@@ -589,7 +603,7 @@ export function registerDeploy(program: Command) {
     .option("--skip-build", "take the wasm modules as they are, if they are current")
     .option(
       "--db-url <url>",
-      "reach the database by this URL, such as the session pooler's where there is no IPv6",
+      "reach the database by this URL, such as the session pooler's where there is no IPv6; PGPASSWORD may hold the password",
     )
     .option("--profile <file>", "the Supabase CLI's profile, for another Management API")
     .option("--json", "print JSON")

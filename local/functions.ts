@@ -152,11 +152,20 @@ export class FunctionHost {
     const newest = this.options.deno === "newest";
     const preload = [`${root}/local/standins/session.ts`, this.options.preload ?? []].flat()
       .flatMap((module) => ["--preload", module]);
+    // What an Edge Function may do: reach the network and read its settings and its own code. A test's preload may do more.
+    const readable = [this.options.projectDir, root, Deno.env.get("DENO_DIR")].filter(Boolean);
+    const permissions = this.options.preload ? ["-A"] : [
+      "--allow-net",
+      "--allow-env",
+      "--allow-sys",
+      `--allow-read=${readable.join(",")}`,
+      "--no-prompt",
+    ];
     const child = new Deno.Command(tool(newest ? "deno" : "deno-2.1"), {
       // Deno 2.1 knows neither our lock file's version nor DENO_SERVE_ADDRESS.
       args: newest
-        ? ["run", "-A", "--no-lock", ...preload, entrypoint]
-        : ["run", "-A", "--no-lock", `${root}/local/serve_on_free_port.ts`, entrypoint],
+        ? ["run", ...permissions, "--no-lock", ...preload, entrypoint]
+        : ["run", ...permissions, "--no-lock", `${root}/local/serve_on_free_port.ts`, entrypoint],
       env: { ...this.options.env(), DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", NO_COLOR: "1" },
       clearEnv: true,
       cwd: this.options.projectDir,

@@ -64,6 +64,8 @@ const session = { model: "gte-small", dimensions: 384, maxTokens: 512 };
 const maxInputs = 2048;
 const maxInputTokens = 8192;
 
+const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
 const contentTypes: Record<string, string> = {
   css: "text/css; charset=utf-8",
   // No charset: a file says its own in a <meta>, as on many a real server.
@@ -89,7 +91,7 @@ export class Standins {
   #encoder?: OfflineEncoder;
   #files = new Map<string, string>();
 
-  /** `controlKey` opens /control, which can make the stack serve any file its user may read. */
+  /** `controlKey` opens /control, which can make the stack serve any file its user may read, and is ScraperAPI's key. */
   constructor(readonly controlKey: string) {}
 
   /** Makes the next answers of one API go wrong; faults of an API are used up in order. */
@@ -122,6 +124,8 @@ export class Standins {
   async handle(request: Request): Promise<Response> {
     const at = Date.now();
     const url = new URL(request.url);
+    // A page in a browser may name us as it likes and have its name lead here.
+    if (!loopback.has(url.hostname)) return new Response("Unknown host", { status: 421 });
     if (url.pathname.startsWith("/control/")) return await this.#control(url.pathname, request);
     const isOllama = url.pathname.startsWith("/ollama/");
     const path = url.pathname.replace(/^\/ollama/, "");
@@ -382,10 +386,12 @@ export class Standins {
 
   /** Fetches the page as ScraperAPI would, statuses passed on. */
   async #scrape(query: Record<string, unknown>, fault: Fault | undefined): Promise<Response> {
-    if (!query.api_key) {
+    if (query.api_key !== this.controlKey) {
       throw new ApiError(401, "Unauthorized request, please make sure your API key is valid.");
     }
-    if (typeof query.url !== "string") throw new ApiError(400, "url is required");
+    if (typeof query.url !== "string" || !/^https?:\/\//i.test(query.url)) {
+      throw new ApiError(400, "url is required, of http or https");
+    }
     if (fault?.body !== undefined) {
       return new Response(String(fault.body), {
         headers: { "content-type": "text/html; charset=utf-8" },

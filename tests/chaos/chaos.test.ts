@@ -1,6 +1,12 @@
-import { deepEqual, equal } from "node:assert/strict";
-import { finished, killMatrix, openLane, submit } from "./kill_matrix.ts";
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { importMatrix } from "./import_matrix.ts";
+import { finished, killMatrix, openLane, type Outcome, submit } from "./kill_matrix.ts";
+import { stepMatrix } from "./step_matrix.ts";
 import { storm } from "./storm.ts";
+
+const wrong = (outcomes: Outcome[]) =>
+  outcomes.filter(({ problems }) => problems.length > 0)
+    .map((o) => `${o.function} ${o.when} ${o.effect}: ${o.problems.join("; ")}`);
 
 Deno.test("a worker killed at any boundary loses nothing and doubles nothing", async () => {
   const outcomes = await killMatrix();
@@ -8,11 +14,19 @@ Deno.test("a worker killed at any boundary loses nothing and doubles nothing", a
     outcomes.map((outcome) => outcome.function).filter((name) => name.endsWith("-worker")),
   );
   equal(stages.size, 6, "boundaries were found in all six workers");
-  deepEqual(
-    outcomes.filter(({ problems }) => problems.length > 0)
-      .map((o) => `${o.function} ${o.when} ${o.effect}: ${o.problems.join("; ")}`),
-    [],
-  );
+  deepEqual(wrong(outcomes), []);
+});
+
+Deno.test("a worker that goes step by step, killed at any call, loses nothing", async () => {
+  const outcomes = await stepMatrix();
+  equal(new Set(outcomes.map((outcome) => outcome.function)).size, 3);
+  deepEqual(wrong(outcomes), []);
+});
+
+Deno.test("an import from Search Console, killed at any call, has every row once", async () => {
+  const outcomes = await importMatrix();
+  ok(outcomes.some(({ effect }) => effect.endsWith("/upsert_gsc_rows")));
+  deepEqual(wrong(outcomes), []);
 });
 
 Deno.test("jobs end truly while a process is killed every second", async () => {

@@ -53,7 +53,7 @@ const keywords = [
 export async function killMatrix(
   options: { lanes?: number; report?: (outcome: Outcome, done: number, all: number) => void } = {},
 ): Promise<Outcome[]> {
-  const lanes = await Promise.all(Array.from({ length: options.lanes ?? 3 }, openLane));
+  const lanes = await Promise.all(Array.from({ length: options.lanes ?? 3 }, () => openLane()));
   try {
     // Twice: the first run boots the functions.
     await Promise.all(lanes.map((lane) => run(lane, undefined)));
@@ -89,7 +89,7 @@ const same = (a: Boundary) => (b: Boundary) =>
   a.function === b.function && a.when === b.when && a.effect === b.effect && a.faulty === b.faulty;
 
 /** A stack whose functions can be killed at a boundary, with leases and delays of seconds. */
-export async function openLane(): Promise<Lane> {
+export async function openLane(env: Record<string, string> = {}): Promise<Lane> {
   const dir = await Deno.makeTempDir({ prefix: "pageperfect-chaos-" });
   const stack = await startStack({
     durable: true,
@@ -98,6 +98,7 @@ export async function openLane(): Promise<Lane> {
     env: {
       CHAOS_DIR: dir,
       PAGEPERFECT_QUEUE_VISIBILITY: String(leaseSeconds),
+      ...env,
     },
   });
   await stack

@@ -272,8 +272,8 @@ Deno.test("scraperapi_gets_the_options_and_its_errors_keep_their_meaning", async
 Deno.test("scraperapis_faults_are_told_apart", async () => {
   const standins = new Standins("control-key");
   const settings = {
-    SCRAPER_API_KEY: "scraper-key",
-    SCRAPER_API_BASE_URL: "http://standins.test/scraper",
+    SCRAPER_API_KEY: "control-key",
+    SCRAPER_API_BASE_URL: "http://127.0.0.1/scraper",
   };
   const fetcher = ((input: string, init: RequestInit) => {
     const answer = standins.handle(new Request(input, init));

@@ -239,11 +239,14 @@ test("scraperapi_passes_pages_and_statuses_on_and_wants_a_key", async () => {
     const response = await fetch(`${url}/scraper/?${new URLSearchParams(query)}`);
     return `${response.status} ${await response.text()}`;
   };
-  assert.equal(await scrape({ api_key: "k", url: target, render: "true" }), "200 <p>scraped</p>");
-  assert.match(await scrape({ api_key: "k", url: `${target}nope` }), /^404/);
+  const api_key = "control-key";
+  assert.equal(await scrape({ api_key, url: target, render: "true" }), "200 <p>scraped</p>");
+  assert.match(await scrape({ api_key, url: `${target}nope` }), /^404/);
   assert.match(await scrape({ url: target }), /^401/);
+  assert.match(await scrape({ api_key: "another", url: target }), /^401/);
+  assert.match(await scrape({ api_key, url: "file:///etc/passwd" }), /^400/);
   standins.fail({ api: "scraper", status: 500 });
-  assert.match(await scrape({ api_key: "k", url: target }), /^500/);
+  assert.match(await scrape({ api_key, url: target }), /^500/);
   await Deno.remove(dir, { recursive: true });
 });
 

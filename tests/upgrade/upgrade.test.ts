@@ -190,6 +190,17 @@ Deno.test("jobs in every state, upgraded under load: all finish, all functions a
         const own = connect();
         while (worked < 30) await new Promise((resolve) => setTimeout(resolve, 20));
         const statement = await applyStatement(await readSchema(root));
+        // Killed on its way, it leaves everything as it was.
+        for (const afterMs of [20, 300, 1_000]) {
+          const doomed = connect();
+          const [{ pid }] = await doomed`select pg_backend_pid() as pid`;
+          const end = doomed.unsafe(statement).simple().then(() => "done", () => "killed");
+          await new Promise((resolve) => setTimeout(resolve, afterMs));
+          await sql`select pg_terminate_backend(${pid})`;
+          if (await end === "done") break;
+          const [{ ledger }] = await sql`select to_regclass('pipeline.migrations') as ledger`;
+          assert.equal(ledger, null, "nothing of the killed upgrade is left");
+        }
         for (let attempt = 1;; attempt++) {
           try {
             await own.unsafe(statement).simple();
