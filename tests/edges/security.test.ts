@@ -1,7 +1,7 @@
 // S: faults of security, as far as the engine and intake bear them, and E6, E19, E21, which need the functions.
 
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { type Edge, edges, type Scene } from "./edge.ts";
+import { type Edge, edges, type Scene, shownBy } from "./edge.ts";
 import { claim, createJob } from "./work.ts";
 
 const intake = (
@@ -54,6 +54,12 @@ const list: Edge[] = [
       return "an owner has two running jobs, a lease is 60 s, two silent deaths end a message; slow markup: see tests/security";
     },
   },
+  shownBy(
+    "S1",
+    "216 kB of markup stop a stage",
+    "200 nested <b> of 100 attributes, then <b>x</b> repeated: 3.7 s of CPU in one call",
+    "crates/segment/tests/hostile.rs#every_hostile_page_is_linear_and_in_bounds",
+  ),
   {
     id: "S4",
     fault: "one user fills the disk",
@@ -79,6 +85,12 @@ const list: Edge[] = [
       return "keywords a job, jobs a day and bytes a day have ceilings";
     },
   },
+  shownBy(
+    "S4",
+    "segments without end",
+    "4 MB of HTML: 120,067 segments",
+    "crates/segment/tests/hostile.rs#segments_above_the_bound_are_counted",
+  ),
   {
     id: "S7",
     fault: "the embedding cache tells what others searched",

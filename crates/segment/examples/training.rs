@@ -101,7 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             "keep" => {
-                let kept = model::keep(&found, &meta, mine, false);
+                let kept = model::keep(&found, &meta, field("url"), mine, false);
                 let mut row = Vec::new();
                 if count > 0 {
                     page_type::features(&found, &meta, field("url"), &kept, &mut row);

@@ -80,8 +80,12 @@ pub struct Element<'s> {
     pub first_block: u32,
     /// The same for elements of one name and class.
     pub look: u32,
-    /// How many children of its parent share its look, itself included.
+    /// How many children of its parent share its look, itself included, and how many of them stand
+    /// before it.
     pub alike: u16,
+    pub alike_before: u16,
+    /// Pictures in it.
+    pub images: u32,
 }
 
 impl Element<'_> {
@@ -345,16 +349,21 @@ impl<'s> Blocks<'s> {
         self.sum_up();
     }
 
-    /// Counts the siblings of one look.
+    /// Counts the siblings of one look, and the pictures.
     fn count_alike(&mut self) {
         let key = |element: &Element| (u64::from(element.parent) << 32) | u64::from(element.look);
         let mut counts: HashMap<u64, u16> = HashMap::with_capacity(self.elements.len());
-        for element in &self.elements {
+        for element in &mut self.elements {
             let count = counts.entry(key(element)).or_default();
+            element.alike_before = *count;
             *count = count.saturating_add(1);
         }
         for element in &mut self.elements {
             element.alike = counts[&key(element)];
+        }
+        for index in (1..self.elements.len()).rev() {
+            let Element { parent, images, .. } = self.elements[index];
+            self.elements[parent as usize].images += images;
         }
     }
 
@@ -629,6 +638,8 @@ impl<'s> Walk<'s> {
             first_block: u32::MAX,
             look,
             alike: 1,
+            alike_before: 0,
+            images: u32::from(*local == local_name!("img")),
         });
         if let Some(kind) = control {
             self.controls.push(Control {

@@ -6,6 +6,7 @@
 
 use crate::blocks::{Block, Blocks, Name};
 use crate::vocabulary;
+use std::sync::LazyLock;
 
 /// Stems of what is asked about.
 const SUBJECTS: [&str; 12] = [
@@ -225,10 +226,10 @@ pub fn blocks(page: &Blocks) -> Vec<bool> {
             continue;
         }
         let text = block.text.to_lowercase();
-        let asks = contains_any(&text, &REQUESTS);
-        if !asks && !contains_any(&text, &SUBJECTS) {
+        if !ASKING.has_one_in(&text) {
             continue;
         }
+        let asks = contains_any(&text, &REQUESTS);
         let has_purpose = asks || contains_any(&text, &PURPOSES);
         if let Some(range) = region(page, index, &answers, has_purpose) {
             found[range].fill(true);
@@ -316,8 +317,7 @@ fn region(
 }
 
 fn asks_for_consent(text: &str) -> bool {
-    let text = text.to_lowercase();
-    contains_any(&text, &SUBJECTS) || contains_any(&text, &REQUESTS)
+    ASKING.has_one_in(&text.to_lowercase())
 }
 
 fn is_answer(page: &Blocks, block: &Block) -> bool {
@@ -372,6 +372,46 @@ fn has_inline_control(node: &crate::tree::Node) -> bool {
         .attribute("role")
         .is_some_and(|role| &*role == "button");
     is_button || node.attribute("onclick").is_some()
+}
+
+/// [`SUBJECTS`] and [`REQUESTS`].
+static ASKING: LazyLock<Stems> =
+    LazyLock::new(|| Stems::new(SUBJECTS.iter().chain(&REQUESTS).copied().collect()));
+
+/// Stems that are looked for all at once. At most places of a text none of them begins, which their
+/// first two bytes tell.
+struct Stems {
+    stems: Vec<&'static str>,
+    /// A bit for each pair of bytes.
+    starts: Vec<u64>,
+}
+
+impl Stems {
+    /// Each has two bytes at least.
+    fn new(stems: Vec<&'static str>) -> Stems {
+        let mut starts = vec![0; 1 << 10];
+        for stem in &stems {
+            let pair = Stems::pair(stem.as_bytes());
+            starts[pair / 64] |= 1 << (pair % 64);
+        }
+        Stems { stems, starts }
+    }
+
+    fn pair(bytes: &[u8]) -> usize {
+        usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+    }
+
+    fn has_one_in(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        bytes.windows(2).enumerate().any(|(at, pair)| {
+            let pair = Stems::pair(pair);
+            self.starts[pair / 64] & 1 << (pair % 64) != 0
+                && self
+                    .stems
+                    .iter()
+                    .any(|stem| bytes[at..].starts_with(stem.as_bytes()))
+        })
+    }
 }
 
 fn contains_any(text: &str, wanted: &[&str]) -> bool {

@@ -7,9 +7,10 @@
 
 use crate::Kind;
 use crate::blocks::{Block, Blocks, Element, Name};
+use crate::dates;
 use crate::meta::{Meta, PageKind};
 use crate::vocabulary::{self, Hints};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Where features go, in the order of the schema.
 pub trait Row {
@@ -56,6 +57,19 @@ impl Rows {
     pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
         self.numbers.chunks_exact(self.length.max(1))
     }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.numbers.len() / self.length.max(1)
+    }
+
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.numbers[index * self.length..][..self.length]
+    }
 }
 
 /// What the first look sees: one row a block.
@@ -65,7 +79,7 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
     let mut before = Before::default();
     for index in 0..page.blocks.len() {
         facts.row(index, &before, &mut numbers);
-        before.pass(&page.blocks[index], index);
+        before.pass(&page.blocks[index], index, facts.mentions[index]);
         if index == 0 {
             numbers.reserve(numbers.len() * (page.blocks.len() - 1));
         }
@@ -76,12 +90,13 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
 
 /// The row of block `index`, with names.
 pub fn named_features(page: &Blocks, meta: &Meta, url: &str, index: usize) -> Named {
+    let facts = PageFacts::new(page, meta, url);
     let mut before = Before::default();
     for (at, block) in page.blocks[..index].iter().enumerate() {
-        before.pass(block, at);
+        before.pass(block, at, facts.mentions[at]);
     }
     let mut row = Named::default();
-    PageFacts::new(page, meta, url).row(index, &before, &mut row);
+    facts.row(index, &before, &mut row);
     row
 }
 
@@ -122,7 +137,7 @@ const OWN_ELEMENTS: [(Name, &str); 8] = [
 ];
 
 /// Hints that are also looked for in a short text and in the heading above it.
-const SPOKEN: [(Hints, &str); 10] = [
+const SPOKEN: [(Hints, &str); 16] = [
     (vocabulary::RELATED, "related"),
     (vocabulary::SHARE, "share"),
     (vocabulary::SIGN_UP, "sign_up"),
@@ -133,6 +148,20 @@ const SPOKEN: [(Hints, &str); 10] = [
     (vocabulary::FOOTER, "footer"),
     (vocabulary::CART, "cart"),
     (vocabulary::SEARCH, "search"),
+    (vocabulary::REVIEW, "review"),
+    (vocabulary::PRODUCT, "product"),
+    (vocabulary::SPECS, "specs"),
+    (vocabulary::TITLE, "title"),
+    (vocabulary::BIO, "bio"),
+    (vocabulary::TAGS, "tags"),
+];
+
+/// Hints of what follows the content: where it has been said, the end is likely past.
+const ENDINGS: [(Hints, &str); 4] = [
+    (vocabulary::RELATED, "related"),
+    (vocabulary::COMMENT, "comment"),
+    (vocabulary::SHARE, "share"),
+    (vocabulary::SIGN_UP, "sign_up"),
 ];
 
 const KINDS: [(Kind, &str); 6] = [
@@ -144,6 +173,21 @@ const KINDS: [(Kind, &str); 6] = [
     (Kind::Definition, "is_definition"),
 ];
 
+/// Hints that are looked for in paragraphs as well: what pleads, sells and disclaims.
+const MENTIONED: [(Hints, &str); 7] = [
+    (vocabulary::SIGN_UP, "sign_up"),
+    (vocabulary::AD, "ad"),
+    (vocabulary::SHARE, "share"),
+    (vocabulary::RELATED, "related"),
+    (vocabulary::FOOTER, "footer"),
+    (vocabulary::CONSENT, "consent"),
+    (vocabulary::BIO, "bio"),
+];
+
+/// A longer text mentions everything.
+const MAX_MENTIONING_WORDS: u32 = 60;
+/// A longer text is not a label.
+const MAX_SPOKEN_WORDS: u32 = 12;
 /// How far a heading, the title or a sibling is looked for.
 const MAX_DISTANCE: usize = 200;
 const NEIGHBOURS: [i32; 6] = [-3, -2, -1, 1, 2, 3];
@@ -168,9 +212,14 @@ struct Before {
     chars: u32,
     chars_at_title: Option<u32>,
     heading: Option<Heading>,
+    /// What the open headings say, by their levels; the title says it of all.
+    path: [Hints; 7],
+    title_count: u16,
     /// Where the last paragraph of prose stood.
     prose: Option<usize>,
     prose_words: u32,
+    /// Where each of [`ENDINGS`] was last said, and how much prose stood before.
+    endings: [Option<(usize, u32)>; ENDINGS.len()],
 }
 
 #[derive(Clone, Copy)]
@@ -181,13 +230,27 @@ struct Heading {
 }
 
 impl Before {
-    fn pass(&mut self, block: &Block, index: usize) {
+    /// `mentions` are the hints of its text.
+    fn pass(&mut self, block: &Block, index: usize, mentions: Hints) {
+        let is_label = block.words <= MAX_SPOKEN_WORDS;
+        let said = if is_label { mentions } else { 0 };
+        for ((hint, _), ending) in ENDINGS.iter().zip(&mut self.endings) {
+            if said & hint != 0 {
+                *ending = Some((index, self.prose_words));
+            }
+        }
         if block.kind == Kind::Heading {
             self.heading = Some(Heading {
                 index,
                 level: block.level,
-                hints: vocabulary::hints(&block.text),
+                hints: said,
             });
+            let level = usize::from(block.level).min(self.path.len() - 1);
+            self.path[level..].fill(0);
+            if level > 1 {
+                self.path[level] = said;
+            }
+            self.title_count += u16::from(level == 1);
             if block.level == 1 && self.chars_at_title.is_none() {
                 self.chars_at_title = Some(self.chars);
             }
@@ -202,6 +265,11 @@ impl Before {
 
 fn is_prose(block: &Block) -> bool {
     block.words >= 15 && block.link_chars * 3 < block.chars && block.kind != Kind::Heading
+}
+
+fn prose_words(blocks: &[Block]) -> u32 {
+    let prose = blocks.iter().filter(|block| is_prose(block));
+    prose.map(|block| block.words).sum()
 }
 
 /// Sums over the blocks that look alike: same element and class, in the same kind of parent.
@@ -226,6 +294,15 @@ pub struct PageFacts<'p, 's> {
     alike: HashMap<u32, Alike>,
     title_words: Vec<u64>,
     title_at: Option<usize>,
+    /// Pairs of words of what the page tells machines, in full and in short.
+    told_bodies: HashSet<u64>,
+    told_descriptions: HashSet<u64>,
+    author: &'p str,
+    site_name: &'p str,
+    /// The hints of each block's text that is short enough.
+    mentions: Vec<Hints>,
+    /// How many `<article>` open before each element.
+    articles_before: Vec<u16>,
     /// Index behind the last paragraph of prose.
     prose_end: usize,
     prose_words: u32,
@@ -233,7 +310,7 @@ pub struct PageFacts<'p, 's> {
 }
 
 impl<'p, 's> PageFacts<'p, 's> {
-    pub fn new(page: &'p Blocks<'s>, meta: &Meta, url: &str) -> PageFacts<'p, 's> {
+    pub fn new(page: &'p Blocks<'s>, meta: &'p Meta, url: &str) -> PageFacts<'p, 's> {
         let blocks = &page.blocks;
         let total_chars = page.elements.first().map_or(1, |root| root.chars.max(1)) as f32;
         let top = page
@@ -267,7 +344,7 @@ impl<'p, 's> PageFacts<'p, 's> {
             sums.words += block.words;
             sums.sentences += u32::from(block.text.ends_with(is_sentence_end));
         }
-        let mut facts = PageFacts {
+        PageFacts {
             page,
             total_chars,
             top,
@@ -275,20 +352,38 @@ impl<'p, 's> PageFacts<'p, 's> {
             around_top,
             repeats,
             alike,
-            title_words: words_of(&meta.title),
+            title_words: words_of(&meta.title, MAX_WORDS_COMPARED),
+            told_bodies: pairs_of_words(&meta.told_bodies),
+            told_descriptions: pairs_of_words(&meta.told_descriptions),
+            mentions: blocks
+                .iter()
+                .map(|block| match block.words <= MAX_MENTIONING_WORDS {
+                    true => vocabulary::hints(&block.text),
+                    false => 0,
+                })
+                .collect(),
+            author: meta.author.as_deref().unwrap_or_default(),
+            site_name: meta.site_name.as_deref().unwrap_or_default(),
+            articles_before: page
+                .elements
+                .iter()
+                .scan(0u16, |count, element| {
+                    let before = *count;
+                    *count = before.saturating_add(u16::from(element.name == Name::Article));
+                    Some(before)
+                })
+                .collect(),
             title_at: blocks.iter().position(|block| block.level == 1),
             prose_end: blocks.iter().rposition(is_prose).map_or(0, |at| at + 1),
-            prose_words: blocks.iter().filter(|b| is_prose(b)).map(|b| b.words).sum(),
-            page_features: Vec::new(),
-        };
-        facts.page_features = facts.page_features(meta, url);
-        facts
+            prose_words: prose_words(blocks),
+            page_features: page_features(page, meta, url),
+        }
     }
 
     fn row(&self, index: usize, before: &Before, row: &mut impl Row) {
         let block = &self.page.blocks[index];
         let element = &self.page.elements[block.element as usize];
-        self.text(block, row);
+        self.text(index, block, row);
         self.looks(block, element, row);
         self.surroundings(block, element, row);
         self.place(index, before, row);
@@ -300,7 +395,7 @@ impl<'p, 's> PageFacts<'p, 's> {
     }
 
     /// What is told by the text alone.
-    fn text(&self, block: &Block, row: &mut impl Row) {
+    fn text(&self, index: usize, block: &Block, row: &mut impl Row) {
         let text = &*block.text;
         let found = TextCounts::of(text);
         let last = text
@@ -309,10 +404,16 @@ impl<'p, 's> PageFacts<'p, 's> {
             .last()
             .unwrap_or(' ');
         // Few words in much text are signs and numbers.
-        let mine = if block.words <= 40 && text.len() < 2000 {
-            words_of(text)
+        let is_told = !self.told_bodies.is_empty() || !self.told_descriptions.is_empty();
+        let words = if (block.words <= 40 && text.len() < 2000) || is_told {
+            words_of(text, MAX_WORDS_COMPARED)
         } else {
             Vec::new()
+        };
+        let mine = if block.words <= 40 && text.len() < 2000 {
+            &words[..]
+        } else {
+            &[]
         };
         let shared = mine
             .iter()
@@ -352,16 +453,30 @@ impl<'p, 's> PageFacts<'p, 's> {
         row.put("has_dots", flag(found.dots) + flag(text.ends_with("...")));
         row.put(
             "has_url",
-            flag(text.contains("http") || text.contains("www.")),
+            flag(
+                text.as_bytes()
+                    .windows(4)
+                    .any(|w| w == b"http" || w == b"www."),
+            ),
         );
         row.put("repeats", f32::from(self.repeats[text]));
-        let spoken = if block.words <= 12 {
-            vocabulary::hints(text)
-        } else {
-            0
-        };
+        row.put("told_in_body", share_of_pairs(&words, &self.told_bodies));
+        row.put(
+            "told_in_description",
+            share_of_pairs(&words, &self.told_descriptions),
+        );
+        let names = |name: &str| block.words <= 20 && !name.is_empty() && text.contains(name);
+        row.put("names_author", flag(names(self.author)));
+        row.put("names_site", flag(names(self.site_name)));
+        let is_date = block.words <= 8 && text.len() <= 60 && found.digits >= 4;
+        row.put("is_date", flag(is_date && dates::parse(text).is_some()));
+        let mentioned = self.mentions[index];
+        let is_label = block.words <= MAX_SPOKEN_WORDS;
         for (hint, name) in SPOKEN {
-            row.put_at("says", 0, name, flag(spoken & hint != 0));
+            row.put_at("says", 0, name, flag(is_label && mentioned & hint != 0));
+        }
+        for (hint, name) in MENTIONED {
+            row.put_at("mentions", 0, name, flag(mentioned & hint != 0));
         }
     }
 
@@ -394,6 +509,7 @@ impl<'p, 's> PageFacts<'p, 's> {
         let mut seen: Hints = 0;
         let mut ancestors: [Option<&Element>; ANCESTORS] = [None; ANCESTORS];
         let (mut list, mut table, mut article) = (None, None, None);
+        let mut article_before = 0;
         let (mut top_steps, mut prose) = (None, 0f32);
         // The nearest element that stands among others of its look: a card, an item, a comment.
         let mut card: Option<&Element> = None;
@@ -417,7 +533,10 @@ impl<'p, 's> PageFacts<'p, 's> {
             match ancestor.name {
                 Name::List if list.is_none() => list = Some(ancestor),
                 Name::Table if table.is_none() => table = Some(ancestor),
-                Name::Article if article.is_none() => article = Some(ancestor),
+                Name::Article if article.is_none() => {
+                    article = Some(ancestor);
+                    article_before = self.articles_before[index as usize];
+                }
                 _ => {}
             }
             if card.is_none() && ancestor.alike >= 3 && ancestor.block_count > 1 {
@@ -440,6 +559,16 @@ impl<'p, 's> PageFacts<'p, 's> {
         self.container("article", 0, article, row);
         self.container("card", 0, card, row);
         row.put("card_alike", card.map_or(0.0, |card| f32::from(card.alike)));
+        row.put(
+            "card_before",
+            card.map_or(0.0, |card| f32::from(card.alike_before)),
+        );
+        row.put("article_before", f32::from(article_before));
+        let holds_title = article.zip(self.title_at);
+        row.put(
+            "article_holds_title",
+            flag(holds_title.is_some_and(|(article, at)| article.blocks().contains(&at))),
+        );
         row.put("near_prose", prose / self.top_prose);
         row.put(
             "steps_to_top",
@@ -449,14 +578,17 @@ impl<'p, 's> PageFacts<'p, 's> {
     }
 
     fn container(&self, group: &str, index: i32, found: Option<&Element>, row: &mut impl Row) {
-        let (share, links, blocks, words) = found.map_or((0.0, 0.0, 0.0, 0.0), |element| {
-            (
-                element.chars as f32 / self.total_chars,
-                ratio(element.link_chars, element.chars),
-                element.block_count as f32,
-                element.words as f32 / element.block_count.max(1) as f32,
-            )
-        });
+        let (share, links, blocks, words, images) =
+            found.map_or((0.0, 0.0, 0.0, 0.0, 0.0), |element| {
+                (
+                    element.chars as f32 / self.total_chars,
+                    ratio(element.link_chars, element.chars),
+                    element.block_count as f32,
+                    element.words as f32 / element.block_count.max(1) as f32,
+                    element.images as f32 / element.block_count.max(1) as f32,
+                )
+            });
+        row.put_at(group, index, "images_a_block", images);
         row.put_at(group, index, "char_share", share);
         row.put_at(group, index, "link_share", links);
         row.put_at(group, index, "blocks", blocks);
@@ -496,6 +628,17 @@ impl<'p, 's> PageFacts<'p, 's> {
         for (hint, name) in SPOKEN {
             row.put_at("heading_says", 0, name, flag(hints & hint != 0));
         }
+        let path = before.path.iter().fold(0, |all, hints| all | hints);
+        for (hint, name) in SPOKEN {
+            row.put_at("path_says", 0, name, flag(path & hint != 0));
+        }
+        for ((_, name), ending) in ENDINGS.iter().zip(before.endings) {
+            let steps = ending.map(|(at, _)| index - at);
+            row.put_at("behind", 0, name, nearness(steps));
+            let prose = ending.map_or(0, |(_, words)| before.prose_words - words);
+            row.put_at("prose_behind", 0, name, prose as f32);
+        }
+        row.put("titles_before", f32::from(before.title_count));
         let distance = before.heading.map(|heading| index - heading.index);
         row.put("near_heading", nearness(distance));
         let level = before.heading.map_or(0, |heading| heading.level);
@@ -539,56 +682,64 @@ impl<'p, 's> PageFacts<'p, 's> {
         row.put("window_words", words as f32 / window.len() as f32);
         row.put("window_link_share", ratio(links, chars));
     }
+}
 
-    /// The same for all blocks of a page.
-    pub fn page_features(&self, meta: &Meta, url: &str) -> Vec<(&'static str, f32)> {
-        let (elements, blocks) = (&self.page.elements, &self.page.blocks);
-        let Some(root) = elements.first() else {
-            return Vec::new();
-        };
-        let path = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let path = path.split_once('/').map_or("", |(_, path)| path);
-        let path = path.split(['?', '#']).next().unwrap_or("");
-        let main = elements.iter().find(|e| e.name == Name::Main);
-        let articles = elements.iter().filter(|e| e.name == Name::Article).count();
-        let share_of = |kind: Kind| {
-            blocks.iter().filter(|b| b.kind == kind).count() as f32 / blocks.len().max(1) as f32
-        };
-        let questions = blocks.iter().filter(|b| b.fold.is_question()).count();
-        vec![
-            ("page.words", root.words as f32),
-            ("page.blocks", blocks.len() as f32),
-            ("page.link_share", ratio(root.link_chars, root.chars)),
-            ("page.prose_share", ratio(self.prose_words, root.words)),
-            ("page.prose_words", self.prose_words as f32),
-            ("page.has_main", flag(main.is_some())),
-            (
-                "page.main_share",
-                main.map_or(0.0, |main| main.chars as f32 / self.total_chars),
-            ),
-            ("page.articles", articles as f32),
-            ("page.top_prose_share", self.top_prose / self.total_chars),
-            ("page.says_article", flag(meta.says(PageKind::Article))),
-            ("page.says_product", flag(meta.says(PageKind::Product))),
-            (
-                "page.says_discussion",
-                flag(meta.says(PageKind::Discussion)),
-            ),
-            (
-                "page.says_collection",
-                flag(meta.says(PageKind::Collection)),
-            ),
-            (
-                "page.path_parts",
-                path.split('/').filter(|part| !part.is_empty()).count() as f32,
-            ),
-            ("page.path_length", path.len().min(300) as f32),
-            ("page.list_item_share", share_of(Kind::ListItem)),
-            ("page.heading_share", share_of(Kind::Heading)),
-            ("page.table_row_share", share_of(Kind::TableRow)),
-            ("page.questions", questions as f32),
-        ]
-    }
+/// The same for all blocks of a page.
+pub fn page_features(page: &Blocks, meta: &Meta, url: &str) -> Vec<(&'static str, f32)> {
+    let (elements, blocks) = (&page.elements, &page.blocks);
+    let Some(root) = elements.first() else {
+        return Vec::new();
+    };
+    let total_chars = root.chars.max(1) as f32;
+    let prose_words = prose_words(blocks);
+    let top_prose = elements.iter().map(|e| e.prose).fold(1.0, f32::max);
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = path.split_once('/').map_or("", |(_, path)| path);
+    let path = path.split(['?', '#']).next().unwrap_or("");
+    let main = elements.iter().find(|e| e.name == Name::Main);
+    let articles = elements.iter().filter(|e| e.name == Name::Article).count();
+    let share_of = |kind: Kind| {
+        blocks.iter().filter(|b| b.kind == kind).count() as f32 / blocks.len().max(1) as f32
+    };
+    let questions = blocks.iter().filter(|b| b.fold.is_question()).count();
+    vec![
+        ("page.words", root.words as f32),
+        ("page.blocks", blocks.len() as f32),
+        ("page.link_share", ratio(root.link_chars, root.chars)),
+        ("page.prose_share", ratio(prose_words, root.words)),
+        ("page.prose_words", prose_words as f32),
+        ("page.has_main", flag(main.is_some())),
+        (
+            "page.main_share",
+            main.map_or(0.0, |main| main.chars as f32 / total_chars),
+        ),
+        ("page.articles", articles as f32),
+        ("page.top_prose_share", top_prose / total_chars),
+        ("page.says_article", flag(meta.says(PageKind::Article))),
+        ("page.says_product", flag(meta.says(PageKind::Product))),
+        (
+            "page.says_discussion",
+            flag(meta.says(PageKind::Discussion)),
+        ),
+        (
+            "page.says_collection",
+            flag(meta.says(PageKind::Collection)),
+        ),
+        (
+            "page.path_parts",
+            path.split('/').filter(|part| !part.is_empty()).count() as f32,
+        ),
+        ("page.path_length", path.len().min(300) as f32),
+        ("page.list_item_share", share_of(Kind::ListItem)),
+        ("page.heading_share", share_of(Kind::Heading)),
+        ("page.table_row_share", share_of(Kind::TableRow)),
+        ("page.questions", questions as f32),
+        ("page.tells_body", flag(!meta.told_bodies.is_empty())),
+        (
+            "page.tells_description",
+            flag(!meta.told_descriptions.is_empty()),
+        ),
+    ]
 }
 
 /// Blocks of one look share this number: that of the element, of its parent and of its kind.
@@ -657,18 +808,54 @@ pub fn is_sentence_end(c: char) -> bool {
     )
 }
 
+/// More words say nothing more of what a text is.
+const MAX_WORDS_COMPARED: usize = 60;
+/// Pairs of words that are read of what a page tells machines.
+const MAX_PAIRS: usize = 50_000;
+
 /// Hashes (FNV-1a) of the first words in lower case.
-fn words_of(text: &str) -> Vec<u64> {
+fn words_of(text: &str, most: usize) -> Vec<u64> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .take(60)
+        .take(most)
         .map(|word| {
-            let letters = word.chars().flat_map(char::to_lowercase);
-            letters.fold(0xcbf2_9ce4_8422_2325, |hash, letter| {
-                (hash ^ u64::from(letter)).wrapping_mul(0x0100_0000_01b3)
+            let step =
+                |hash: u64, letter: char| (hash ^ u64::from(letter)).wrapping_mul(0x0100_0000_01b3);
+            word.chars().fold(0xcbf2_9ce4_8422_2325, |hash, c| {
+                // Most letters are these, and the way through the tables is long.
+                match c.is_ascii() {
+                    true => step(hash, c.to_ascii_lowercase()),
+                    false => c.to_lowercase().fold(hash, step),
+                }
             })
         })
         .collect()
+}
+
+fn pairs(words: &[u64]) -> impl Iterator<Item = u64> {
+    words
+        .windows(2)
+        .map(|pair| pair[0].rotate_left(1).wrapping_add(pair[1]))
+}
+
+fn pairs_of_words(texts: &[String]) -> HashSet<u64> {
+    let mut found = HashSet::new();
+    for text in texts {
+        if found.len() >= MAX_PAIRS {
+            break;
+        }
+        found.extend(pairs(&words_of(text, MAX_PAIRS - found.len())));
+    }
+    found
+}
+
+/// How much of a text is among the pairs; 0 of a single word.
+fn share_of_pairs(words: &[u64], known: &HashSet<u64>) -> f32 {
+    if words.len() < 2 || known.is_empty() {
+        return 0.0;
+    }
+    let shared = pairs(words).filter(|pair| known.contains(pair)).count();
+    shared as f32 / (words.len() - 1) as f32
 }
 
 /// What the second look sees beside the first: how the blocks around fared. `scores` are the first

@@ -7,7 +7,7 @@ use crate::source::Source;
 
 /// More objects than these is a catalogue, whose start says what the page is.
 const MAX_OBJECTS: usize = 2000;
-const MAX_VALUE_BYTES: usize = 20_000;
+const MAX_VALUE_BYTES: usize = 100_000;
 
 /// An object, with the texts in it.
 #[derive(Debug, Default)]

@@ -21,6 +21,7 @@ pub mod blocks;
 pub mod chunks;
 mod consent;
 mod dates;
+mod entities;
 pub mod features;
 mod folds;
 mod json_ld;

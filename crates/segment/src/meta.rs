@@ -27,6 +27,10 @@ pub struct Meta {
     /// Whether the page says that it is not free to read.
     pub is_behind_paywall: bool,
     pub first_heading: String,
+    /// What the page tells machines of its content: bodies of articles and posts, answers, reviews.
+    pub told_bodies: Vec<String>,
+    /// The same in short.
+    pub told_descriptions: Vec<String>,
     /// What the page is said to be: bits of [`PageKind`].
     kinds: u8,
 }
@@ -63,6 +67,9 @@ const PAGE_TYPES: [&str; 16] = [
     "DiscussionForumPosting",
 ];
 const MAX_BREADCRUMBS: usize = 10;
+/// A shorter text is a name.
+const MIN_TOLD_BYTES: usize = 40;
+const MAX_TOLD: usize = 200;
 /// A slower refresh reloads the page and does not lead away from it.
 const MAX_REFRESH_SECONDS: f32 = 15.0;
 
@@ -259,6 +266,18 @@ impl Meta {
                         .filter(|language| language.len() <= 35);
                     self.language = language.map(clean);
                 }
+            }
+            for (keys, told) in [
+                (
+                    &["articleBody", "text", "reviewBody"][..],
+                    &mut self.told_bodies,
+                ),
+                (&["description"], &mut self.told_descriptions),
+            ] {
+                let texts = keys.iter().flat_map(|key| object.all(key));
+                let texts = texts.filter(|text| text.len() >= MIN_TOLD_BYTES);
+                told.extend(texts.take(MAX_TOLD).map(str::to_owned));
+                told.truncate(MAX_TOLD);
             }
             if object.is(&["WebSite"]) && self.site_name.is_none() {
                 self.site_name = object.get("name").map(clean);

@@ -3,7 +3,7 @@
 
 use crate::Kind;
 use crate::blocks::Blocks;
-use crate::features::{PageFacts, Row};
+use crate::features::{Row, page_features};
 use crate::meta::{Meta, PageKind};
 use crate::model;
 use crate::vocabulary;
@@ -167,7 +167,7 @@ const FAQ_SHARE_WHEN_SAID: f32 = 0.3;
 /// The facts that the type is judged by, in the order of the schema. Counts are logarithms.
 pub fn features(page: &Blocks, meta: &Meta, url: &str, kept: &[bool], row: &mut impl Row) {
     let log = |count: f32| count.max(0.0).ln_1p();
-    for (name, value) in PageFacts::new(page, meta, url).page_features(meta, url) {
+    for (name, value) in page_features(page, meta, url) {
         row.put(name, if value > 1.0 { 1.0 + log(value) } else { value });
     }
     let address = url

@@ -5,8 +5,9 @@
 //! is half of a usual page, skips the attributes that nobody asks for, and puts bounds on hostile
 //! pages.
 
+use crate::entities;
 use crate::tree::{Node, Sink, Text};
-use html5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
+use html5ever::data::C1_REPLACEMENTS;
 use html5ever::interface::TreeSink;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -659,21 +660,15 @@ fn reference(text: &str, in_attribute: bool) -> Option<(StrTendril, usize)> {
     let closed = (bytes.get(end) == Some(&b';')).then_some(end + 1);
     let open = (2..=end.min(LONGEST.1 + 1)).rev();
     for end in closed.into_iter().chain(open) {
-        let Some(&(first, second)) = NAMED_ENTITIES.get(&text[1..end]) else {
-            continue;
-        };
-        // The table also holds the beginnings of names.
-        let Some(first) = char::from_u32(first).filter(|first| *first != '\0') else {
+        let Some(characters) = entities::named(&text[1..end]) else {
             continue;
         };
         let is_parameter = |next: &u8| *next == b'=' || next.is_ascii_alphanumeric();
         if in_attribute && bytes[end - 1] != b';' && bytes.get(end).is_some_and(is_parameter) {
             return None;
         }
-        let mut text = StrTendril::from_char(first);
-        if let Some(second) = char::from_u32(second).filter(|second| *second != '\0') {
-            text.push_char(second);
-        }
+        let mut text = StrTendril::new();
+        characters.for_each(|c| text.push_char(c));
         return Some((text, end));
     }
     None

@@ -237,3 +237,108 @@ fn what_is_no_page_is_said() {
         assert_eq!(found, wanted, "{name}: {:?}", page.warnings);
     }
 }
+
+#[test]
+fn languages_are_told_by_their_script_and_their_words() {
+    for (tag, text) in [
+        (
+            "en",
+            "The kettle should be cleaned once a month, or the water will taste of what is left in it.",
+        ),
+        (
+            "de",
+            "Der Kessel sollte einmal im Monat gereinigt werden, damit das Wasser nicht nach Kalk schmeckt.",
+        ),
+        (
+            "fr",
+            "La bouilloire doit être nettoyée une fois par mois, sinon l'eau garde le goût de ce qui y reste.",
+        ),
+        (
+            "es",
+            "El hervidor se debe limpiar una vez al mes, porque si no el agua toma el sabor de los restos.",
+        ),
+        (
+            "pt",
+            "A chaleira deve ser limpa uma vez por mês, senão a água fica com o gosto do que não saiu.",
+        ),
+        (
+            "it",
+            "Il bollitore va pulito una volta al mese, perché altrimenti l'acqua prende il sapore di quello che resta.",
+        ),
+        (
+            "nl",
+            "De waterkoker moet een keer per maand worden schoongemaakt, anders smaakt het water naar kalk.",
+        ),
+        (
+            "sv",
+            "Vattenkokaren bör rengöras en gång i månaden, annars smakar vattnet av det som är kvar i den.",
+        ),
+        (
+            "fi",
+            "Vedenkeitin on puhdistettava kerran kuussa, sillä muuten vesi maistuu siltä, mitä se on jättänyt, ja se ei ole hyvä.",
+        ),
+        (
+            "pl",
+            "Czajnik należy czyścić raz w miesiącu, bo inaczej woda nie jest dobra i ma smak tego, co w nim zostało.",
+        ),
+        (
+            "cs",
+            "Konvici je třeba čistit jednou za měsíc, protože jinak se na dně drží vodní kámen a voda není dobrá.",
+        ),
+        (
+            "hu",
+            "A vízforralót havonta egyszer meg kell tisztítani, mert ha nem, akkor a víz íze már nem lesz jó, és ez baj.",
+        ),
+        (
+            "tr",
+            "Su ısıtıcısı ayda bir kez temizlenmeli, yoksa su için iyi bir tat kalmaz ve bu çok daha kötü olabilir.",
+        ),
+        (
+            "ru",
+            "Чайник нужно чистить раз в месяц, иначе вода будет на вкус как то, что в нём осталось, и это не всё.",
+        ),
+        (
+            "uk",
+            "Чайник треба чистити раз на місяць, бо інакше вода має смак того, що в ньому є, і це не все.",
+        ),
+        (
+            "ar",
+            "يجب تنظيف الغلاية مرة في الشهر لأن الماء من دون ذلك يأخذ طعم ما بقي في القاع ولا يصلح هذا على الشاي.",
+        ),
+        (
+            "el",
+            "Ο βραστήρας πρέπει να καθαρίζεται μία φορά τον μήνα, αλλιώς το νερό παίρνει τη γεύση όσων μένουν.",
+        ),
+        (
+            "he",
+            "צריך לנקות את הקומקום פעם בחודש, כי אחרת המים מקבלים את הטעם של מה שנשאר בו ולא טוב לשתות.",
+        ),
+        (
+            "hi",
+            "केतली को महीने में एक बार साफ करना चाहिए नहीं तो पानी में उसका स्वाद आ जाता है जो उसमें बचा है।",
+        ),
+        (
+            "ja",
+            "やかんは月に一度きれいに洗わないと、残ったものの味が水についてしまいます。酢を使うのが簡単です。",
+        ),
+        (
+            "zh",
+            "水壶应当每月清洗一次，否则水里会有残留物的味道。最简单的办法是用白醋煮一壶水再冲洗干净。",
+        ),
+        (
+            "ko",
+            "주전자는 한 달에 한 번 씻어야 합니다. 그렇지 않으면 남아 있는 것의 맛이 물에 배어 차 맛이 나빠집니다.",
+        ),
+        (
+            "th",
+            "ควรทำความสะอาดกาน้ำเดือนละครั้ง มิฉะนั้นน้ำจะมีรสของสิ่งที่ค้างอยู่ข้างใน",
+        ),
+    ] {
+        let page = segment(&format!("<html><body><p>{text}</p></body></html>"), "");
+        assert_eq!(page.language.as_deref(), Some(tag), "{text}");
+    }
+    // Names alone are of no language.
+    let names =
+        "<p>Adelaide Brisbane Canberra Darwin Fremantle Geelong Hobart Launceston Melbourne</p>";
+    assert_eq!(segment(names, "").language, None);
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Fits the forests anew from what manifest.json names: fetches the pages, makes a Python of the pinned
+# requirements, trains, and writes src/segment.forest. The same manifest and code give the same bytes.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: crates/segment/train/rebuild.sh [--source REPOSITORY] [--work DIR] [--check]
+
+  --source REPOSITORY   a clone of the pages' repository (default: cloned from where the manifest says)
+  --work DIR            where the pages, the Python and the extractor's numbers go, and are found again
+                        (default: a folder in the system's for temporary files)
+  --check               exit 1 when the forests are not the bytes that were there before
+TEXT
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+forest=$here/../src/segment.forest
+source= work=${TMPDIR:-/tmp}/segment-training check=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --source) source=${2:?--source names a folder}; shift 2 ;;
+    --work) work=${2:?--work names a folder}; shift 2 ;;
+    --check) check=1; shift ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+mkdir -p "$work"
+of_manifest() { python3 -c "import json; print(json.load(open('$here/manifest.json'))$1)"; }
+
+if [ -z "$source" ]; then
+  source=$work/source
+  [ -d "$source" ] || git clone --quiet "$(of_manifest "['sources'][0]['repository']")" "$source"
+fi
+if ! [ -f "$work/pages.jsonl" ] || [ "$(sha256sum <"$work/pages.jsonl" | cut -d' ' -f1)" != "$(of_manifest "['pages_sha256']")" ]; then
+  "$here/pages.py" "$source" >"$work/pages.jsonl"
+fi
+python=$work/python-$(sha256sum <"$here/requirements.txt" | cut -c1-12)
+[ -d "$python" ] || { python3 -m venv "$python" && "$python/bin/pip" install --quiet -r "$here/requirements.txt"; }
+
+before=$(sha256sum <"$forest")
+mkdir -p "$work/numbers"
+"$python/bin/python" "$here/train.py" "$work/pages.jsonl" --work "$work/numbers"
+if [ "$(sha256sum <"$forest")" = "$before" ]; then
+  echo "the forests are the bytes that were there before"
+elif [ -n "$check" ]; then
+  echo "the forests are not the bytes that were there before" >&2
+  exit 1
+fi
