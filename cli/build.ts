@@ -41,14 +41,12 @@ export async function ensureBuilt(
   if (await exists(marker)) return;
   report("fetching the functions' npm packages (once)");
   const entrypoints = sources.filter((file) => file.endsWith("/index.ts"));
-  for (const deno of ["deno", "deno-2.1"] as const) {
-    const { code } = await new Deno.Command(tool(deno), {
-      args: ["cache", "--quiet", "--no-lock", ...entrypoints],
-      stdout: "inherit",
-      stderr: "inherit",
-    }).output();
-    if (code !== 0) throw new Error("the functions' npm packages could not be fetched, see above");
-  }
+  const { code } = await new Deno.Command(tool("deno"), {
+    args: ["cache", "--quiet", "--no-lock", ...entrypoints],
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) throw new Error("the functions' npm packages could not be fetched, see above");
   await Deno.writeTextFile(marker, "");
 }
 
