@@ -69,6 +69,8 @@ export function registerBench(program: Command) {
 Benchmarks:
   compute [--quick] [FILE.html ..]       the wasm modules beside JavaScript libraries and scikit-learn
   engine [--quick] [--soak SECONDS]      queue and jobs beside graphile-worker and pg-boss, on one Postgres
+  insight [--data DIR] [--short] [--json]
+                                         labelled pages: gaps, topics and places beside the plain rule
   web [--quick]                          the web app in Chromium: size, time to a report, frames of the map
   capacity [--stage.NAME=SECONDS ..]     pages a day by instances, what saturates first, and the cost`,
     )

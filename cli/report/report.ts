@@ -98,7 +98,9 @@ export function buildReport(result: JobResult, run: RunContext): Report {
 }
 
 /** The part of the page that a new section belongs to, or the section that is extended. */
-function sectionOf({ kind, heading_path, parent_heading, after_heading }: Place): string | null {
+export function sectionOf(
+  { kind, heading_path, parent_heading, after_heading }: Place,
+): string | null {
   if (kind === "extend") return heading_path.at(-1) ?? after_heading;
   return heading_path.length > 2 ? parent_heading : after_heading;
 }

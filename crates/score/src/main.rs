@@ -1,6 +1,7 @@
-//! `pageperfect-score cluster | gap | gaps | segment`: the crates behind stdin and stdout, for scorers.
+//! `pageperfect-score cluster | gap | gaps | page | segment`: the crates behind stdin and stdout, for scorers.
 
 mod gaps;
+mod page;
 
 use pageperfect_cluster::{ClusterSummary, Dbscan, Keyword, Keywords, split, summarize};
 use pageperfect_gap::{Cluster, GapScorer, Gaps};
@@ -24,6 +25,8 @@ usage: pageperfect-score COMMAND < INPUT > OUTPUT
                      \"queries\": [{\"gap\", \"is_gap\", \"topic\"}], \"gaps\": [{\"topic\", \"queries\", \"opportunity\"}]}
   gaps --whole       the same lines to all that is known of their queries and topics, and the features
                      that crates/coverage/fit fits on
+  page               JSON lines {\"facts\", \"language\", \"segments\", \"rows\", \"segment_vectors\", \"query_vectors\"}
+                     to what crates/advice decides: {\"topics\", \"edits\", ..}
   segment            one HTML page to {\"paragraphs\": [\"..\"]}
   segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
   segment --whole    the same lines to {\"id\", \"title\", .., \"segments\"}: all that the wasm module
@@ -85,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["gap"] => each_line(gap),
         ["gaps", "--batch"] => each_line(gaps::gaps),
         ["gaps", "--whole"] => each_line(gaps::whole),
+        ["page"] => each_line(page::page),
         ["segment", "--batch"] => each_line(|page: Page| Ok(segment(page))),
         ["segment", "--whole"] => each_line(|page: Page| {
             Ok(Whole {
