@@ -60,13 +60,22 @@ export interface SitePlan {
   };
   site: {
     page_count: number;
+    /** The plan describes those with the most impressions. */
+    topic_count: number;
     query_count: number;
     impressions: number;
     clicks: number;
     expected_clicks: number;
   };
   counts: Counts;
-  method: { answered: number; shared: number; period_days: number; ctr_by_position: number[] };
+  method: {
+    answered: number;
+    shared: number;
+    /** How topics were compared by meaning: cosine without what all queries share, give or take `doubt`. */
+    similar: { cosine: number; doubt: number; share: number; is_exact: boolean };
+    period_days: number;
+    ctr_by_position: number[];
+  };
   topics: {
     id: number;
     label: string;

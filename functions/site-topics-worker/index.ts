@@ -1,14 +1,35 @@
-// Site stage 3: where else on the site an answer stands to what a page is shown for and does not answer.
+// Site stage 3: pages summed up, topics compared by meaning over the whole site, and answers looked for on other pages. Each step is kept
+// page by page, so a site of any size takes as many invocations as it needs.
 import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { Status } from "../_shared/engine/expect.ts";
-import { LeaseLost } from "../_shared/engine/lease.ts";
-import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import { serveStage } from "../_shared/engine/serve_stage.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
-import { readPages, SiteInput } from "../_shared/site/pages.ts";
 import { Segment } from "../_shared/models/segment.ts";
+import {
+  eachPageInput,
+  eachPagePart,
+  fromBase64,
+  held,
+  keep,
+  kept,
+  type PagePart,
+  readSummaries,
+  SiteInput,
+  stagePages,
+  toBase64,
+  type Work,
+} from "../_shared/site/pages.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
-import { type FoundElsewhere, type SiteCandidate, SitePlanner } from "../_shared/wasm/site.ts";
+import {
+  type FoundElsewhere,
+  MeanVector,
+  type SiteCandidate,
+  SiteMeaning,
+  type SitePlanner,
+  SiteSketcher,
+  summarize_pages,
+} from "../_shared/wasm/site.ts";
 
 const CandidatePage = v.looseObject({
   queries: v.array(v.looseObject({
@@ -20,54 +41,179 @@ const CandidatePage = v.looseObject({
   segments: v.array(Segment),
 });
 
+const Candidate = v.nullable(v.object({
+  page_id: v.string(),
+  queries: v.array(v.object({ page_id: v.string(), query: v.string() })),
+}));
+
+/** Pages whose queries tell what all of a site's have in common. */
+const samplePages = 40;
+/** Pairs of blocks of 512 queries between two looks at the clock: some 10 ms. */
+const stepBlocks = 16;
+/** Pages whose candidates are noted at once. */
+const candidatePages = 20;
+/** What is left is told as one falling number: steps, and within each less than this. */
+const step = 1e9;
+
 serveStage({
   pipeline: "site",
   stage: "site_topics",
   needs: ["embeddings"],
   async run(job, context) {
-    const { budget, rpc } = context;
+    const work: Work = { stage: "site_topics", job, context };
     const { page_count } = await context.input(SiteInput);
-    const candidates = await findCandidates(page_count, job.job_id, context);
-    // What an earlier invocation has looked at.
-    let done = budget.progress.done ?? 0;
-    const startMs = budget.usedMs();
-    for (; done < candidates.length; done++) {
-      if (done > (budget.progress.done ?? 0) && budget.isSpentSince(startMs)) {
-        budget.progress.done = done;
-        budget.pause(candidates.length - done);
-      }
-      context.signal.throwIfAborted();
-      const answers = await look(candidates[done], job, context);
-      const { status } = await rpc("stage_site_answers", {
-        p_msg_id: job.msg_id,
-        p_read_ct: job.read_ct,
-        p_answers: answers,
-      }, Status);
-      if (status !== "held") throw new LeaseLost();
+    await eachPageInput(work, "summary", 4 * step, async (pages) => {
+      const summaries = summarize_pages(pages).map(({ page_id, bytes }) => ({
+        page_id,
+        summary: toBase64(bytes),
+      }));
+      await stagePages(summaries, work);
+    });
+    const facts = { query_count: 0, similar_count: 0 };
+    const { planner, pages } = await readSummaries(work);
+    try {
+      await sketch(planner, pages, work);
+      await findCandidates(planner, page_count, work);
+    } finally {
+      planner.free();
     }
-    return { output: { looked_at_count: candidates.length } };
+    Object.assign(facts, await compare(work));
+    await lookAtAll(work);
+    return { output: facts };
   },
 });
 
-async function findCandidates(pageCount: number, jobId: string, context: StageContext) {
-  const planner = new SitePlanner();
+/** Sketches the queries of the pages that lack it. */
+async function sketch(planner: SitePlanner, pages: Omit<PagePart, "part">[], work: Work) {
+  const { job, context } = work;
+  const { budget, signal, env } = context;
+  if (pages.every(({ has_sketches }) => has_sketches)) return;
+  const vectorsOf = async (page: number, take: (vector: string) => void) => {
+    const queries = planner.queries(page);
+    await embed(queries, { ...context, job });
+    await eachCachedVector(queries, context, take);
+  };
+  let mean = await kept("mean", work);
+  if (mean === null) {
+    const vectors = new MeanVector(env.embedding.dimensions);
+    try {
+      const count = Math.min(samplePages, pages.length);
+      for (let index = 0; index < count; index++) {
+        signal.throwIfAborted();
+        const page = Math.floor(index * pages.length / count);
+        await vectorsOf(page, (vector) => vectors.push(vector));
+      }
+      mean = JSON.stringify([...vectors.mean()]);
+    } finally {
+      vectors.free();
+    }
+    await keep("mean", mean, work);
+  }
+  const sketcher = new SiteSketcher(Float32Array.from(JSON.parse(mean)));
   try {
-    await readPages(planner, pageCount, jobId, context);
-    return planner.candidates();
+    for (const [page, { page_id, position, has_sketches }] of pages.entries()) {
+      if (has_sketches) continue;
+      signal.throwIfAborted();
+      sketcher.start(planner.topics(page));
+      await vectorsOf(page, (vector) => sketcher.push(vector));
+      const sketches = toBase64(sketcher.finish());
+      await stagePages([{ page_id, sketches }], work);
+      if (budget.isSpent) budget.pause(3 * step - position);
+    }
   } finally {
-    planner.free();
+    sketcher.free();
+  }
+}
+
+/** Notes on which pages answers are to be looked for. */
+async function findCandidates(planner: SitePlanner, pageCount: number, work: Work) {
+  const { job, context: { budget, rpc } } = work;
+  let done = Number(await kept("candidates", work) ?? 0);
+  const startMs = budget.usedMs();
+  while (done < pageCount) {
+    const candidates = planner.candidates(done, done + candidatePages);
+    if (candidates.length > 0) {
+      held(
+        await rpc("stage_site_candidates", {
+          p_msg_id: job.msg_id,
+          p_read_ct: job.read_ct,
+          p_candidates: candidates,
+        }, Status),
+      );
+    }
+    done = Math.min(pageCount, done + candidatePages);
+    await keep("candidates", String(done), work);
+    if (done < pageCount && budget.isSpentSince(startMs)) budget.pause(2 * step - done);
+  }
+}
+
+/** Compares the queries of all pages with each other. */
+async function compare(work: Work): Promise<{ query_count: number; similar_count: number }> {
+  const { budget, signal } = work.context;
+  const known = await kept("similar facts", work);
+  if (known !== null) return JSON.parse(known);
+  const meaning = new SiteMeaning();
+  try {
+    await eachPagePart(work, "sketches", ({ part }, index) => {
+      if (part !== null) meaning.push(index, part);
+    });
+    const state = await kept("comparison", work);
+    if (state !== null) meaning.restore(fromBase64(state));
+    const startMs = budget.usedMs();
+    for (let left = 1; left > 0;) {
+      signal.throwIfAborted();
+      left = meaning.step(stepBlocks);
+      if (left > 0 && budget.isSpentSince(startMs)) {
+        await keep("comparison", toBase64(meaning.checkpoint()), work);
+        budget.pause(step + left);
+      }
+    }
+    const similar = meaning.similar();
+    const facts = { query_count: meaning.query_count, similar_count: similar.length };
+    await keep("similar", JSON.stringify(similar), work);
+    await keep("similar facts", JSON.stringify(facts), work);
+    return facts;
+  } finally {
+    meaning.free();
+  }
+}
+
+/** Looks for answers on one page after the other. */
+async function lookAtAll(work: Work) {
+  const { job, context } = work;
+  const { rpc, budget, signal } = context;
+  // What an earlier invocation has looked at.
+  let done = budget.progress.done ?? 0;
+  const startMs = budget.usedMs();
+  for (;;) {
+    signal.throwIfAborted();
+    const candidate = await rpc("next_site_candidate", { p_job_id: job.job_id }, Candidate);
+    if (candidate === null) return;
+    held(
+      await rpc("stage_site_answers", {
+        p_msg_id: job.msg_id,
+        p_read_ct: job.read_ct,
+        p_answers: await look(candidate, work),
+      }, Status),
+    );
+    done++;
+    if (budget.isSpentSince(startMs)) {
+      budget.progress.done = done;
+      budget.pause(step - done);
+    }
   }
 }
 
 /** How well a page answers the candidates' queries, measured beside its own. */
 async function look(
   { page_id, queries }: SiteCandidate,
-  job: Parameters<typeof embed>[1]["job"],
-  context: StageContext,
+  { job, context }: Work,
 ): Promise<FoundElsewhere[]> {
   const { rpc, env, signal } = context;
   const page = await rpc("site_candidate_page", { p_page_id: page_id }, CandidatePage);
-  if (page.segments.length === 0) return [];
+  const answers = (of: (index: number) => { coverage: number; segment_id: number | null }) =>
+    queries.map((query, index) => ({ ...query, other_page_id: page_id, ...of(index) }));
+  if (page.segments.length === 0) return answers(() => ({ coverage: 0, segment_id: null }));
   const asked = queries.map(({ query }) => ({ query, impressions: 1, clicks: 0, position: 10 }));
   const all = [...asked, ...page.queries];
   const texts = all.map(({ query }) => query);
@@ -83,12 +229,12 @@ async function look(
     }
     await eachCachedVector(texts, context, (vector) => coverage.push_queries(vector));
     while (coverage.step(8) < 1) signal.throwIfAborted();
-    return coverage.queries().slice(0, asked.length).map((found, index) => ({
-      page_id: queries[index].page_id,
-      query: queries[index].query,
-      other_page_id: page_id,
-      coverage: found.coverage,
-      segment_id: found.hits.length > 0 ? page.segments[found.hits[0].segment].id : null,
+    const found = coverage.queries();
+    return answers((index) => ({
+      coverage: found[index].coverage,
+      segment_id: found[index].hits.length > 0
+        ? page.segments[found[index].hits[0].segment].id
+        : null,
     }));
   } finally {
     coverage.free();

@@ -80,12 +80,19 @@ class Site {
   }
 
   async report(jobId: string, edits: Record<string, unknown>[] = []) {
-    await this.commit("site_topics", { looked_at_count: 0 });
+    await this.commit("site_topics", { query_count: 0, similar_count: 0 });
     const report = {
       ...{ schema_version: 1, site: { expected_clicks: 0 }, edits, links: [], topics: [] },
       ...{ decays: [], pages: [] },
     };
-    await this.commit("site_plan", { report });
+    const claim = await this.claim("site_plan");
+    ok(claim, "site_plan waits");
+    const { status } = await this.call(
+      "stage_site_state",
+      ...["site_plan", claim.msg_id, claim.read_ct, "report", JSON.stringify(report)],
+    );
+    equal(status, "held");
+    await this.call("commit_site_plan", claim.msg_id, claim.read_ct, {});
     return await this.call("get_site_report", jobId);
   }
 }
@@ -250,6 +257,50 @@ Deno.test("a job without a page, or with none that could be analysed, says so", 
     await site.call("cancel_job", "pageperfect", (await site.children(job))[0].id);
     await rejects(site.analyse(job), /no page of 1 could be analysed/);
     await rejects(site.call("site_progress", crypto.randomUUID()), /there is no site job/);
+  }));
+
+Deno.test("a user reads the plan of their own site, and nobody else's", () =>
+  onStack(async (site) => {
+    const [owner, other] = [crypto.randomUUID(), crypto.randomUUID()];
+    await site.sql`insert into auth.users (id) values (${owner}), (${other})`;
+    const request = { site: { urls: ["https://site.example/1"] } };
+    const { job_id } = await site.call("create_site_job", request, owner);
+    await site.commit("select_pages", { model, pages: [{ url: "https://site.example/1" }] });
+    await site.analyse(job_id);
+    const [child] = await site.children(job_id);
+    await site.finish(child);
+    await site.analyse(job_id);
+    const edit = {
+      ...{ id: "e", rank: 1, kind: "write", page_id: child.page_id, target_page_id: null },
+      ...{ label: "question", queries: ["question"], coverage: 0.2, expected_clicks: 3 },
+    };
+    await site.report(job_id, [edit]);
+    const seen = (user: string) =>
+      site.sql.begin(async (sql) => {
+        await sql`set local role authenticated`;
+        const claims = JSON.stringify({ sub: user, role: "authenticated" });
+        await sql`select set_config('request.jwt.claims', ${claims}, true)`;
+        const counts: Record<string, number> = {};
+        for (
+          const table of [
+            "site_jobs",
+            "site_job_stages",
+            "site_job_events",
+            "site_pages",
+            "site_edits",
+          ]
+        ) {
+          const [{ count }] = await sql`select count(*)::integer from ${sql(table)}`;
+          counts[table] = count;
+        }
+        await rejects(sql.savepoint((sql) => sql`select summary from site_pages`), /permission/);
+        await rejects(sql.savepoint((sql) => sql`select 1 from site_answers`), /permission/);
+        return counts;
+      });
+    const own = await seen(owner);
+    deepEqual([own.site_jobs, own.site_pages, own.site_edits], [1, 1, 1]);
+    ok(own.site_job_stages > 0 && own.site_job_events > 0);
+    ok(Object.values(await seen(other)).every((count) => count === 0));
   }));
 
 Deno.test("cancelling a site's job ends its pages' jobs", () =>

@@ -20,5 +20,6 @@ pub mod words;
 
 pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;
+pub use sketch::Projection;
 pub use split::{Split, split};
 pub use summary::{Centroid, ClusterSummary, Keyword, SummaryError, summarize};

@@ -219,8 +219,8 @@ fn limit(bits: f64, chance: f64) -> u32 {
         .unwrap_or(bits as u32)
 }
 
-/// Pseudo-random projections: signs, Hadamard transform, signs, Hadamard transform.
-struct Projection {
+/// Pseudo-random projections: signs, Hadamard transform, signs, Hadamard transform. The same in every build.
+pub struct Projection {
     width: usize,
     /// Two rounds of signs for every transform that the bits need.
     signs: Vec<[Vec<f32>; 2]>,
@@ -228,8 +228,9 @@ struct Projection {
 }
 
 impl Projection {
-    fn new(dimensions: usize) -> Self {
-        let width = dimensions.next_power_of_two();
+    /// For rows of so many dimensions; below 64 they are padded.
+    pub fn new(dimensions: usize) -> Self {
+        let width = dimensions.next_power_of_two().max(64);
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         let mut sign = || {
             state ^= state << 13;
@@ -246,7 +247,8 @@ impl Projection {
         }
     }
 
-    fn signs(&mut self, row: &[f32]) -> [u64; WORD_COUNT] {
+    /// The signs of a row's projections, 64 a word: each differs between two rows with a probability of their angle over pi.
+    pub fn signs(&mut self, row: &[f32]) -> [u64; WORD_COUNT] {
         let mut bits = [0; WORD_COUNT];
         for (signs, words) in self.signs.iter().zip(bits.chunks_mut(self.width / 64)) {
             self.buffer[..row.len()].copy_from_slice(row);

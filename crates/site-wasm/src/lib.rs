@@ -1,9 +1,14 @@
 //! JavaScript boundary of `pageperfect-site`. What is large crosses as one JSON text.
 
-use pageperfect_boundary as _;
+use js_sys::{Array, JsString, Reflect, Uint8Array};
+use pageperfect_boundary::ascii;
+use pageperfect_site::links::{LinkFinder, PageText};
+use pageperfect_site::meaning::{Meaning, Sketcher};
 use pageperfect_site::outcome::{BeforeAfter, effect};
-use pageperfect_site::site::{Found, PageInput, Settings, Site};
+use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
 use pageperfect_site::sitemap;
+use pageperfect_vector::codec::{base64, base64_f32};
+use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -14,6 +19,15 @@ export interface Sitemap { pages: SitemapEntry[]; sitemaps: SitemapEntry[] }
 
 /** Queries of other pages that a page may answer. */
 export interface SiteCandidate { page_id: string; queries: { page_id: string; query: string }[] }
+
+/** Two topics that mean the same, as numbers of page and topic, and by how much. */
+export type SimilarTopics = [[number, number], [number, number], number];
+
+/** What a plan needs of a page, in bytes that `SitePlanner` reads. */
+export interface PageSummary { page_id: string; bytes: Uint8Array }
+
+/** The plan as JSON without its links, and what finds them. */
+export interface SiteReport { report: string; finder: string }
 
 /** What a page has for a query that another page is shown for. */
 export interface FoundElsewhere {
@@ -52,7 +66,31 @@ pub fn measure_effect(
     pageperfect_boundary::write(&effect(edited, &controls))
 }
 
-/// The pages of a site, read one after another; then `candidates` or `report`, then `free`.
+/// What a plan needs of pages: JSON of an array of `{id, url, title, page_type, topics, edits, segments, links}`.
+#[wasm_bindgen(unchecked_return_type = "PageSummary[]")]
+pub fn summarize_pages(json: &str) -> Result<Array, JsError> {
+    let pages: Vec<PageInput> = serde_json::from_str(json)?;
+    let summaries = Array::new();
+    for page in pages {
+        let summary = Summary::new(page);
+        let row = js_sys::Object::new();
+        let bytes = Uint8Array::from(&summary.to_bytes()[..]);
+        let is_set = Reflect::set(&row, &"page_id".into(), &summary.page_id().into()).is_ok()
+            && Reflect::set(&row, &"bytes".into(), &bytes).is_ok();
+        if !is_set {
+            return Err(JsError::new("a summary could not be made"));
+        }
+        summaries.push(&row);
+    }
+    Ok(summaries)
+}
+
+fn bytes_of(text: &JsString) -> Result<Vec<u8>, JsError> {
+    let text = ascii(text).ok_or_else(|| JsError::new("base64 is ASCII"))?;
+    Ok(base64(text)?)
+}
+
+/// The pages of a site, read one after another; then the rest, then `free`.
 #[wasm_bindgen]
 pub struct SitePlanner(Site);
 
@@ -64,10 +102,11 @@ impl SitePlanner {
         Self(Site::default())
     }
 
-    /// Adds pages: JSON of an array of `{id, url, title, page_type, topics, edits, segments, links}`.
-    pub fn push_pages(&mut self, json: &str) -> Result<(), JsError> {
-        let pages: Vec<PageInput> = serde_json::from_str(json)?;
-        pages.into_iter().for_each(|page| self.0.push(page));
+    /// Adds a page: its summary's bytes as base64.
+    pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
+        let summary = Summary::from_bytes(&bytes_of(&packed)?)
+            .ok_or_else(|| JsError::new("these are no bytes of a summary"))?;
+        self.0.push(summary);
         Ok(())
     }
 
@@ -76,17 +115,220 @@ impl SitePlanner {
         self.0.page_count()
     }
 
-    /// Where else answers may stand, page by page.
-    #[wasm_bindgen(unchecked_return_type = "SiteCandidate[]")]
-    pub fn candidates(&self) -> Result<JsValue, JsError> {
-        parse_json(&serde_json::to_string(&self.0.candidates())?)
+    /// A page's queries, in the order in which they are sketched.
+    pub fn queries(&self, page: usize) -> Vec<String> {
+        self.0
+            .queries(page)
+            .map(|(query, _)| query.to_owned())
+            .collect()
     }
 
-    /// The report as JSON. `found`: JSON of an array of `FoundElsewhere`; `settings`: `{period_days, top?, similar?}`.
-    pub fn report(&self, found: &str, settings: &str) -> Result<String, JsError> {
+    /// Their topics' numbers, for `SiteSketcher.push`.
+    pub fn topics(&self, page: usize) -> Vec<u32> {
+        self.0.queries(page).map(|(_, topic)| topic).collect()
+    }
+
+    /// Where else answers may stand to what the pages from `start` to before `end` leave open, page by page.
+    #[wasm_bindgen(unchecked_return_type = "SiteCandidate[]")]
+    pub fn candidates(&mut self, start: usize, end: usize) -> Result<JsValue, JsError> {
+        parse_json(&serde_json::to_string(&self.0.candidates(start, end))?)
+    }
+
+    /// `found`: JSON of an array of `FoundElsewhere`; `settings`: of `{period_days, top?, similar?: SimilarTopics[]}`.
+    #[wasm_bindgen(unchecked_return_type = "SiteReport")]
+    pub fn plan(&self, found: &str, settings: &str) -> Result<JsValue, JsError> {
         let found: Vec<Found> = serde_json::from_str(found)?;
         let settings: Settings = serde_json::from_str(settings)?;
-        Ok(serde_json::to_string(&self.0.report(&found, &settings))?)
+        let (report, finder) = self.0.plan(&found, &settings);
+        let answer = js_sys::Object::new();
+        for (name, text) in [
+            ("report", serde_json::to_string(&report)?),
+            ("finder", serde_json::to_string(&finder)?),
+        ] {
+            if Reflect::set(&answer, &name.into(), &text.into()).is_err() {
+                return Err(JsError::new("the plan could not be handed over"));
+            }
+        }
+        Ok(answer.into())
+    }
+}
+
+/// Finds links page by page, with the `finder` of a plan.
+#[wasm_bindgen]
+pub struct SiteLinks(LinkFinder);
+
+#[derive(Deserialize)]
+struct LinkPage {
+    id: String,
+    #[serde(flatten)]
+    text: PageText,
+}
+
+#[wasm_bindgen]
+impl SiteLinks {
+    #[wasm_bindgen(constructor)]
+    pub fn new(finder: &str) -> Result<Self, JsError> {
+        Ok(Self(serde_json::from_str::<LinkFinder>(finder)?.ready()))
+    }
+
+    /// `pages` as of `summarize_pages`; one array of links a page.
+    #[wasm_bindgen(unchecked_return_type = "{ page_id: string; links: unknown[] }[]")]
+    pub fn find(&self, pages: &str) -> Result<JsValue, JsError> {
+        let pages: Vec<LinkPage> = serde_json::from_str(pages)?;
+        let found: Vec<_> = (pages.iter())
+            .map(|page| {
+                let links = self.0.find(&page.id, &page.text);
+                serde_json::json!({"page_id": page.id, "links": links})
+            })
+            .collect();
+        parse_json(&serde_json::to_string(&found)?)
+    }
+}
+
+/// Mean of the unit vectors of a sample of the site's queries.
+#[wasm_bindgen]
+pub struct MeanVector {
+    sum: Vec<f64>,
+    count: usize,
+}
+
+#[wasm_bindgen]
+impl MeanVector {
+    #[wasm_bindgen(constructor)]
+    pub fn new(dimensions: usize) -> Self {
+        let sum = vec![0.0; dimensions];
+        Self { sum, count: 0 }
+    }
+
+    /// base64 of little-endian f32, one vector or many on end.
+    pub fn push(&mut self, packed: JsString) -> Result<(), JsError> {
+        let text = ascii(&packed).ok_or_else(|| JsError::new("base64 is ASCII"))?;
+        let Self { sum, count } = self;
+        base64_f32(text, sum.len(), |vector| {
+            let length = vector.iter().map(|x| f64::from(x * x)).sum::<f64>().sqrt();
+            if length > 0.0 {
+                *count += 1;
+                (sum.iter_mut().zip(vector)).for_each(|(sum, x)| *sum += f64::from(*x) / length);
+            }
+        })?;
+        Ok(())
+    }
+
+    pub fn mean(&self) -> Vec<f32> {
+        let count = self.count.max(1) as f64;
+        self.sum.iter().map(|sum| (sum / count) as f32).collect()
+    }
+}
+
+/// Sketches of a page's queries, by which `SiteMeaning` compares them.
+#[wasm_bindgen]
+pub struct SiteSketcher {
+    sketcher: Sketcher,
+    dimensions: usize,
+    topics: Vec<u32>,
+    next: usize,
+    bytes: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl SiteSketcher {
+    #[wasm_bindgen(constructor)]
+    pub fn new(mean: Vec<f32>) -> Self {
+        Self {
+            dimensions: mean.len(),
+            sketcher: Sketcher::new(mean),
+            topics: Vec::new(),
+            next: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Begins a page: its queries' topics.
+    pub fn start(&mut self, topics: Vec<u32>) {
+        self.topics = topics;
+        self.next = 0;
+        self.bytes.clear();
+    }
+
+    /// Vectors of its next queries: base64 of little-endian f32.
+    pub fn push(&mut self, packed: JsString) -> Result<(), JsError> {
+        let text = ascii(&packed).ok_or_else(|| JsError::new("base64 is ASCII"))?;
+        let Self {
+            sketcher,
+            topics,
+            next,
+            bytes,
+            ..
+        } = self;
+        base64_f32(text, self.dimensions, |vector| {
+            if let Some(&topic) = topics.get(*next) {
+                sketcher.push(vector, topic, bytes);
+            }
+            *next += 1;
+        })?;
+        Ok(())
+    }
+
+    /// The page's sketches; throws when its vectors were too few or too many.
+    pub fn finish(&self) -> Result<Vec<u8>, JsError> {
+        if self.next != self.topics.len() {
+            let message = format!("{} vectors for {} queries", self.next, self.topics.len());
+            return Err(JsError::new(&message));
+        }
+        Ok(self.bytes.clone())
+    }
+}
+
+/// Compares all queries of a site by their sketches, in steps.
+#[wasm_bindgen]
+pub struct SiteMeaning(Meaning);
+
+#[wasm_bindgen]
+impl SiteMeaning {
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(Meaning::default())
+    }
+
+    /// A page's sketches as base64; page by page.
+    pub fn push(&mut self, page: usize, packed: JsString) -> Result<(), JsError> {
+        if self.0.push(page, &bytes_of(&packed)?) {
+            Ok(())
+        } else {
+            Err(JsError::new("these are no bytes of sketches"))
+        }
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn query_count(&self) -> usize {
+        self.0.query_count()
+    }
+
+    /// Compares up to `count` pairs of blocks of 512 queries; how many are left.
+    pub fn step(&mut self, count: usize) -> usize {
+        self.0.step(count)
+    }
+
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.0.checkpoint()
+    }
+
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), JsError> {
+        if self.0.restore(bytes) {
+            Ok(())
+        } else {
+            Err(JsError::new("these are no bytes of a comparison"))
+        }
+    }
+
+    /// Topics that mean the same.
+    #[wasm_bindgen(unchecked_return_type = "SimilarTopics[]")]
+    pub fn similar(&self) -> Result<JsValue, JsError> {
+        let pairs: Vec<_> = (self.0.similar().into_iter())
+            .map(|(a, b, share)| ([a.page, a.topic], [b.page, b.topic], share))
+            .collect();
+        parse_json(&serde_json::to_string(&pairs)?)
     }
 }
 

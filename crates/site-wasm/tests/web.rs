@@ -1,7 +1,10 @@
 //! In a browser, as the functions use it.
 
-use js_sys::{Array, JSON, Reflect};
-use pageperfect_site_wasm::{SitePlanner, measure_effect, parse_sitemap};
+use js_sys::{Array, Function, JSON, JsString, Reflect, Uint8Array};
+use pageperfect_site_wasm::{
+    MeanVector, SiteLinks, SiteMeaning, SitePlanner, SiteSketcher, measure_effect, parse_sitemap,
+    summarize_pages,
+};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::*;
 
@@ -43,21 +46,59 @@ fn an_effect_is_measured_or_null() {
     assert!(measure_effect(page, Array::new().into()).unwrap().is_null());
 }
 
+fn to_base64(bytes: &[u8]) -> JsString {
+    let binary: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    let btoa: Function = get(&js_sys::global(), "btoa").into();
+    btoa.call1(&JsValue::NULL, &binary.into()).unwrap().into()
+}
+
 #[wasm_bindgen_test]
-fn pages_become_a_report() {
+fn pages_become_a_plan_and_links() {
+    let pages = r#"[{"id": "1", "url": "https://a.example/1", "title": "Moka pots", "page_type": "article",
+        "topics": [{"topic_index": 0, "label": "moka pot induction", "kind": "gap", "queries": [
+          {"query": "moka pot induction", "impressions": 1000, "clicks": 10, "position": 9, "coverage": 0.2}]}],
+        "segments": [{"id": 7, "kind": "paragraph", "text": "Use a low flame."}], "links": []}]"#;
+    let summaries = summarize_pages(pages).unwrap();
+    assert_eq!(get(&summaries.get(0), "page_id"), "1");
+    let bytes: Uint8Array = get(&summaries.get(0), "bytes").into();
     let mut planner = SitePlanner::new();
-    planner
-        .push_pages(
-            r#"[{"id": "1", "url": "https://a.example/1", "title": "Moka pots", "page_type": "article",
-                 "topics": [{"topic_index": 0, "label": "moka pot induction", "kind": "gap", "queries": [
-                   {"query": "moka pot induction", "impressions": 1000, "clicks": 10, "position": 9, "coverage": 0.2}]}],
-                 "segments": [{"id": 7, "kind": "paragraph", "text": "Use a low flame."}], "links": []}]"#,
-        )
-        .unwrap();
+    planner.push_summary(to_base64(&bytes.to_vec())).unwrap();
+    assert!(planner.push_summary(to_base64(b"nonsense")).is_err());
     assert_eq!(planner.page_count(), 1);
-    assert_eq!(Array::from(&planner.candidates().unwrap()).length(), 0);
-    let report = planner.report("[]", r#"{"period_days": 28}"#).unwrap();
-    let edits: Array = get(&JSON::parse(&report).unwrap(), "edits").into();
+    assert_eq!(planner.queries(0), ["moka pot induction"]);
+    assert_eq!(planner.topics(0), [0]);
+    assert_eq!(Array::from(&planner.candidates(0, 1).unwrap()).length(), 0);
+    let plan = planner.plan("[]", r#"{"period_days": 28}"#).unwrap();
+    let report = JSON::parse(&get(&plan, "report").as_string().unwrap()).unwrap();
+    let edits: Array = get(&report, "edits").into();
     assert_eq!(get(&edits.get(0), "kind"), "write");
-    assert!(planner.push_pages("nonsense").is_err());
+    let links = SiteLinks::new(&get(&plan, "finder").as_string().unwrap()).unwrap();
+    let found: Array = links.find(pages).unwrap().into();
+    assert_eq!(get(&found.get(0), "page_id"), "1");
+    assert!(summarize_pages("nonsense").is_err());
+    assert!(SiteLinks::new("nonsense").is_err());
+}
+
+#[wasm_bindgen_test]
+fn topics_that_mean_the_same() {
+    let vector: Vec<u8> = (0..128u32)
+        .flat_map(|k| (if k % 3 == 0 { 1f32 } else { -0.5 }).to_le_bytes())
+        .collect();
+    let packed = to_base64(&vector);
+    let mut mean = MeanVector::new(128);
+    mean.push(packed.clone()).unwrap();
+    assert_eq!(mean.mean().len(), 128);
+    let mut sketcher = SiteSketcher::new(vec![0.0; 128]);
+    let mut meaning = SiteMeaning::new();
+    for page in 0..2 {
+        sketcher.start(vec![0]);
+        assert!(sketcher.finish().is_err());
+        sketcher.push(packed.clone()).unwrap();
+        meaning.push(page, to_base64(&sketcher.finish().unwrap())).unwrap();
+    }
+    assert_eq!((meaning.query_count(), meaning.step(1)), (2, 0));
+    let state = meaning.checkpoint();
+    meaning.restore(&state).unwrap();
+    assert!(meaning.restore(&[255]).is_err());
+    assert_eq!(Array::from(&meaning.similar().unwrap()).length(), 1);
 }

@@ -4,7 +4,7 @@
 
 use pageperfect_site::links::{PageText, Segment};
 use pageperfect_site::model::{Page, PageTopic, TopicQuery};
-use pageperfect_site::site::{Found, PageInput, Settings, Site};
+use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
 use std::time::Instant;
 
 struct Random(u64);
@@ -118,10 +118,18 @@ fn main() {
     let inputs: Vec<PageInput> = (0..count).map(page).collect();
     let made = start.elapsed();
     let start = Instant::now();
-    inputs.into_iter().for_each(|input| site.push(input));
+    let summaries: Vec<Vec<u8>> = (inputs.into_iter())
+        .map(|input| Summary::new(input).to_bytes())
+        .collect();
+    let summed_up = start.elapsed();
+    let start = Instant::now();
+    let bytes: usize = summaries.iter().map(Vec::len).sum();
+    for summary in &summaries {
+        site.push(Summary::from_bytes(summary).expect("a summary"));
+    }
     let read = start.elapsed();
     let start = Instant::now();
-    let candidates = site.candidates();
+    let candidates = site.candidates(0, count);
     let searched = start.elapsed();
     let found: Vec<Found> = candidates
         .iter()
@@ -141,12 +149,15 @@ fn main() {
         similar: Vec::new(),
     };
     let start = Instant::now();
-    let report = site.report(&found, &settings);
+    let (report, finder) = site.plan(&found, &settings);
+    let finder = serde_json::to_string(&finder).expect("JSON").len();
+    let text = serde_json::to_string(&report).expect("JSON").len();
     let planned = start.elapsed();
     println!(
-        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "plan_ms": {}, "edits": {}, "topics": {}}}"#,
+        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "summary_ms": {}, "summary_bytes": {bytes}, "report_bytes": {text}, "finder_bytes": {finder}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "plan_ms": {}, "edits": {}, "topics": {}}}"#,
         report.site.query_count,
         made.as_millis(),
+        summed_up.as_millis(),
         read.as_millis(),
         searched.as_millis(),
         found.len(),

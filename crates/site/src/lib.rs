@@ -3,6 +3,7 @@
 //! Pure: pages, their analyses and Search Console figures come in, a [`plan::Plan`] comes out.
 
 pub mod links;
+pub mod meaning;
 pub mod model;
 pub mod outcome;
 pub mod plan;

@@ -1,8 +1,8 @@
 //! Internal links: sentences that speak of what another page answers. Suggested, never inserted.
 
-use crate::model::{Page, key};
+use crate::model::Page;
 use crate::plan::{Kind, Plan, class};
-use crate::words::{Profile, stem, words};
+use crate::words::{Profile, stem, stem_of, words};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -27,9 +27,10 @@ pub struct Segment {
 /// A link that could be set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Link {
-    /// Indexes of pages.
-    pub page: usize,
-    pub target: usize,
+    pub page_id: String,
+    pub url: String,
+    pub target_page_id: String,
+    pub target_url: String,
     pub segment_id: i64,
     pub heading_path: Vec<String>,
     /// The sentence as it stands, and the words in it that would be the link.
@@ -57,10 +58,14 @@ const MIN_IMPRESSIONS: f64 = 100.0;
 const MIN_QUERIES: usize = 2;
 
 /// What each page is looked for by: expressions of one to three words that stand in its queries and hardly in other pages'.
+#[derive(Serialize, Deserialize)]
 pub struct LinkFinder {
     /// By stems joined with a space: the page and the impressions.
     owned: HashMap<String, (usize, f64)>,
-    urls: HashMap<String, usize>,
+    /// Ids and addresses of the pages.
+    pages: Vec<(String, String)>,
+    #[serde(skip)]
+    by_path: HashMap<String, usize>,
 }
 
 impl LinkFinder {
@@ -79,7 +84,7 @@ impl LinkFinder {
                 .filter(|topic| topic.is_question())
                 .flat_map(|topic| &topic.queries)
             {
-                let text = key(&query.query);
+                let text = query.key.clone();
                 let owner = *plan.owners.get(&(index, text.clone())).unwrap_or(&index);
                 *of_page.entry(owner).or_default() += query.impressions;
                 let stems: Vec<String> = words(&query.query).map(|word| stem(word.text)).collect();
@@ -138,25 +143,41 @@ impl LinkFinder {
                     && impressions >= part * of_page[&page]
                     // A page that has the words in a heading is about them, not merely found by them.
                     && (profiles.get(page)).is_some_and(|profile| {
-                        gram.split(' ').all(|stem| profile.subject.contains(stem))
+                        (gram.split(' ')).all(|stem| profile.subject.contains(stem_of(stem)))
                     })
                     && !gone.contains(&page)
                     && is_target(&pages[page]);
                 is_named.then_some((gram, (page, impressions)))
             })
             .collect();
-        let urls = (pages.iter().enumerate())
-            .map(|(index, page)| (path(&page.url), index))
+        let pages = pages
+            .iter()
+            .map(|page| (page.id.clone(), page.url.clone()))
             .collect();
-        Self { owned, urls }
+        Self {
+            owned,
+            pages,
+            by_path: HashMap::new(),
+        }
+        .ready()
     }
 
-    /// Links that page `index` could set, those with the most impressions first.
-    pub fn find(&self, index: usize, text: &PageText) -> Vec<Link> {
-        let mut linked: HashSet<usize> = text
-            .links
-            .iter()
-            .filter_map(|link| self.urls.get(&path(link)).copied())
+    /// Works out what is not stored; after reading a finder back.
+    pub fn ready(mut self) -> Self {
+        self.by_path = (self.pages.iter().enumerate())
+            .map(|(index, (_, url))| (path(url), index))
+            .collect();
+        self
+    }
+
+    /// Links that a page could set, those with the most impressions first.
+    pub fn find(&self, page_id: &str, text: &PageText) -> Vec<Link> {
+        let Some(index) = self.pages.iter().position(|(id, _)| id == page_id) else {
+            return Vec::new();
+        };
+        let url = &self.pages[index].1;
+        let mut linked: HashSet<usize> = (text.links.iter())
+            .filter_map(|link| self.by_path.get(&resolve(url, link)).copied())
             .collect();
         linked.insert(index);
         let mut best: HashMap<usize, Link> = HashMap::new();
@@ -180,8 +201,10 @@ impl LinkFinder {
                         continue;
                     }
                     let link = Link {
-                        page: index,
-                        target,
+                        page_id: page_id.to_owned(),
+                        url: url.clone(),
+                        target_page_id: self.pages[target].0.clone(),
+                        target_url: self.pages[target].1.clone(),
                         segment_id: segment.id,
                         heading_path: segment.heading_path.clone(),
                         sentence: sentence.to_owned(),
@@ -201,14 +224,12 @@ impl LinkFinder {
                 }
             }
         }
-        let mut links: Vec<Link> = best.into_values().collect();
-        links.sort_by(|a, b| {
-            b.impressions
-                .total_cmp(&a.impressions)
-                .then(a.target.cmp(&b.target))
+        let mut links: Vec<(usize, Link)> = best.into_iter().collect();
+        links.sort_by(|(a, left), (b, right)| {
+            (right.impressions.total_cmp(&left.impressions)).then(a.cmp(b))
         });
         links.truncate(MAX_PER_PAGE);
-        links
+        links.into_iter().map(|(_, link)| link).collect()
     }
 }
 
@@ -232,6 +253,29 @@ pub(crate) fn path(url: &str) -> String {
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let path = rest[..end].trim_end_matches('/');
     path.to_owned()
+}
+
+/// The path that a link of a page leads to: as [`path`], with what is said from the page's own folder resolved.
+fn resolve(url: &str, link: &str) -> String {
+    if link.contains("://") || link.starts_with('/') {
+        return path(link);
+    }
+    // Without the last slash, an address ends in its folder only when it had one.
+    let base = url.split(['?', '#']).next().unwrap_or_default();
+    let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = path(&format!("{folder}/"));
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let below = path(&format!("/{link}"));
+    for part in below.split('/').filter(|part| !part.is_empty()) {
+        match part {
+            "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.iter().map(|part| format!("/{part}")).collect()
 }
 
 /// Sentences end at `.`, `!`, `?` or the like before a space, or with the text.
@@ -274,6 +318,32 @@ mod tests {
             ["Take 1.5 litres.", "Stir!", "Then wait…", "or not?", "Done"]
         );
         assert_eq!(sentences("  ").count(), 0);
+    }
+
+    #[test]
+    fn links_lead_where_a_browser_would_go() {
+        for (url, link, to) in [
+            (
+                "https://a.example/guides/press/",
+                "../grind-size/",
+                "/guides/grind-size",
+            ),
+            (
+                "https://a.example/guides/press",
+                "grind-size",
+                "/guides/grind-size",
+            ),
+            (
+                "https://a.example/guides/press/",
+                "./parts/#top",
+                "/guides/press/parts",
+            ),
+            ("https://a.example/guides/press/", "/shop", "/shop"),
+            ("https://a.example/guides/press/", "../../", ""),
+            ("https://a.example/", "shop/?x=1", "/shop"),
+        ] {
+            assert_eq!(resolve(url, link), to, "{link} on {url}");
+        }
     }
 
     #[test]

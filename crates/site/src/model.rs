@@ -1,6 +1,7 @@
 //! What the plan of a site is made from: the analyses of its pages.
 
-use serde::{Deserialize, Serialize};
+use crate::words::{Stems, stems};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Coverage from which a query counts as answered; the same for every model and language (crates/coverage).
 pub const ANSWERED: f64 = 0.7;
@@ -19,6 +20,16 @@ pub struct Page {
     pub topics: Vec<PageTopic>,
     #[serde(default)]
     pub edits: Vec<PageEdit>,
+}
+
+impl Page {
+    /// Works out what queries are compared by; to be called once, before the page is used.
+    pub fn prepare(&mut self) {
+        for query in self.topics.iter_mut().flat_map(|topic| &mut topic.queries) {
+            query.key = key(&query.query);
+            query.stems = stems(&query.query).collect();
+        }
+    }
 }
 
 /// A topic of one page.
@@ -54,6 +65,11 @@ pub struct TopicQuery {
     /// The period before, where it is known.
     #[serde(default)]
     pub before: Option<Before>,
+    /// See [`key`] and [`Page::prepare`].
+    #[serde(default)]
+    pub key: String,
+    #[serde(default)]
+    pub stems: Stems,
 }
 
 /// The same query of the same page over the period before, of the same length.
@@ -80,8 +96,33 @@ pub struct PageEdit {
     #[serde(default)]
     pub confidence: f64,
     /// Where in the page; passed on as it is.
-    #[serde(default)]
+    #[serde(default, with = "json_text")]
     pub place: Option<serde_json::Value>,
+}
+
+/// JSON inside of a format that does not describe itself: as text.
+mod json_text {
+    use super::*;
+    use serde::de::Error;
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(value: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            value.serialize(to)
+        } else {
+            value.as_ref().map(Value::to_string).serialize(to)
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+        if from.is_human_readable() {
+            return Option::deserialize(from);
+        }
+        let text: Option<String> = Option::deserialize(from)?;
+        (text.map(|text| serde_json::from_str(&text)))
+            .transpose()
+            .map_err(D::Error::custom)
+    }
 }
 
 /// How well another page answers a query than the one that Google shows for it.

@@ -6,7 +6,8 @@
 use crate::model::{ANSWERED, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key};
 use crate::outcome::{BeforeAfter, Trend, is_decayed};
 use crate::topics::{SHARED, TopicRef, group};
-use crate::words::{Lexicon, Profile, stems, words};
+use crate::words::{Lexicon, Passage, Profile, Stem, Stems, all_stems, stems, words};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,12 +31,16 @@ const IS_ABOUT: f64 = 0.8;
 /// Share of a query's telling words that one passage must have for its measured coverage to be believed where the page stands low: an
 /// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
 const BELIEVED: f64 = 0.5;
+/// Share of the pairs of queries of two topics that mean the same, from which their pages compete without a query in common.
+const RIVALS: f64 = 0.9;
 /// Share of a topic's impressions in queries that have a word in common, from which the topic is about that word.
 const THEME: f64 = 0.6;
 /// Clicks a month that an edit must promise.
 const LEAST_CLICKS: f64 = 1.0;
 /// Where a new page begins: on the lower half of the first page of results.
 const NEW_PAGE_POSITION: f64 = 8.0;
+/// Most pages whose headings have a word for a page to be found by it.
+const MOST_PAGES: usize = 200;
 /// How many of a topic's queries a plan names.
 const NAMED: usize = 20;
 
@@ -162,7 +167,7 @@ pub struct Input<'a> {
     /// Answers that other pages have for queries which a page does not answer.
     pub elsewhere: &'a [Elsewhere],
     /// Topics of different pages that mean the same.
-    pub similar: &'a [(TopicRef, TopicRef)],
+    pub similar: &'a [(TopicRef, TopicRef, f64)],
     pub curve: &'a Curve,
     /// Days that impressions and clicks were counted over.
     pub period_days: f64,
@@ -197,7 +202,7 @@ enum State {
 pub fn lexicon(pages: &[Page], profiles: &[Profile]) -> Lexicon {
     let queries = (pages.iter().enumerate()).flat_map(|(index, page)| {
         (page.topics.iter().flat_map(|topic| &topic.queries))
-            .map(move |query| (index, &query.query[..]))
+            .map(move |query| (index, &query.stems))
     });
     Lexicon::new(profiles, queries)
 }
@@ -210,15 +215,15 @@ pub fn plan(input: &Input) -> Plan {
 struct Planner<'a> {
     input: &'a Input<'a>,
     groups: Vec<Vec<TopicRef>>,
-    group_of: HashMap<TopicRef, usize>,
+    group_of: FxHashMap<TopicRef, usize>,
     states: BTreeMap<QueryRef, State>,
     /// Queries that two pages compete for, by the pages.
     contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
     lexicon: Lexicon,
     /// By query: what other pages have for it.
-    answers: HashMap<String, Vec<&'a Elsewhere>>,
+    answers: FxHashMap<String, Vec<&'a Elsewhere>>,
     /// Pages by the words of their titles and headings.
-    subjects: HashMap<&'a str, Vec<usize>>,
+    subjects: FxHashMap<Stem, Vec<usize>>,
     months: f64,
     /// Where the site's answers usually stand.
     usual_position: f64,
@@ -235,13 +240,13 @@ impl<'a> Planner<'a> {
             || (input.pages.iter()).flat_map(|page| page.topics.iter().flat_map(|t| &t.queries));
         let clicks: f64 = all().filter(|q| q.before.is_some()).map(|q| q.clicks).sum();
         let before: f64 = all().filter_map(|q| q.before).map(|b| b.clicks).sum();
-        let mut answers: HashMap<String, Vec<&Elsewhere>> = HashMap::new();
+        let mut answers: FxHashMap<String, Vec<&Elsewhere>> = FxHashMap::default();
         for found in input.elsewhere {
             answers.entry(key(&found.query)).or_default().push(found);
         }
-        let mut subjects: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut subjects: FxHashMap<Stem, Vec<usize>> = FxHashMap::default();
         for (page, profile) in input.profiles.iter().enumerate() {
-            for stem in &profile.subject {
+            for stem in profile.subject.iter() {
                 subjects.entry(stem).or_default().push(page);
             }
         }
@@ -286,14 +291,15 @@ impl<'a> Planner<'a> {
                 continue;
             }
             for place in self.queries_of(node) {
-                uses.entry(key(&self.query(place).query))
+                uses.entry(self.query(place).key.clone())
                     .or_default()
                     .push(place);
             }
         }
-        let mut best_elsewhere: HashMap<(usize, String), (usize, f64)> = HashMap::new();
+        let mut best_elsewhere: FxHashMap<(usize, String), (usize, f64)> = FxHashMap::default();
         for found in self.input.elsewhere {
-            let surely = self.evidence(found.other, &found.query, found.coverage);
+            let asked: Stems = stems(&found.query).collect();
+            let surely = self.evidence(found.other, &asked, found.coverage);
             let best = (best_elsewhere.entry((found.page, key(&found.query))))
                 .or_insert((found.other, surely));
             if surely > best.1 {
@@ -310,7 +316,7 @@ impl<'a> Planner<'a> {
                     let query = self.query(place);
                     (
                         place,
-                        self.evidence(place.node.page, &query.query, query.coverage),
+                        self.evidence(place.node.page, &query.stems, query.coverage),
                     )
                 })
                 .collect();
@@ -390,7 +396,10 @@ impl<'a> Planner<'a> {
             }
         }
         // The same by meaning: no query in common, and yet one topic.
-        for &(a, b) in self.input.similar {
+        for &(a, b, share) in self.input.similar {
+            if a.page == b.page || share < RIVALS {
+                continue;
+            }
             let answers = |node: TopicRef| -> Vec<QueryRef> {
                 (self.queries_of(node))
                     .filter(|place| {
@@ -446,7 +455,7 @@ impl<'a> Planner<'a> {
                 continue;
             };
             for place in self.queries_of(node) {
-                let answer = self.answer_of(page, &key(&self.query(place).query));
+                let answer = self.answer_of(page, &self.query(place).key.clone());
                 if self.states.get(&place) == Some(&State::Open)
                     && answer.is_some_and(|answer| answer.coverage >= ANSWERED)
                 {
@@ -472,20 +481,21 @@ impl<'a> Planner<'a> {
         let Some(profile) = self.input.profiles.get(place.node.page) else {
             return query.coverage >= ANSWERED;
         };
-        if self.lexicon.share(&query.query, &profile.subject) >= IS_ABOUT {
+        if self.lexicon.share(&query.stems, &profile.subject) >= IS_ABOUT {
             return true;
         }
         query.coverage >= ANSWERED
             && (query.position < *STRIKING.start()
-                || self.lexicon.best_passage(&query.query, profile).0 >= BELIEVED)
+                || (self.lexicon.best_passage(&query.stems, profile))
+                    .is_some_and(|(share, _)| share >= BELIEVED))
     }
 
     /// How surely a page answers a query: as it was measured, or since one passage speaks of all that the query names.
-    fn evidence(&self, page: usize, query: &str, measured: f64) -> f64 {
+    fn evidence(&self, page: usize, query: &Stems, measured: f64) -> f64 {
         let Some(profile) = self.input.profiles.get(page) else {
             return measured;
         };
-        let (share, _) = self.lexicon.best_passage(query, profile);
+        let share = (self.lexicon.best_passage(query, profile)).map_or(0.0, |(share, _)| share);
         if share >= SPOKEN_OF {
             measured.max(ANSWERED + share - SPOKEN_OF)
         } else {
@@ -498,29 +508,26 @@ impl<'a> Planner<'a> {
     fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
         let profile = self.input.profiles.get(page)?;
         let all = sums(places.iter().map(|&place| self.query(place))).impressions;
-        let theme = self.theme(profile, places);
-        let with_theme: Vec<&[String]> = (profile.passages().iter())
-            .filter(|passage| {
-                theme
-                    .as_ref()
-                    .is_some_and(|theme| passage.stems.contains(theme))
-            })
-            .map(|passage| &passage.headings[..])
+        let with_theme: Vec<&Passage> = (self.theme(profile, places).iter())
+            .flat_map(|&theme| profile.with(theme))
+            .map(|passage| &profile.passages()[passage])
             .collect();
-        if let [headings] | [headings, _] = with_theme[..]
-            && !headings.is_empty()
+        if let [passage] | [passage, _] = with_theme[..]
+            && !profile.headings(passage).is_empty()
         {
-            return Some(headings.to_vec());
+            return Some(profile.headings(passage).to_vec());
         }
         let mut by_passage: BTreeMap<&[String], f64> = BTreeMap::new();
         for &place in places.iter().filter(|place| place.node.page == page) {
             let query = self.query(place);
             let near = (query.segment_id)
                 .filter(|_| query.coverage >= ANSWERED)
-                .and_then(|id| Some(&profile.passage(id)?.headings[..]));
-            let (share, headings) = self.lexicon.best_passage(&query.query, profile);
-            if let Some(headings) = (share >= SPOKEN_OF).then_some(headings).or(near) {
-                *by_passage.entry(headings).or_default() += query.impressions;
+                .and_then(|id| profile.passage(id));
+            let best = (self.lexicon.best_passage(&query.stems, profile))
+                .filter(|&(share, _)| share >= SPOKEN_OF)
+                .map(|(_, passage)| passage);
+            if let Some(passage) = best.or(near) {
+                *by_passage.entry(profile.headings(passage)).or_default() += query.impressions;
             }
         }
         let (headings, impressions) = by_passage
@@ -530,13 +537,13 @@ impl<'a> Planner<'a> {
     }
 
     /// The most telling word that most of several queries have and the page's title has not.
-    fn theme(&self, profile: &Profile, places: &[QueryRef]) -> Option<String> {
-        let mut by_stem: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+    fn theme(&self, profile: &Profile, places: &[QueryRef]) -> Option<Stem> {
+        let mut by_stem: BTreeMap<Stem, (usize, f64)> = BTreeMap::new();
         let mut all = 0.0;
         for &place in places {
             let query = self.query(place);
             all += query.impressions;
-            for stem in stems(&query.query).collect::<BTreeSet<_>>() {
+            for stem in query.stems.iter() {
                 let of_stem = by_stem.entry(stem).or_default();
                 of_stem.0 += 1;
                 of_stem.1 += query.impressions;
@@ -546,12 +553,12 @@ impl<'a> Planner<'a> {
             .filter(|(stem, (count, impressions))| {
                 *count >= 2
                     && *impressions >= THEME * all
-                    && self.lexicon.is_telling(stem)
-                    && !profile.title.contains(stem)
+                    && self.lexicon.is_telling(*stem)
+                    && !profile.title.contains(*stem)
             })
             .map(|(stem, _)| stem)
             .max_by(|a, b| {
-                (self.lexicon.weight(a).total_cmp(&self.lexicon.weight(b))).then(b.cmp(a))
+                (self.lexicon.weight(*a).total_cmp(&self.lexicon.weight(*b))).then(b.cmp(a))
             })
     }
 
@@ -566,28 +573,30 @@ impl<'a> Planner<'a> {
         let Some(profile) = self.input.profiles.get(page) else {
             return found;
         };
-        let named: BTreeSet<String> = (places.iter())
-            .flat_map(|&place| stems(&self.query(place).query))
-            .filter(|stem| self.lexicon.is_telling(stem) && !profile.title.contains(stem))
+        let named: Vec<Stem> = all_stems(places.iter().map(|&place| &self.query(place).stems))
+            .into_iter()
+            .filter(|&stem| self.lexicon.is_telling(stem) && !profile.title.contains(stem))
             .collect();
         let after = (found.as_ref())
             .and_then(|place| place.get("after_heading")?.as_str())
             .unwrap_or_default();
-        let is_near = (profile.passages().iter())
-            .filter(|passage| passage.headings.iter().any(|heading| heading == after))
-            .any(|passage| named.iter().any(|stem| passage.stems.contains(stem)));
+        let is_near = (named.iter().flat_map(|&stem| profile.with(stem)))
+            .map(|passage| profile.headings(&profile.passages()[passage]))
+            .any(|headings| headings.iter().any(|heading| heading == after));
         if is_near {
             return found;
         }
-        let last = (profile.passages().iter()).rfind(|passage| {
-            passage.headings.len() > 1
-                && !(passage.headings.iter()).any(|heading| pageperfect_advice::is_chrome(heading))
-        });
+        let last = (profile.passages().iter())
+            .map(|passage| profile.headings(passage))
+            .rfind(|headings| {
+                headings.len() > 1
+                    && !(headings.iter()).any(|heading| pageperfect_advice::is_chrome(heading))
+            });
         let Some(last) = last else {
             return found;
         };
         // After the whole section, not after a part of it.
-        let path = &last.headings[..2];
+        let path = &last[..2];
         Some(serde_json::json!({
             "kind": "new_section", "after_heading": path[1], "heading_path": path, "level": 2,
         }))
@@ -661,15 +670,14 @@ impl<'a> Planner<'a> {
 
     /// How well a page covers queries, by impressions; those that it is not known for count as not covered.
     fn coverage_on(&self, page: usize, places: &[QueryRef]) -> f64 {
-        let own: HashMap<String, f64> = (places.iter().filter(|place| place.node.page == page))
-            .map(|&place| (key(&self.query(place).query), self.query(place).coverage))
+        let own: FxHashMap<&str, f64> = (places.iter().filter(|place| place.node.page == page))
+            .map(|&place| (&self.query(place).key[..], self.query(place).coverage))
             .collect();
         let (mut weight, mut covered) = (0.0, 0.0);
         for &place in places {
             let query = self.query(place);
-            let text = key(&query.query);
-            let coverage = own.get(&text).copied();
-            let coverage = coverage.or_else(|| Some(self.answer_of(page, &text)?.coverage));
+            let coverage = own.get(&query.key[..]).copied();
+            let coverage = coverage.or_else(|| Some(self.answer_of(page, &query.key)?.coverage));
             weight += query.impressions;
             covered += query.impressions * coverage.unwrap_or(0.0);
         }
@@ -690,17 +698,38 @@ impl<'a> Planner<'a> {
 
     /// The best fit that any page has for queries.
     fn best_fit(&self, places: &[QueryRef]) -> f64 {
-        let pages: BTreeSet<usize> = (places.iter())
-            .flat_map(|&place| stems(&self.query(place).query))
-            .filter_map(|stem| self.subjects.get(&stem[..]))
-            // What half of the pages have in their headings makes none of them fit.
-            .filter(|pages| pages.len() <= self.input.pages.len().div_ceil(2).min(200))
-            .flatten()
-            .copied()
-            .collect();
-        pages
-            .into_iter()
-            .map(|page| self.fit(page, places))
+        // What half of the pages have in their headings makes none of them fit.
+        let most = self.input.pages.len().div_ceil(2).min(MOST_PAGES);
+        let mut found: FxHashMap<usize, f64> = FxHashMap::default();
+        let mut common: Vec<(Stem, f64)> = Vec::new();
+        let mut all = 0.0;
+        for query in places.iter().map(|&place| self.query(place)) {
+            let weights: f64 = query
+                .stems
+                .iter()
+                .map(|stem| self.lexicon.weight(stem))
+                .sum();
+            all += query.impressions;
+            for stem in query.stems.iter() {
+                let share = query.impressions * self.lexicon.weight(stem) / weights;
+                match self.subjects.get(&stem) {
+                    Some(pages) if pages.len() <= most => {
+                        (pages.iter()).for_each(|&page| *found.entry(page).or_default() += share);
+                    }
+                    Some(_) => common.push((stem, share)),
+                    None => {}
+                }
+            }
+        }
+        let with_common = |page: usize| -> f64 {
+            let subject = &self.input.profiles[page].subject;
+            (common.iter())
+                .filter(|(stem, _)| subject.contains(*stem))
+                .map(|(_, share)| share)
+                .sum()
+        };
+        (found.into_iter())
+            .map(|(page, share)| (share + with_common(page)) / f64::max(all, 1.0))
             .fold(0.0, f64::max)
     }
 
@@ -713,7 +742,7 @@ impl<'a> Planner<'a> {
         for &place in places {
             let query = self.query(place);
             weight += query.impressions;
-            found += query.impressions * self.lexicon.share(&query.query, &profile.subject);
+            found += query.impressions * self.lexicon.share(&query.stems, &profile.subject);
         }
         if weight > 0.0 { found / weight } else { 0.0 }
     }
@@ -785,7 +814,7 @@ impl<'a> Planner<'a> {
         for &place in places {
             let query = self.query(place);
             by_key
-                .entry(key(&query.query))
+                .entry(query.key.clone())
                 .or_insert((0.0, &query.query))
                 .0 += query.impressions;
         }
@@ -831,7 +860,7 @@ impl<'a> Planner<'a> {
             let mut best: HashMap<String, f64> = HashMap::new();
             for &place in &places {
                 let query = self.query(place);
-                let position = best.entry(key(&query.query)).or_insert(query.position);
+                let position = best.entry(query.key.clone()).or_insert(query.position);
                 *position = position.min(query.position);
             }
             let usual = self.usual_position;
@@ -839,7 +868,7 @@ impl<'a> Planner<'a> {
                 * (places.iter())
                     .map(|&place| {
                         let query = self.query(place);
-                        let best = best[&key(&query.query)];
+                        let best = best[&query.key];
                         // One query is one search: only the page that stays is counted at its better place.
                         let weight = if place.node.page == owner.page {
                             1.0
@@ -925,11 +954,18 @@ impl<'a> Planner<'a> {
             let Some(owner) = self.owner(pages.iter().copied().collect(), &places) else {
                 continue;
             };
-            for &node in nodes.iter().filter(|node| node.page == owner.page) {
-                let own = open(node);
-                if own.is_empty() {
+            {
+                let of_page = || nodes.iter().copied().filter(|node| node.page == owner.page);
+                let own: Vec<QueryRef> = of_page().flat_map(open).collect();
+                let shown = |node: TopicRef| {
+                    sums(open(node).iter().map(|&place| self.query(place))).impressions
+                };
+                let Some(node) = of_page()
+                    .filter(|&node| shown(node) > 0.0)
+                    .max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a)))
+                else {
                     continue;
-                }
+                };
                 let found = self.page_edit(node, &["write", "extend"]);
                 let is_partly = found.map_or_else(
                     || self.topic(node).kind == "partly",
@@ -949,8 +985,8 @@ impl<'a> Planner<'a> {
                 if let Some(found) = found {
                     edit.place.clone_from(&found.place);
                     edit.confidence = found.confidence;
-                    edit.reason.clone_from(&found.reason);
                 }
+                edit.reason = self.why(kind, &edit);
                 if kind == Kind::Write {
                     edit.place = self.place_of(owner.page, &own, edit.place);
                 }
@@ -1026,6 +1062,25 @@ impl<'a> Planner<'a> {
             }
             edits.push(edit);
         }
+    }
+
+    /// What is known of a topic that the page leaves open.
+    fn why(&self, kind: Kind, edit: &Edit) -> String {
+        let queries = match &edit.queries[..] {
+            [_] => "a query".to_owned(),
+            queries => format!("{} queries", queries.len()),
+        };
+        format!(
+            "{} {queries} with {:.0} impressions at position {:.1} ({:.2})",
+            if kind == Kind::Write {
+                "nothing on the page answers"
+            } else {
+                "the page answers a part of"
+            },
+            edit.impressions,
+            edit.avg_position,
+            edit.coverage
+        )
     }
 
     fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&'a PageEdit> {
@@ -1120,14 +1175,14 @@ impl<'a> Planner<'a> {
         let mut owners = BTreeMap::new();
         for (&place, &state) in &self.states {
             if let State::Elsewhere { page } = state {
-                owners.insert((place.node.page, key(&self.query(place).query)), page);
+                owners.insert((place.node.page, self.query(place).key.clone()), page);
             }
         }
         for (&(a, b), places) in &self.contested {
             let places: Vec<QueryRef> = places.iter().copied().collect();
             if let Some(owner) = self.owner(vec![a, b], &places) {
                 for place in places {
-                    owners.insert((place.node.page, key(&self.query(place).query)), owner.page);
+                    owners.insert((place.node.page, self.query(place).key.clone()), owner.page);
                 }
             }
         }
@@ -1145,14 +1200,13 @@ impl<'a> Planner<'a> {
             shown(a).total_cmp(&shown(b)).then(b.cmp(&a))
         });
         let first = self.topic(largest.unwrap_or(nodes[0]));
-        let texts: BTreeSet<String> = places
-            .iter()
-            .map(|&place| key(&self.query(place).query))
+        let texts: BTreeSet<&str> = (places.iter())
+            .map(|&place| &self.query(place).key[..])
             .collect();
         let mut pages: BTreeSet<usize> = nodes.iter().map(|node| node.page).collect();
         for found in texts
             .iter()
-            .filter_map(|text| self.answers.get(text))
+            .filter_map(|&text| self.answers.get(text))
             .flatten()
         {
             if found.coverage >= ANSWERED {
@@ -1170,7 +1224,7 @@ impl<'a> Planner<'a> {
                 let best = (own.iter().map(|&place| self.query(place)))
                     .max_by(|a, b| a.coverage.total_cmp(&b.coverage));
                 let segment_id = best.and_then(|query| query.segment_id).or_else(|| {
-                    (texts.iter().filter_map(|text| self.answer_of(page, text)))
+                    (texts.iter().filter_map(|&text| self.answer_of(page, text)))
                         .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
                         .and_then(|found| found.segment_id)
                 });

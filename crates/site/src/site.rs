@@ -1,17 +1,23 @@
 //! A site as it is read page by page, and its report.
 
-use crate::links::{LinkFinder, PageText};
+use crate::links::{Link, LinkFinder, PageText};
+use crate::meaning::{DOUBT, NO_TOPIC, SAME, TOGETHER};
 use crate::model::{ANSWERED, Curve, Elsewhere, Page};
 use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Topic, TopicPage};
 use crate::topics::{SHARED, TopicRef};
-use crate::words::{Profile, stems};
+use crate::words::{Lexicon, Profile, Stem};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Version of what [`Site::report`] makes. Raised by a change that breaks a reader; fields are added without.
 pub const SCHEMA_VERSION: u32 = 1;
+/// Topics that a report describes.
+const MOST_TOPICS: usize = 5_000;
 /// Pages beside its own in which an answer to a query is looked for.
 const CANDIDATES: usize = 4;
+/// Most pages that a word may stand on and be looked up.
+const MOST_PAGES: usize = 200;
 /// Share of a query's telling words that a page must have to be looked at.
 const LIKELY: f64 = 0.5;
 
@@ -50,78 +56,134 @@ pub struct Found {
     pub segment_id: Option<i64>,
 }
 
+/// Two topics, each by the numbers of its page and on the page, and by how much they mean the same.
+pub type SimilarTopics = ((u32, u32), (u32, u32), f64);
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Settings {
     pub period_days: f64,
     /// Most edits of the plan; all that there are when it is left out.
     #[serde(default)]
     pub top: Option<usize>,
-    /// Pairs of topics, as [page id, topic index] each, that mean the same.
+    /// Pairs of topics, as numbers of page and topic, that mean the same, and by how much (crates/site, meaning).
     #[serde(default)]
-    pub similar: Vec<[(String, i64); 2]>,
+    pub similar: Vec<SimilarTopics>,
+}
+
+/// What a plan needs of a page, without its text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    page: Page,
+    profile: Profile,
+}
+
+impl Summary {
+    pub fn new(PageInput { mut page, text }: PageInput) -> Self {
+        page.prepare();
+        let headings = (text.segments.iter())
+            .filter(|segment| segment.kind == "heading")
+            .map(|segment| &segment.text[..]);
+        let passages = (text.segments.iter())
+            .map(|segment| (segment.id, &segment.text[..], &segment.heading_path[..]));
+        let profile = Profile::new(&page.title, headings, passages);
+        Self { page, profile }
+    }
+
+    pub fn page_id(&self) -> &str {
+        &self.page.id
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// None: these are no such bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
 }
 
 /// The pages of a site.
 #[derive(Default)]
 pub struct Site {
     pages: Vec<Page>,
-    texts: Vec<PageText>,
     profiles: Vec<Profile>,
+    search: Option<Search>,
+}
+
+/// Where words stand on the site.
+struct Search {
+    lexicon: Lexicon,
+    pages_with: FxHashMap<Stem, Vec<u32>>,
 }
 
 impl Site {
     /// Adds a page; in the order of the report.
-    pub fn push(&mut self, input: PageInput) {
-        let headings = (input.text.segments.iter())
-            .filter(|segment| segment.kind == "heading")
-            .map(|segment| &segment.text[..]);
-        let mut profile = Profile::new(&input.page.title, headings);
-        for segment in &input.text.segments {
-            profile.push(
-                segment.id,
-                &segment.text,
-                segment.heading_path.iter().map(|heading| &heading[..]),
-            );
-        }
+    pub fn push(&mut self, Summary { page, profile }: Summary) {
         self.profiles.push(profile);
-        self.pages.push(input.page);
-        self.texts.push(input.text);
+        self.pages.push(page);
+        self.search = None;
     }
 
     pub fn page_count(&self) -> usize {
         self.pages.len()
     }
 
-    /// Where else an answer may stand to what a page does not answer: on the pages that have most of a query's telling words.
-    /// By page, in the order of the pages.
-    pub fn candidates(&self) -> Vec<Candidate> {
-        let lexicon = plan::lexicon(&self.pages, &self.profiles);
-        let mut pages_with: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, profile) in self.profiles.iter().enumerate() {
-            for stem in &profile.body {
-                pages_with.entry(stem).or_default().push(index);
+    /// A page's queries in the order of its topics, each with its topic's number; [`NO_TOPIC`] when nobody looks for an answer.
+    pub fn queries(&self, page: usize) -> impl Iterator<Item = (&str, u32)> {
+        (self.pages[page].topics.iter().enumerate()).flat_map(|(number, topic)| {
+            let number = if topic.is_question() {
+                number as u32
+            } else {
+                NO_TOPIC
+            };
+            (topic.queries.iter()).map(move |query| (&query.query[..], number))
+        })
+    }
+
+    /// Where else an answer may stand to what the pages from `start` to before `end` do not answer: on the pages that have most of a
+    /// query's telling words. By page, in the order of the pages.
+    pub fn candidates(&mut self, start: usize, end: usize) -> Vec<Candidate> {
+        let Self {
+            pages,
+            profiles,
+            search,
+        } = self;
+        let Search {
+            lexicon,
+            pages_with,
+        } = search.get_or_insert_with(|| {
+            let mut pages_with: FxHashMap<Stem, Vec<u32>> = FxHashMap::default();
+            for (index, profile) in profiles.iter().enumerate() {
+                for stem in profile.body() {
+                    pages_with.entry(stem).or_default().push(index as u32);
+                }
             }
-        }
+            Search {
+                lexicon: plan::lexicon(pages, profiles),
+                pages_with,
+            }
+        });
         // What stands on a quarter of the pages tells too little to be looked up.
-        let most = (self.pages.len() / 4).max(8);
+        let most = (pages.len() / 4).clamp(8, MOST_PAGES);
         let mut found: BTreeMap<usize, BTreeSet<CandidateQuery>> = BTreeMap::new();
-        for (index, page) in self.pages.iter().enumerate() {
+        for (index, page) in (pages.iter().enumerate().take(end)).skip(start) {
             let open = (page.topics.iter().filter(|topic| topic.is_question()))
                 .flat_map(|topic| &topic.queries)
                 .filter(|query| query.coverage < ANSWERED);
             for query in open {
-                let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+                let mut shares: FxHashMap<usize, f64> = FxHashMap::default();
                 let mut all = 0.0;
-                for stem in stems(&query.query).collect::<BTreeSet<_>>() {
-                    let weight = lexicon.weight(&stem);
-                    all += weight;
-                    let with = pages_with.get(&stem[..]).map_or(&[][..], |pages| pages);
+                for stem in query.stems.iter() {
+                    let with = pages_with.get(&stem).map_or(&[][..], |pages| pages);
                     if with.len() > most {
-                        all -= weight;
                         continue;
                     }
+                    let weight = lexicon.weight(stem);
+                    all += weight;
                     for &other in with {
-                        let in_subject = self.profiles[other].subject.contains(&stem);
+                        let other = other as usize;
+                        let in_subject = profiles[other].subject.contains(stem);
                         *shares.entry(other).or_default() +=
                             if in_subject { weight } else { 0.75 * weight };
                     }
@@ -140,14 +202,14 @@ impl Site {
         }
         (found.into_iter())
             .map(|(page, queries)| Candidate {
-                page_id: self.pages[page].id.clone(),
+                page_id: pages[page].id.clone(),
                 queries: queries.into_iter().collect(),
             })
             .collect()
     }
 
-    /// The plan with its links, as people and programs read it.
-    pub fn report(&self, found: &[Found], settings: &Settings) -> Report {
+    /// The plan as people and programs read it, and what finds its links, page by page.
+    pub fn plan(&self, found: &[Found], settings: &Settings) -> (Report, LinkFinder) {
         let index: HashMap<&str, usize> = (self.pages.iter().enumerate())
             .map(|(index, page)| (&page.id[..], index))
             .collect();
@@ -162,16 +224,12 @@ impl Site {
                 })
             })
             .collect();
-        let topic_ref = |(page_id, topic_index): &(String, i64)| {
-            let page = *index.get(&page_id[..])?;
-            let topics = &self.pages[page].topics;
-            let topic = topics
-                .iter()
-                .position(|topic| topic.topic_index == *topic_index)?;
-            Some(TopicRef { page, topic })
+        let node = |(page, topic): (u32, u32)| {
+            let (page, topic) = (page as usize, topic as usize);
+            (topic < self.pages.get(page)?.topics.len()).then_some(TopicRef { page, topic })
         };
-        let similar: Vec<(TopicRef, TopicRef)> = (settings.similar.iter())
-            .filter_map(|[a, b]| Some((topic_ref(a)?, topic_ref(b)?)))
+        let similar: Vec<(TopicRef, TopicRef, f64)> = (settings.similar.iter())
+            .filter_map(|&(a, b, share)| Some((node(a)?, node(b)?, share)))
             .collect();
         // The site's own click-through rates, by all its pages together.
         let rows = (self.pages.iter().flat_map(|page| &page.topics))
@@ -189,20 +247,6 @@ impl Site {
         });
         plan.edits.truncate(settings.top.unwrap_or(usize::MAX));
         let finder = LinkFinder::new(&self.pages, &self.profiles, &plan);
-        let links = (self.texts.iter().enumerate())
-            .flat_map(|(page, text)| finder.find(page, text))
-            .map(|link| LinkRow {
-                page_id: self.id(link.page),
-                url: self.url(link.page),
-                target_page_id: self.id(link.target),
-                target_url: self.url(link.target),
-                segment_id: link.segment_id,
-                heading_path: link.heading_path,
-                sentence: link.sentence,
-                anchor: link.anchor,
-                impressions: link.impressions,
-            })
-            .collect();
         let queries = || {
             self.pages
                 .iter()
@@ -212,12 +256,13 @@ impl Site {
         for edit in &plan.edits {
             edit_counts[edit.page] += 1;
         }
-        Report {
+        let report = Report {
             schema_version: SCHEMA_VERSION,
             site: Totals {
                 page_count: self.pages.len(),
+                topic_count: plan.topics.len(),
                 query_count: queries()
-                    .map(|query| crate::model::key(&query.query))
+                    .map(|query| &query.key)
                     .collect::<BTreeSet<_>>()
                     .len(),
                 impressions: queries().map(|query| query.impressions).sum(),
@@ -227,11 +272,17 @@ impl Site {
             method: Method {
                 answered: ANSWERED,
                 shared: SHARED,
+                similar: Similar {
+                    cosine: SAME,
+                    doubt: DOUBT,
+                    share: TOGETHER,
+                    is_exact: false,
+                },
                 period_days: settings.period_days,
                 ctr_by_position: curve.0,
             },
             edits: plan.edits.iter().map(|edit| self.edit_row(edit)).collect(),
-            links,
+            links: Vec::new(),
             decays: plan
                 .decays
                 .iter()
@@ -249,10 +300,11 @@ impl Site {
                     edit_count,
                 })
                 .collect(),
-            topics: (plan.topics.iter().enumerate())
+            topics: (plan.topics.iter().enumerate().take(MOST_TOPICS))
                 .map(|(id, topic)| self.topic_row(id, topic))
                 .collect(),
-        }
+        };
+        (report, finder)
     }
 
     fn id(&self, page: usize) -> String {
@@ -356,7 +408,8 @@ pub struct Report {
     pub method: Method,
     pub topics: Vec<TopicRow>,
     pub edits: Vec<EditRow>,
-    pub links: Vec<LinkRow>,
+    /// See [`LinkFinder`].
+    pub links: Vec<Link>,
     pub decays: Vec<DecayRow>,
     pub pages: Vec<PageRow>,
 }
@@ -364,6 +417,8 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 pub struct Totals {
     pub page_count: usize,
+    /// The report describes those with the most impressions.
+    pub topic_count: usize,
     pub query_count: usize,
     pub impressions: f64,
     pub clicks: f64,
@@ -377,8 +432,19 @@ pub struct Method {
     pub answered: f64,
     /// Share of impressions from which two pages compete for a query, and from which common queries make topics one.
     pub shared: f64,
+    pub similar: Similar,
     pub period_days: f64,
     pub ctr_by_position: Vec<f64>,
+}
+
+/// How topics were compared by meaning (crates/site, meaning).
+#[derive(Debug, Serialize)]
+pub struct Similar {
+    pub cosine: f64,
+    /// Within which of the cosine a pair may be decided either way.
+    pub doubt: f64,
+    pub share: f64,
+    pub is_exact: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -438,19 +504,6 @@ pub struct EditRow {
     pub confidence: f64,
     pub reason: String,
     pub is_decayed: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub struct LinkRow {
-    pub page_id: String,
-    pub url: String,
-    pub target_page_id: String,
-    pub target_url: String,
-    pub segment_id: i64,
-    pub heading_path: Vec<String>,
-    pub sentence: String,
-    pub anchor: String,
-    pub impressions: f64,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,7 @@
 //! Topics of the site: page topics that several pages get impressions for are one.
 
-use crate::model::{Page, key};
+use crate::meaning::TOGETHER;
+use crate::model::Page;
 use std::collections::{BTreeMap, HashMap};
 
 /// A topic of a page: index of the page, index of its topic.
@@ -13,14 +14,14 @@ pub struct TopicRef {
 /// Share of a topic's impressions from which queries that two pages have in common make their topics one.
 pub const SHARED: f64 = 0.1;
 
-/// Groups page topics: those of different pages that have [`SHARED`] of their impressions in common queries, and those that
-/// `similar` says mean the same. Two groups become one when that holds for their topics on average over all pairs of them,
-/// so that a chain of neighbours does not become one topic. In order of their first topic.
-pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef)]) -> Vec<Vec<TopicRef>> {
+/// Groups page topics: those of different pages that have [`SHARED`] of their impressions in common queries, and those, of one page or
+/// several, that `similar` says mean the same, each with how much. Two groups become one when that holds for their topics on average over
+/// all pairs of them, so that a chain of neighbours does not become one topic. In order of their first topic.
+pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef, f64)]) -> Vec<Vec<TopicRef>> {
     let mut nodes = Vec::new();
     let mut impressions: HashMap<TopicRef, f64> = HashMap::new();
     // By query: where it stands, and how often it was seen there.
-    let mut uses: BTreeMap<String, Vec<(TopicRef, f64)>> = BTreeMap::new();
+    let mut uses: BTreeMap<&str, Vec<(TopicRef, f64)>> = BTreeMap::new();
     for (page, topic) in (pages.iter().enumerate())
         .flat_map(|(index, page)| (0..page.topics.len()).map(move |topic| (index, topic)))
     {
@@ -28,7 +29,7 @@ pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef)]) -> Vec<Vec<TopicR
         nodes.push(node);
         for query in &pages[page].topics[topic].queries {
             *impressions.entry(node).or_default() += query.impressions;
-            let uses = uses.entry(key(&query.query)).or_default();
+            let uses = uses.entry(&query.key[..]).or_default();
             match uses.iter_mut().find(|(other, _)| *other == node) {
                 Some((_, sum)) => *sum += query.impressions,
                 None => uses.push((node, query.impressions)),
@@ -55,10 +56,13 @@ pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef)]) -> Vec<Vec<TopicR
             ((a, b), share)
         })
         .collect();
-    for &(a, b) in similar {
-        scores.insert((a.min(b), a.max(b)), 1.0);
+    scores.retain(|_, share| *share >= SHARED);
+    // Common queries say more than meaning does: they come first, and each is measured by its own limit.
+    for &(a, b, share) in similar {
+        let score = scores.entry((a.min(b), a.max(b))).or_default();
+        *score = score.max(SHARED * share / TOGETHER);
     }
-    scores.retain(|&(a, b), score| *score >= SHARED && is_question(a) == is_question(b));
+    scores.retain(|&(a, b), _| is_question(a) == is_question(b));
 
     let mut group_of: HashMap<TopicRef, usize> = nodes
         .iter()

@@ -1,6 +1,8 @@
 //! Words and their stems, and how telling a word is on a site.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A word where it stands in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,61 +41,89 @@ pub fn stem(word: &str) -> String {
     singular.unwrap_or(&word).chars().take(6).collect()
 }
 
-pub fn stems(text: &str) -> impl Iterator<Item = String> {
-    words(text).map(|word| stem(word.text))
+/// A stem as sites of many pages hold it: a hash of 32 bits (FNV-1a). Of 100,000 stems one pair is the same by chance.
+pub type Stem = u32;
+
+pub fn stem_of(stem: &str) -> Stem {
+    (stem.bytes()).fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
-/// A passage's words with those of its section's headings, but not of the page's title.
-#[derive(Clone, Debug, Default, PartialEq)]
+pub fn stems(text: &str) -> impl Iterator<Item = Stem> {
+    words(text).map(|word| stem_of(&stem(word.text)))
+}
+
+/// A set of stems, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stems(Vec<Stem>);
+
+impl Stems {
+    pub fn contains(&self, stem: Stem) -> bool {
+        self.0.binary_search(&stem).is_ok()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Stem> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<Stem> for Stems {
+    fn from_iter<I: IntoIterator<Item = Stem>>(stems: I) -> Self {
+        let mut stems: Vec<Stem> = stems.into_iter().collect();
+        stems.sort_unstable();
+        stems.dedup();
+        Self(stems)
+    }
+}
+
+/// A passage by its number on the page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Passage {
     pub segment_id: i64,
-    pub stems: HashSet<String>,
-    /// From the page's title down.
-    pub headings: Vec<String>,
+    /// Which of the page's heading paths it stands under.
+    path: u32,
 }
 
-/// The words of a page: of its title and headings, which say what it is about, of all its text, and of each passage.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The words of a page: of its title, of its title and headings, which say what it is about, and of each passage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    pub title: HashSet<String>,
-    pub subject: HashSet<String>,
-    pub body: HashSet<String>,
+    pub title: Stems,
+    pub subject: Stems,
     passages: Vec<Passage>,
+    paths: Vec<Vec<String>>,
+    /// Which passages have a stem, in order. A passage has its section's headings' words too, but not those of the page's title.
+    postings: Vec<(Stem, u32)>,
 }
 
 impl Profile {
-    pub fn new<'a>(title: &str, headings: impl Iterator<Item = &'a str>) -> Self {
-        let title: HashSet<String> = stems(title).collect();
-        let mut subject = title.clone();
-        for heading in headings {
-            subject.extend(stems(heading));
-        }
-        Self {
-            title,
-            body: subject.clone(),
-            subject,
-            passages: Vec::new(),
-        }
-    }
-
-    /// Adds a passage under `headings`, the page's title first.
-    pub fn push<'a>(
-        &mut self,
-        segment_id: i64,
-        text: &str,
+    /// `passages`: id, text and headings from the page's title down.
+    pub fn new<'a>(
+        title: &str,
         headings: impl Iterator<Item = &'a str>,
-    ) {
-        let mut stems: HashSet<String> = self::stems(text).collect();
-        let headings: Vec<String> = headings.map(str::to_owned).collect();
-        for heading in headings.iter().skip(1) {
-            stems.extend(self::stems(heading));
+        passages: impl Iterator<Item = (i64, &'a str, &'a [String])>,
+    ) -> Self {
+        let mut profile = Self {
+            title: stems(title).collect(),
+            subject: headings.flat_map(stems).chain(stems(title)).collect(),
+            ..Self::default()
+        };
+        for (segment_id, text, headings) in passages {
+            let number = profile.passages.len() as u32;
+            let below = headings.iter().skip(1).flat_map(|heading| stems(heading));
+            let own: Stems = stems(text).chain(below).collect();
+            profile
+                .postings
+                .extend(own.iter().map(|stem| (stem, number)));
+            // Passages of a section follow each other.
+            if profile.paths.last().is_none_or(|last| last != headings) {
+                profile.paths.push(headings.to_vec());
+            }
+            let path = profile.paths.len() as u32 - 1;
+            profile.passages.push(Passage { segment_id, path });
         }
-        self.body.extend(stems.iter().cloned());
-        self.passages.push(Passage {
-            segment_id,
-            stems,
-            headings,
-        });
+        profile.postings.sort_unstable();
+        profile
     }
 
     pub fn passages(&self) -> &[Passage] {
@@ -103,28 +133,62 @@ impl Profile {
     pub fn passage(&self, segment_id: i64) -> Option<&Passage> {
         (self.passages.iter()).find(|passage| passage.segment_id == segment_id)
     }
+
+    /// From the page's title down.
+    pub fn headings(&self, passage: &Passage) -> &[String] {
+        &self.paths[passage.path as usize]
+    }
+
+    /// Numbers of the passages that have a stem.
+    pub fn with(&self, stem: Stem) -> impl Iterator<Item = usize> + '_ {
+        let start = self.postings.partition_point(|&(other, _)| other < stem);
+        (self.postings[start..].iter())
+            .take_while(move |&&(other, _)| other == stem)
+            .map(|&(_, passage)| passage as usize)
+    }
+
+    /// All stems of the page.
+    pub fn body(&self) -> impl Iterator<Item = Stem> + '_ {
+        let mut last = None;
+        let of_text = (self.postings.iter())
+            .map(|&(stem, _)| stem)
+            .filter(move |&stem| last.replace(stem) != Some(stem));
+        let of_headings = self
+            .subject
+            .iter()
+            .filter(|&stem| self.with(stem).next().is_none());
+        of_text.chain(of_headings)
+    }
 }
 
 /// How telling words are on a site: what stands on every page tells nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Lexicon {
     page_count: usize,
-    pages_with: HashMap<String, usize>,
+    /// Pages that have a stem, and its weight.
+    pages_with: FxHashMap<Stem, (u32, f64)>,
 }
 
 impl Lexicon {
-    /// `queries` are those of each page: what is asked everywhere, such as "how", tells as little as what stands everywhere.
-    pub fn new<'a>(profiles: &[Profile], queries: impl Iterator<Item = (usize, &'a str)>) -> Self {
-        let mut asked: HashMap<usize, HashSet<String>> = HashMap::new();
+    /// `queries` are stems of what each page is asked for, by page: what is asked everywhere, such as "how", tells as little as what
+    /// stands everywhere.
+    pub fn new<'a>(
+        profiles: &[Profile],
+        queries: impl Iterator<Item = (usize, &'a Stems)>,
+    ) -> Self {
+        let mut asked: Vec<Vec<Stem>> = vec![Vec::new(); profiles.len()];
         for (page, query) in queries {
-            asked.entry(page).or_default().extend(stems(query));
+            asked[page].extend(query.iter());
         }
-        let mut pages_with = HashMap::new();
-        let none = HashSet::new();
-        for (index, profile) in profiles.iter().enumerate() {
-            for stem in profile.body.union(asked.get(&index).unwrap_or(&none)) {
-                *pages_with.entry(stem.clone()).or_default() += 1;
+        let mut pages_with: FxHashMap<Stem, (u32, f64)> = FxHashMap::default();
+        for (profile, asked) in profiles.iter().zip(asked) {
+            let stems: Stems = profile.body().chain(asked).collect();
+            for stem in stems.iter() {
+                pages_with.entry(stem).or_default().0 += 1;
             }
+        }
+        for (count, weight) in pages_with.values_mut() {
+            *weight = weight_of(*count, profiles.len());
         }
         Self {
             page_count: profiles.len(),
@@ -132,55 +196,66 @@ impl Lexicon {
         }
     }
 
-    /// ln(1 + (N − df + ½) / (df + ½)), as BM25 has it.
-    pub fn weight(&self, stem: &str) -> f64 {
-        let with = self.pages_with.get(stem).copied().unwrap_or(0) as f64;
-        (1.0 + (self.page_count as f64 - with + 0.5) / (with + 0.5)).ln()
+    pub fn weight(&self, stem: Stem) -> f64 {
+        (self.pages_with.get(&stem)).map_or_else(|| weight_of(0, self.page_count), |known| known.1)
     }
 
     /// Whether a word stands or is asked on few enough pages to tell one from another: a quarter of them, or two.
-    pub fn is_telling(&self, stem: &str) -> bool {
-        let with = self.pages_with.get(stem).copied().unwrap_or(0);
+    pub fn is_telling(&self, stem: Stem) -> bool {
+        let with = self.pages_with.get(&stem).map_or(0, |known| known.0) as usize;
         with <= (self.page_count / 4).max(2)
     }
 
-    /// Share of a query's weight that `stems` have, 0 to 1.
-    pub fn share(&self, query: &str, has: &HashSet<String>) -> f64 {
+    /// Share of a query's weight that `has`, 0 to 1.
+    pub fn share(&self, query: &Stems, has: &Stems) -> f64 {
         let (mut all, mut found) = (0.0, 0.0);
-        for stem in stems(query).collect::<BTreeSet<_>>() {
-            let weight = self.weight(&stem);
+        for stem in query.iter() {
+            let weight = self.weight(stem);
             all += weight;
-            found += if has.contains(&stem) { weight } else { 0.0 };
+            found += if has.contains(stem) { weight } else { 0.0 };
         }
         if all > 0.0 { found / all } else { 0.0 }
     }
 
-    /// The largest share of a query's weight that one passage has, and the headings above that passage.
-    pub fn best_passage<'a>(&self, query: &str, profile: &'a Profile) -> (f64, &'a [String]) {
-        let weights: Vec<(String, f64)> = (stems(query).collect::<BTreeSet<_>>().into_iter())
-            .map(|stem| (self.weight(&stem), stem))
-            .map(|(weight, stem)| (stem, weight))
-            .collect();
-        let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
-        let mut best: (f64, &[String]) = (0.0, &[]);
-        for passage in &profile.passages {
-            let found = (weights.iter()).filter(|(stem, _)| passage.stems.contains(stem));
-            let sum: f64 = found.map(|(_, weight)| weight).sum();
-            if sum > best.0 {
-                best = (sum, &passage.headings);
+    /// The largest share of a query's weight that one passage has, and the first such passage.
+    pub fn best_passage<'a>(
+        &self,
+        query: &Stems,
+        profile: &'a Profile,
+    ) -> Option<(f64, &'a Passage)> {
+        let mut sums: Vec<f64> = vec![0.0; profile.passages.len()];
+        let mut all = 0.0;
+        for stem in query.iter() {
+            let weight = self.weight(stem);
+            all += weight;
+            for passage in profile.with(stem) {
+                sums[passage] += weight;
             }
         }
-        if all > 0.0 {
-            (best.0 / all, best.1)
-        } else {
-            (0.0, &[])
-        }
+        let best = sums.iter().copied().fold(0.0, f64::max);
+        let first = sums.iter().position(|&sum| sum > 0.0 && sum >= best)?;
+        Some((best / all, &profile.passages[first]))
     }
+}
+
+/// ln(1 + (N − df + ½) / (df + ½)), as BM25 has it.
+fn weight_of(count: u32, page_count: usize) -> f64 {
+    let with = f64::from(count);
+    (1.0 + (page_count as f64 - with + 0.5) / (with + 0.5)).ln()
+}
+
+/// The different stems of several queries.
+pub fn all_stems<'a>(queries: impl Iterator<Item = &'a Stems>) -> BTreeSet<Stem> {
+    queries.flat_map(Stems::iter).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn page(title: &str) -> Profile {
+        Profile::new(title, [].into_iter(), [].into_iter())
+    }
 
     #[test]
     fn words_and_stems() {
@@ -194,14 +269,40 @@ mod tests {
 
     #[test]
     fn what_stands_everywhere_tells_little() {
-        let profiles = [
-            Profile::new("coffee grinder", [].into_iter()),
-            Profile::new("coffee press", [].into_iter()),
-        ];
+        let profiles = [page("coffee grinder"), page("coffee press")];
         let lexicon = Lexicon::new(&profiles, [].into_iter());
-        assert!(lexicon.weight("coffee") < lexicon.weight("press"));
-        assert!(lexicon.weight("press") < lexicon.weight("turkis"));
-        assert!(lexicon.share("coffee press", &profiles[1].subject) == 1.0);
-        assert!(lexicon.share("turkish coffee", &profiles[1].subject) < 0.2);
+        let weight = |word: &str| lexicon.weight(stem_of(&stem(word)));
+        let share = |query: &str| lexicon.share(&stems(query).collect(), &profiles[1].subject);
+        assert!(weight("coffee") < weight("press"));
+        assert!(weight("press") < weight("turkish"));
+        assert!(share("coffee press") == 1.0);
+        assert!(share("turkish coffee") < 0.2);
+    }
+
+    #[test]
+    fn the_passage_that_has_most_of_a_query() {
+        let headings = ["Coffee".to_owned(), "Cleaning the press".to_owned()];
+        let profile = Profile::new(
+            "Coffee",
+            ["Coffee", "Cleaning the press"].into_iter(),
+            [
+                (7, "Grind it fresh.", &headings[..1]),
+                (8, "Rinse it with hot water.", &headings[..]),
+            ]
+            .into_iter(),
+        );
+        let lexicon = Lexicon::new(std::slice::from_ref(&profile), [].into_iter());
+        let query: Stems = stems("rinse press").collect();
+        let (share, passage) = lexicon.best_passage(&query, &profile).unwrap();
+        assert_eq!((share, passage.segment_id), (1.0, 8));
+        assert_eq!(profile.headings(passage), headings);
+        assert!(
+            lexicon
+                .best_passage(&stems("turkish").collect(), &profile)
+                .is_none()
+        );
+        let expected: Stems =
+            stems("coffee cleaning the press grind it fresh rinse with hot water").collect();
+        assert_eq!(profile.body().collect::<Stems>(), expected);
     }
 }

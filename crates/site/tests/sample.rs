@@ -6,7 +6,7 @@ use pageperfect_site::model::{
     Before, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key,
 };
 use pageperfect_site::plan::{Edit, Input, Kind, Plan, plan};
-use pageperfect_site::words::Profile;
+use pageperfect_site::words::{Profile, stems};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -141,6 +141,8 @@ fn sample() -> Sample {
                     impressions: past[1],
                     position: past[2] / past[1],
                 }),
+                key: key(query),
+                stems: stems(query).collect(),
             });
         }
         for topic in topics.values() {
@@ -179,11 +181,13 @@ fn sample() -> Sample {
             .iter()
             .map(|html| plain(html))
             .collect();
-        let mut profile = Profile::new(&title, headings.iter().map(|heading| &heading[..]));
-        for segment in &segments {
-            let path = segment.heading_path.iter().map(|heading| &heading[..]);
-            profile.push(segment.id, &segment.text, path);
-        }
+        let passages = (segments.iter())
+            .map(|segment| (segment.id, &segment.text[..], &segment.heading_path[..]));
+        let profile = Profile::new(
+            &title,
+            headings.iter().map(|heading| &heading[..]),
+            passages,
+        );
         profiles.push(profile);
         texts.push(PageText {
             segments,
@@ -315,11 +319,10 @@ fn links_name_pages_by_what_they_are_searched_for() {
     let sample = sample();
     let finder = LinkFinder::new(&sample.pages, &sample.profiles, &planned(&sample));
     let mut suggested = Vec::new();
-    for (index, text) in sample.texts.iter().enumerate() {
-        for link in finder.find(index, text) {
+    for (page, text) in sample.pages.iter().zip(&sample.texts) {
+        for link in finder.find(&page.id, text) {
             assert!(link.sentence.contains(&link.anchor));
-            let [page, target] = [link.page, link.target].map(|page| &sample.pages[page].id);
-            suggested.push((page.clone(), target.clone()));
+            suggested.push((link.page_id, link.target_page_id));
         }
     }
     let pairs = |field: &str| sample.labels[field].as_array().unwrap().clone();

@@ -1748,7 +1748,7 @@ export type Database = {
       };
       "site_answers": {
         Row: {
-          "coverage": number;
+          "coverage": number | null;
           "job_id": string;
           "other_page_id": string;
           "page_id": string;
@@ -1758,7 +1758,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "coverage": number;
+          "coverage"?: number | null;
           "job_id": string;
           "other_page_id": string;
           "page_id": string;
@@ -1767,7 +1767,7 @@ export type Database = {
           "segment_id"?: number | null;
         };
         Update: {
-          "coverage"?: number;
+          "coverage"?: number | null;
           "job_id"?: string;
           "other_page_id"?: string;
           "page_id"?: string;
@@ -2142,11 +2142,14 @@ export type Database = {
           "impressions": number;
           "job_id": string;
           "last_modified": string | null;
+          "links": Json | null;
           "page_id": string;
           "page_job_id": string | null;
           "pipeline": string;
           "position": number;
+          "sketches": string | null;
           "status": string;
+          "summary": string | null;
           "url": string;
         };
         ComputedFields: never;
@@ -2157,11 +2160,14 @@ export type Database = {
           "impressions"?: number;
           "job_id": string;
           "last_modified"?: string | null;
+          "links"?: Json | null;
           "page_id": string;
           "page_job_id"?: string | null;
           "pipeline"?: string;
           "position": number;
+          "sketches"?: string | null;
           "status"?: string;
+          "summary"?: string | null;
           "url": string;
         };
         Update: {
@@ -2171,11 +2177,14 @@ export type Database = {
           "impressions"?: number;
           "job_id"?: string;
           "last_modified"?: string | null;
+          "links"?: Json | null;
           "page_id"?: string;
           "page_job_id"?: string | null;
           "pipeline"?: string;
           "position"?: number;
+          "sketches"?: string | null;
           "status"?: string;
+          "summary"?: string | null;
           "url"?: string;
         };
         Relationships: [
@@ -2659,6 +2668,7 @@ export type Database = {
       };
       "mend_pipelines": { Args: { "p_limit"?: number }; Returns: Json };
       "model_metrics": { Args: Record<PropertyKey, never>; Returns: Json };
+      "next_site_candidate": { Args: { "p_job_id": string }; Returns: Json };
       "pipeline_metrics": { Args: Record<PropertyKey, never>; Returns: Json };
       "prune": {
         Args: {
@@ -2733,12 +2743,38 @@ export type Database = {
       "site_candidate_page": { Args: { "p_page_id": string }; Returns: Json };
       "site_outcomes": { Args: { "p_job_id": string }; Returns: Json };
       "site_page_inputs": {
-        Args: { "p_after": number; "p_job_id": string; "p_limit": number };
+        Args: { "p_after": number; "p_job_id": string; "p_limit": number; "p_part": string };
+        Returns: Json;
+      };
+      "site_page_parts": {
+        Args: { "p_after": number; "p_job_id": string; "p_limit": number; "p_part": string };
         Returns: Json;
       };
       "site_progress": { Args: { "p_job_id": string }; Returns: Json };
+      "site_state": {
+        Args: { "p_job_id": string; "p_name": string; "p_stage": string };
+        Returns: string;
+      };
       "stage_site_answers": {
         Args: { "p_answers": Json; "p_msg_id": number; "p_read_ct": number };
+        Returns: Json;
+      };
+      "stage_site_candidates": {
+        Args: { "p_candidates": Json; "p_msg_id": number; "p_read_ct": number };
+        Returns: Json;
+      };
+      "stage_site_pages": {
+        Args: { "p_msg_id": number; "p_pages": Json; "p_read_ct": number; "p_stage": string };
+        Returns: Json;
+      };
+      "stage_site_state": {
+        Args: {
+          "p_msg_id": number;
+          "p_name": string;
+          "p_read_ct": number;
+          "p_stage": string;
+          "p_state": string;
+        };
         Returns: Json;
       };
       "stage_vectors": {

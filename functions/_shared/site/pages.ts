@@ -1,7 +1,10 @@
-// The analysed pages of a site's job, as the database hands them to Rust: chunk by chunk, as text that is never taken apart here.
+// The analysed pages of a site's job, as the database hands them to Rust: chunk by chunk, as text that is never taken apart here; and
+// what the site's stages keep there between one invocation and the next.
 import * as v from "npm:valibot@1.5.0";
-import type { Rpc } from "../client.ts";
-import type { SitePlanner } from "../wasm/site.ts";
+import { Status } from "../engine/expect.ts";
+import { LeaseLost, type StageJob } from "../engine/lease.ts";
+import type { StageContext } from "../engine/serve_stage.ts";
+import { SitePlanner } from "../wasm/site.ts";
 
 /** What the stages after the analysis begin with. */
 export const SiteInput = v.object({
@@ -12,24 +15,138 @@ export const SiteInput = v.object({
 
 const Chunk = v.object({ last: v.nullable(v.number()), pages: v.string() });
 
-/** Pages a request: some 30 KB of text each. */
-const chunkPages = 50;
+const PagePart = v.object({
+  position: v.number(),
+  page_id: v.string(),
+  has_sketches: v.boolean(),
+  /** base64 */
+  part: v.nullable(v.string()),
+});
+export type PagePart = v.InferOutput<typeof PagePart>;
 
-export async function readPages(
-  planner: SitePlanner,
-  pageCount: number,
-  jobId: string,
-  { rpc, signal }: { rpc: Rpc; signal: AbortSignal },
+/** Pages a request: some 30 KB of text each. */
+const chunkPages = 20;
+/** Of what was packed. */
+const chunkParts = 100;
+
+type Context = Pick<StageContext, "rpc" | "signal" | "budget">;
+export type Work = { stage: string; job: StageJob; context: StageContext };
+
+/** Hands over the pages that lack `part`, chunk by chunk, and pauses where the budget says so. */
+export async function eachPageInput(
+  { job, context: { rpc, signal, budget } }: Work,
+  part: "summary" | "links",
+  left: number,
+  take: (pages: string) => Promise<void>,
 ): Promise<void> {
-  for (let after = 0; planner.page_count < pageCount;) {
+  for (let after = 0;;) {
     signal.throwIfAborted();
     const { last, pages } = await rpc("site_page_inputs", {
-      p_job_id: jobId,
+      p_job_id: job.job_id,
+      p_part: part,
       p_after: after,
       p_limit: chunkPages,
     }, Chunk);
     if (last === null) return;
-    planner.push_pages(pages);
+    await take(pages);
     after = last;
+    // Positions rise, so what is left shrinks.
+    if (budget.isSpent) budget.pause(left - after);
   }
+}
+
+/** Every page's part, in the order of the site. */
+export async function eachPagePart(
+  { job, context: { rpc, signal } }: { job: StageJob; context: Context },
+  part: "summary" | "sketches",
+  take: (page: PagePart, index: number) => void,
+): Promise<void> {
+  for (let after = 0, index = 0;;) {
+    signal.throwIfAborted();
+    const pages = await rpc("site_page_parts", {
+      p_job_id: job.job_id,
+      p_part: part,
+      p_after: after,
+      p_limit: chunkParts,
+    }, v.array(PagePart));
+    for (const page of pages) take(page, index++);
+    if (pages.length < chunkParts) return;
+    after = pages[pages.length - 1].position;
+  }
+}
+
+/** All pages, summed up. To be freed. */
+export async function readSummaries(
+  work: { job: StageJob; context: Context },
+): Promise<{ planner: SitePlanner; pages: Omit<PagePart, "part">[] }> {
+  const planner = new SitePlanner();
+  const pages: Omit<PagePart, "part">[] = [];
+  try {
+    await eachPagePart(work, "summary", ({ part, ...page }) => {
+      if (part === null) throw new Error(`page ${page.page_id} was not summed up`);
+      planner.push_summary(part);
+      pages.push(page);
+    });
+  } catch (error) {
+    planner.free();
+    throw error;
+  }
+  return { planner, pages };
+}
+
+/** @throws LeaseLost unless the database still held the stage's lease. */
+export function held({ status }: { status: string }): void {
+  if (status !== "held") throw new LeaseLost();
+}
+
+/** Keeps what was made of pages. */
+export async function stagePages(
+  pages: ({ page_id: string } & Record<string, unknown>)[],
+  { stage, job, context }: Work,
+): Promise<void> {
+  held(
+    await context.rpc("stage_site_pages", {
+      p_stage: stage,
+      p_msg_id: job.msg_id,
+      p_read_ct: job.read_ct,
+      p_pages: pages,
+    }, Status),
+  );
+}
+
+/** Keeps a state under a name. */
+export async function keep(
+  name: string,
+  state: string,
+  { stage, job, context }: Work,
+): Promise<void> {
+  held(
+    await context.rpc("stage_site_state", {
+      p_stage: stage,
+      p_msg_id: job.msg_id,
+      p_read_ct: job.read_ct,
+      p_name: name,
+      p_state: state,
+    }, Status),
+  );
+}
+
+/** What `keep` kept; null: nothing. */
+export const kept = (name: string, { stage, job, context }: Work) =>
+  context.rpc("site_state", {
+    p_job_id: job.job_id,
+    p_stage: stage,
+    p_name: name,
+  });
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let start = 0; start < bytes.length; start += 8_192) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 8_192));
+  }
+  return btoa(binary);
+}
+
+export function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

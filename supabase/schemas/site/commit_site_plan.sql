@@ -1,4 +1,4 @@
--- Stores the plan: p_output {report} as crates/site makes it. Edits of earlier plans whose queries are answered now, on a page that
+-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
 -- has changed since, are marked as made. The report with what the engine knows is the job's result.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
@@ -8,13 +8,19 @@ set search_path = ''
 as $$
 declare
   v_lease pipeline.lease := pipeline.lock_site_commit('site_plan', p_msg_id, p_read_ct);
-  v_report jsonb := p_output -> 'report';
+  v_report jsonb;
   v_job pipeline.jobs;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
   v_job := pipeline.site_job(v_lease.job_id);
+  v_report := public.site_state(v_job.id, 'site_plan', 'report')::jsonb;
+  v_report := jsonb_set(v_report, '{links}', (
+    select coalesce(jsonb_agg(l.link order by s.position, l.ordinality), '[]'::jsonb)
+    from public.site_pages as s cross join lateral jsonb_array_elements(s.links) with ordinality as l (link, ordinality)
+    where s.job_id = v_job.id));
+  delete from pipeline.stage_checkpoints as c where c.pipeline = 'site' and c.job_id = v_job.id and c.stage like 'site_plan %';
   delete from public.site_edits as e where e.job_id = v_job.id;
   insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
   select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,

@@ -12,6 +12,8 @@ begin
   if v_job.status in ('queued', 'processing') then
     return jsonb_build_object('status', v_job.status, 'retried_count', 0);
   end if;
+  -- What was found on pages that are there already stands; their links depend on the plan.
+  update public.site_pages as s set links = null where s.job_id = p_job_id and s.links is not null;
   update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
   where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
   get diagnostics v_count = row_count;

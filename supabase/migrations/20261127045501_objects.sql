@@ -78,7 +78,7 @@ begin
     insert into pipeline.objects (identity, path, sha256)
     select 'function ' || p.oid::regprocedure, '', ''
     from pg_proc as p
-    -- Those on messages are written again by pipeline.write_queue_functions.
+    -- Those on messages are written again by pipeline.write_pipeline_functions.
     where (p.pronamespace = 'pipeline'::regnamespace and p.prorettype is distinct from to_regtype('pipeline.message'))
       or p.oid in (
         select to_regprocedure(s.signature) from unnest(array[
@@ -138,7 +138,7 @@ begin
   where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
 
   for v_file in
-    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_queue_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function public.prune_embedding_cache(interval, integer)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.analysis_summary(jsonb, jsonb)', 'function pipeline.analysis_topics(uuid, double precision)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.lock_site_commit(text, bigint, integer)', 'function pipeline.mark_site_edits(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_job(uuid)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
+    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_outcomes(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.retry_own_site_job(uuid)', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.begin_attempt(pipeline.lease, timestamptz)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_pipeline_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function pipeline.note_model_call(text, text, uuid, uuid, numeric)', 'function public.prune_embedding_cache(interval, integer)', 'function pipeline.wait_for_dollars(uuid, numeric)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function public.admit_passages(uuid, uuid, bigint)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.analysis_summary(jsonb, jsonb)', 'function pipeline.analysis_topics(uuid, double precision)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.lock_commit(text, bigint, integer)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_job(uuid)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.lock_site_commit(text, bigint, integer)', 'function pipeline.mark_site_edits(uuid)', 'function public.next_site_candidate(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_job(uuid)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, text, integer, integer)', 'function public.site_page_parts(uuid, text, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function public.site_state(uuid, text, text)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.stage_site_candidates(bigint, integer, jsonb)', 'function public.stage_site_pages(text, bigint, integer, jsonb)', 'function public.stage_site_state(text, bigint, integer, text, text)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'
   loop
     begin
@@ -349,6 +349,9 @@ begin
 ('mark', '20261127035600_measured_queries.sql', '74d46c9fad96fcddc5a5a8808dd97b6822b2543d6e1c8dc392324b1bed378f12', '{}'::text[], $file$$file$),
 ('mark', '20261127041000_site.sql', '95a07ec0f01eb2d75a99b3eadb5e68709c3123aaa0c33e77d0c93cefee801323', '{}'::text[], $file$$file$),
 ('mark', '20261127041500_page_facts.sql', '58d6b6befaa96f33d8723764674c3dd45b0c5edaea9b2d5a2d4b1e18acba9189', '{}'::text[], $file$$file$),
+('mark', '20261127043000_shorter_path.sql', '902bbdf84bfb7e4bb9837d9b1a53c7e3ed8be7d02b161bddf6f5e870b63f5f75', '{}'::text[], $file$$file$),
+('mark', '20261127043100_model_calls_under_way.sql', 'b8de04d8b4d9b03e78556a1a55584dd00cd07b69d14b96703bdc1a5d37dc98ac', '{}'::text[], $file$$file$),
+('mark', '20261127045500_site_scale.sql', 'd002d17ad452dc2ae6f34caa40d83aa8d1ac24584694205760ec894400bbba55', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb
@@ -588,7 +591,7 @@ $$;
 revoke execute on function access.get_job_timeline(text, uuid) from public, anon, authenticated;
 grant execute on function access.get_job_timeline(text, uuid) to authenticated, service_role;
 $file$),
-('object', 'access/get_operations.sql', '4f3abddece2a05320e52b7e8aa45847cab4fcfae59d30b8cccf030ad91c61057', array['function access.get_operations()'], $file$-- What an operator looks at first: {at, stages, jobs, last_hour, dead_letters, invariants, properties}.
+('object', 'access/get_operations.sql', '0eba1b1a6b4dbee810c63158397990c77021887f95daa0542b3493e9c48326ad', array['function access.get_operations()'], $file$-- What an operator looks at first: {at, stages, jobs, last_hour, dead_letters, invariants, schedules, properties}.
 create or replace function access.get_operations()
 returns jsonb
 language plpgsql
@@ -604,6 +607,7 @@ begin
       from pipeline.stage_config as c),
     'invariants', (select coalesce(jsonb_agg(to_jsonb(i)), '[]'::jsonb) from (
         select * from public.check_invariants() limit 100) as i),
+    'schedules', (select coalesce(jsonb_agg(to_jsonb(s)), '[]'::jsonb) from pipeline.check_schedules() as s),
     'properties', (select coalesce(jsonb_agg(jsonb_build_object('property', g.property, 'enabled', g.enabled, 'imported_until', g.imported_until,
         'row_count', g.row_count, 'last_error', g.last_error, 'last_imported_at', g.last_imported_at) order by g.property), '[]'::jsonb)
       from public.gsc_properties as g));
@@ -633,8 +637,8 @@ $$;
 revoke execute on function access.get_report(uuid) from public, anon, authenticated;
 grant execute on function access.get_report(uuid) to authenticated, service_role;
 $file$),
-('object', 'access/get_segments.sql', '9a63a0205eee65a7c97479502ce709eebea9f1c3450fe49bd4c5f8a93873d913', array['function access.get_segments(uuid)'], $file$-- The embeddings of a job's segments in their order: {model, dimensions, ids, vectors}, each base64 of its vector_send bytes. Empty
--- when a later job has replaced them.
+('object', 'access/get_segments.sql', '244780561e60916085468c2d9f2721fdf3e12b8cb34112b366a2b6e02fd743f5', array['function access.get_segments(uuid)'], $file$-- A job's segments in their order as they were embedded: {model, dimensions, ids, texts, vectors}; texts are whole (a report's are cut),
+-- each vector is base64 of its vector_send bytes. Empty when a later job has replaced them.
 create or replace function access.get_segments(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -649,6 +653,7 @@ begin
   return (
     select jsonb_build_object('model', max(e.model), 'dimensions', max(e.dimensions),
       'ids', coalesce(jsonb_agg(e.id order by e.position), '[]'::jsonb),
+      'texts', coalesce(jsonb_agg(e.text order by e.position), '[]'::jsonb),
       'vectors', coalesce(jsonb_agg(replace(encode(extensions.vector_send(e.embedding), 'base64'), E'\n', '') order by e.position), '[]'::jsonb))
     from public.page_embeddings as e where e.job_id = p_job_id);
 end;
@@ -656,6 +661,25 @@ $$;
 
 revoke execute on function access.get_segments(uuid) from public, anon, authenticated;
 grant execute on function access.get_segments(uuid) to authenticated, service_role;
+$file$),
+('object', 'access/get_site_outcomes.sql', 'ff15466363635511543585ecda8292e4d96adfa4d6a847d5eadd2ae5edad536c', array['function access.get_site_outcomes(uuid)'], $file$-- What was counted before and after the edits of a site's job that were made, of a job that the caller may see; as site_outcomes.
+create or replace function access.get_site_outcomes(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  if not exists (select from access.matching_jobs('{"pipeline": "site"}'::jsonb) as j where j.id = p_job_id) then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  return public.site_outcomes(p_job_id);
+end;
+$$;
+
+revoke execute on function access.get_site_outcomes(uuid) from public, anon, authenticated;
+grant execute on function access.get_site_outcomes(uuid) to authenticated, service_role;
 $file$),
 ('object', 'access/get_site_plan.sql', '0dfc6ffa9a1e83518a96c89390430cb2dd2fdebd89f2970aaeb043c04fa39d44', array['function access.get_site_plan(uuid)'], $file$-- The plan of a site's job that the caller may see; null before there is one.
 create or replace function access.get_site_plan(p_job_id uuid)
@@ -1005,6 +1029,30 @@ $$;
 revoke execute on function access.require_operator() from public, anon, authenticated;
 grant execute on function access.require_operator() to authenticated, service_role;
 $file$),
+('object', 'access/retry_own_site_job.sql', 'e10bf19c5bafc848dde2fd537d0cb8b745280b345a612d0bc354c6e1de458a72', array['function access.retry_own_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those: operators of any job, others of their own.
+create or replace function access.retry_own_site_job(p_job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job pipeline.jobs;
+begin
+  select * into v_job from access.matching_jobs('{"pipeline": "site"}'::jsonb) as j where j.id = p_job_id;
+  if not found then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  if v_job.user_id is distinct from auth.uid() or auth.uid() is null then
+    perform access.require_operator();
+  end if;
+  return public.retry_site_job(p_job_id);
+end;
+$$;
+
+revoke execute on function access.retry_own_site_job(uuid) from public, anon, authenticated;
+grant execute on function access.retry_own_site_job(uuid) to authenticated, service_role;
+$file$),
 ('object', 'access/set_member.sql', 'e484ad8033bd8b34c296841fc3819194ce2bbb798c91d335a156764403a7fe7a', array['function access.set_member(text, text)'], $file$-- Makes the user with this email address a reader or operator; a role of null takes the membership away.
 create or replace function access.set_member(p_email text, p_role text)
 returns jsonb
@@ -1341,7 +1389,7 @@ $$;
 
 revoke execute on function pipeline.submit_crawls(integer) from public, anon, authenticated;
 $file$),
-('object', 'engine/add_pipeline.sql', 'd2e73ffe830ed04203da633ad7ee854ac0fc427dbae6d497643d620574b46ff7', array['function pipeline.add_pipeline(text, text)'], $file$-- Makes a pipeline, or what is missing of it: its five public partitions and its queue with the index that claims read
+('object', 'engine/add_pipeline.sql', '9fd78400e966e4ac3a25cfd788f61ecbda0c37faebf0c1871efcbbdfb794f2a7', array['function pipeline.add_pipeline(text, text)'], $file$-- Makes a pipeline, or what is missing of it: its five public partitions and its queue with the index that claims read
 -- through. Safe to repeat. Refuses a queue that is somebody else's.
 create or replace function pipeline.add_pipeline(p_pipeline text, p_queue text)
 returns void
@@ -1375,14 +1423,27 @@ begin
 
   -- Keys without the constant pipeline column, so that upserts and look-ups by job read naturally.
   execute format('create unique index if not exists %I on public.%I (id)', p_pipeline || '_jobs_id_key', p_pipeline || '_jobs');
-  execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
+  if not exists (select from pg_constraint as c where c.conrelid = format('public.%I', p_pipeline || '_payloads')::regclass and c.contype = 'p') then
+    execute format('create unique index if not exists %I on public.%I (job_id, stage)', p_pipeline || '_payloads_key', p_pipeline || '_payloads');
+    execute format('alter table public.%I add constraint %I primary key using index %I',
+      p_pipeline || '_payloads', p_pipeline || '_payloads_pkey', p_pipeline || '_payloads_key');
+  end if;
+  -- From partition to partition: checking a key against the parent locks and opens all pipelines' tables.
+  foreach v_kind in array array['job_stages', 'job_events', 'payloads'] loop
+    v_table := p_pipeline || '_' || v_kind;
+    if not exists (select from pg_constraint as c where c.conrelid = format('public.%I', v_table)::regclass and c.contype = 'f') then
+      execute format('alter table public.%I add constraint %I foreign key (job_id) references public.%I (id) on delete cascade',
+        v_table, v_table || '_job_id_fkey', p_pipeline || '_jobs');
+    end if;
+  end loop;
 
   -- Rows that change at every transition: room for new versions on the page, early vacuum.
   foreach v_kind in array array['jobs', 'job_stages'] loop
     execute format('alter table public.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)',
       p_pipeline || '_' || v_kind);
   end loop;
-  execute format('create or replace trigger guard_job before update on public.%I for each row execute function pipeline.guard_job()', p_pipeline || '_jobs');
+  -- Not at the engine's own steps from one open state to the next, which say the time themselves.
+  execute format('create or replace trigger guard_job before update on public.%I for each row when (old.updated_at = new.updated_at or not old.is_open or new.status not in (''queued'', ''processing'')) execute function pipeline.guard_job()', p_pipeline || '_jobs');
   execute format('create or replace trigger close_job after update on public.%I for each row when (old.is_open and not new.is_open) execute function pipeline.close_job()', p_pipeline || '_jobs');
   execute format('create or replace trigger set_queue_name before insert on public.%I for each row execute function pipeline.set_queue_name()', p_pipeline || '_dead_letters');
   execute format('create or replace trigger set_updated_at before update on public.%I for each row execute function pipeline.set_updated_at()', p_pipeline || '_payloads');
@@ -1417,7 +1478,7 @@ begin
   execute format('alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'q_' || p_queue);
   execute format('alter table pgmq.%I enable row level security', 'a_' || p_queue);
-  perform pipeline.write_queue_functions();
+  perform pipeline.write_pipeline_functions();
 end;
 $$;
 
@@ -1476,7 +1537,7 @@ $$;
 
 revoke execute on function pipeline.adopt_message(text, uuid, text, pipeline.message, integer) from public, anon, authenticated;
 $file$),
-('object', 'engine/begin_attempt.sql', '58ad7343630527b710308b3583ddf9c18882127326c20dfb57e0b4a47d310e47', array['function pipeline.begin_attempt(pipeline.lease, timestamptz)'], $file$-- Counts the attempt and marks the stage as running under the lease (the caller holds the locks).
+('object', 'engine/begin_attempt.sql', '5c5ebb6f96b5c5c52eade5cf9fb62bee3869f5575584c2b861c2d32d0d36c8d3', array['function pipeline.begin_attempt(pipeline.lease, timestamptz)'], $file$-- Counts the attempt and marks the stage as running under the lease (the caller holds the locks).
 create or replace function pipeline.begin_attempt(p_lease pipeline.lease, p_lease_expires_at timestamptz)
 returns pipeline.job_stages
 language plpgsql
@@ -1484,25 +1545,9 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
-declare
-  v_now timestamptz := pipeline.now();
-  v_stage pipeline.job_stages;
 begin
-  update pipeline.job_stages
-  set status = 'processing', attempt_count = attempt_count + 1, started_at = v_now, finished_at = null,
-      read_ct = p_lease.read_ct, lease_expires_at = p_lease_expires_at, next_retry_at = null, wake_requested_at = null
-  where pipeline = p_lease.pipeline and job_id = p_lease.job_id and stage = p_lease.stage
-  returning * into v_stage;
-
-  update pipeline.jobs
-  set status = 'processing', stage = p_lease.stage, attempt_count = attempt_count + 1, last_dequeued_at = v_now
-  where pipeline = p_lease.pipeline and id = p_lease.job_id;
-
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
-  values (p_lease.pipeline, p_lease.job_id, p_lease.stage, 'started', p_lease.stage || ' started',
-    jsonb_build_object('attempt', v_stage.attempt_count, 'msg_id', p_lease.msg_id,
-      'waited_ms', round(extract(epoch from v_now - greatest(v_stage.queued_at, v_stage.available_at)) * 1000)), v_now);
-  return v_stage;
+  return pipeline.mark_started(p_lease.pipeline, p_lease.job_id, p_lease.stage, p_lease.msg_id, p_lease.read_ct, p_lease_expires_at,
+    pipeline.now());
 end;
 $$;
 
@@ -1577,7 +1622,7 @@ $$;
 revoke execute on function public.claim_stage(text, text, integer) from public, anon, authenticated;
 grant execute on function public.claim_stage(text, text, integer) to service_role;
 $file$),
-('object', 'engine/claim_stages.sql', 'afe2849d9ab2558f56a6290877750619212dce70f2ea660d63cedc8eb3e9af47', array['function public.claim_stages(text, text, integer, integer)'], $file$-- Claims up to p_count next messages of a stage and starts their attempts; honours max_concurrency here, so that no number
+('object', 'engine/claim_stages.sql', 'fcb111dfb52dadea46bc504d2610e9876d51971f3526ae069169cfea8a72d50f', array['function public.claim_stages(text, text, integer, integer)'], $file$-- Claims up to p_count next messages of a stage and starts their attempts; honours max_concurrency here, so that no number
 -- of doorbells can exceed it. An empty array: nothing to do, or the stage is full or paused.
 create or replace function public.claim_stages(
   p_pipeline text, p_stage text, p_visibility_seconds integer default null, p_count integer default 1
@@ -1608,8 +1653,7 @@ begin
 
   -- Two claims of one stage must not both count the same free slot.
   perform pg_advisory_xact_lock(hashtextextended('claim:' || p_pipeline || ':' || p_stage, 0));
-  select v_config.max_concurrency - count(*) into v_free from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.stage = p_stage and s.status = 'processing' and s.lease_expires_at > pipeline.now();
+  v_free := v_config.max_concurrency - pipeline.count_running(p_pipeline, p_stage, pipeline.now());
 
   while v_free > 0 and jsonb_array_length(v_claims) < p_count loop
     v_lease := pipeline.take_message(p_pipeline, v_config.queue, p_stage, v_visibility);
@@ -1868,7 +1912,7 @@ $$;
 revoke execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) from public, anon, authenticated;
 grant execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) to service_role;
 $file$),
-('object', 'engine/finish_stage.sql', '265a31f8ad327030df27a89471bcc75d8fcc7e5ba2d362fc3c6b5280cdfea70d', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
+('object', 'engine/finish_stage.sql', '9187578e8320315a6cb0f40edcbcd58ceed868a1a862eff31dc455836e7f6375', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
 -- as it takes the old one away. The caller has checked the lease and written the stage's output rows.
 create or replace function pipeline.finish_stage(
   p_lease pipeline.lease,
@@ -1888,43 +1932,29 @@ declare
   v_payload jsonb := (coalesce(p_lease.message -> 'payload', '{}'::jsonb) - 'progress') || v_facts;
   v_priority integer := coalesce((p_lease.message ->> 'priority')::integer, 0);
   v_next text;
-  v_next_msg_id bigint;
+  v_msg_id bigint;
   v_created_at timestamptz;
 begin
-  insert into pipeline.payloads (pipeline, job_id, stage, data)
-  values (p_lease.pipeline, p_lease.job_id, p_lease.stage, v_payload)
-  on conflict (pipeline, job_id, stage) do update set data = excluded.data;
-
-  update pipeline.job_stages
-  set status = 'completed', finished_at = v_now, lease_expires_at = null, last_error = null, silent_count = 0
-  where pipeline = p_lease.pipeline and job_id = p_lease.job_id and stage = p_lease.stage;
-  perform pipeline.delete_message(p_lease.queue, p_lease.msg_id);
-
   select c.next_stage into v_next from pipeline.stage_config as c
   where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
   if v_next is not null then
     if p_result is not null then
       update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
     end if;
-    v_next_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
+    v_msg_id := pipeline.queue_stage(p_lease.pipeline, p_lease.job_id, v_next, v_payload, v_priority, '0',
       (p_lease.message ->> 'rank')::bigint, false);
-  else
+    v_facts := v_facts || jsonb_build_object('next_stage', v_next, 'next_msg_id', v_msg_id, 'priority', v_priority);
+  end if;
+  v_msg_id := pipeline.mark_completed(p_lease, v_payload, v_facts, v_now);
+  if v_next is null then
     update pipeline.jobs
     set status = 'completed', completed_at = v_now, last_completed_at = v_now, error = null,
         result = coalesce(p_result, result, v_payload)
     where pipeline = p_lease.pipeline and id = p_lease.job_id
     returning created_at into v_created_at;
+    perform pipeline.add_event(p_lease.pipeline, p_lease.job_id, null, 'job_completed', 'job completed',
+      jsonb_build_object('duration_ms', round(extract(epoch from v_now - v_created_at) * 1000)), v_now);
   end if;
-
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at) values
-    (p_lease.pipeline, p_lease.job_id, p_lease.stage, 'completed', p_lease.stage || ' completed',
-      jsonb_build_object('attempt', p_lease.attempt_count, 'msg_id', p_lease.msg_id,
-        'duration_ms', round(extract(epoch from v_now - p_lease.started_at) * 1000)) || v_facts, v_now),
-    (p_lease.pipeline, p_lease.job_id, v_next,
-      case when v_next is null then 'job_completed' else 'queued' end, coalesce(v_next || ' queued', 'job completed'),
-      case when v_next is null
-        then jsonb_build_object('duration_ms', round(extract(epoch from v_now - v_created_at) * 1000))
-        else jsonb_build_object('msg_id', v_next_msg_id, 'priority', v_priority) end, v_now);
   return jsonb_build_object('status', 'committed', 'job_id', p_lease.job_id, 'next_stage', v_next);
 end;
 $$;
@@ -1959,7 +1989,7 @@ $$;
 
 revoke execute on function pipeline.guard_job() from public, anon, authenticated;
 $file$),
-('object', 'engine/insert_event.sql', 'ab6d7c35ef9aad4fa26a6963c969a084205bb9daf2bd8bcdf3482544428be9e1', array['function public.insert_event(text, uuid, text, text, text, jsonb)'], $file$-- Inserts an event; job_id may be null.
+('object', 'engine/insert_event.sql', '286f769d5ac948af9ca5b55c4d4746456c61d1381659730f75bdc3f53e5f2d86', array['function public.insert_event(text, uuid, text, text, text, jsonb)'], $file$-- Inserts an event; job_id may be null.
 create or replace function public.insert_event(
   p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb default '{}'::jsonb
 )
@@ -1968,9 +1998,7 @@ language sql
 security definer
 set search_path = ''
 as $$
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
-  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now())
-  returning id;
+  select pipeline.add_event(p_pipeline, p_job_id, p_stage, p_status, p_message, p_metadata, pipeline.now());
 $$;
 
 revoke execute on function public.insert_event(text, uuid, text, text, text, jsonb) from public, anon, authenticated;
@@ -2014,7 +2042,7 @@ $$;
 
 revoke execute on function pipeline.lane_of(text, pipeline.jobs) from public, anon, authenticated;
 $file$),
-('object', 'engine/lock_lease.sql', '61ab38dfdf36a1f723ec828098c33305c2cac40e0487315e975b54fe2ae10e01', array['function pipeline.lock_lease(text, bigint, integer)'], $file$-- The lease with its rows locked, and whether it still holds. Locks in the one order: message, page, job, stage.
+('object', 'engine/lock_lease.sql', '8c15c35fc5771630e6911e4e2288829b3a61f526a8744be386263e9441f4b193', array['function pipeline.lock_lease(text, bigint, integer)'], $file$-- The lease with its rows locked, and whether it still holds. Locks in the one order: message, page, job.
 create or replace function pipeline.lock_lease(p_pipeline text, p_msg_id bigint, p_read_ct integer)
 returns pipeline.lease
 language plpgsql
@@ -2025,8 +2053,9 @@ as $$
 declare
   v_message pipeline.message;
   v_lease pipeline.lease;
-  v_job pipeline.jobs;
-  v_stage pipeline.job_stages;
+  v_job_id uuid;
+  v_page_id uuid;
+  v_work pipeline.work;
 begin
   v_lease.status := 'lease_lost';
   v_lease.pipeline := p_pipeline;
@@ -2039,26 +2068,25 @@ begin
   v_lease.read_ct := v_message.read_ct;
   v_lease.message := v_message.message;
 
-  -- Whoever deletes a page takes its jobs after it.
-  perform 1 from public.pages as p
-  where p.id = (select j.page_id from pipeline.jobs as j
-    where j.pipeline = p_pipeline and j.id = (v_lease.message ->> 'job_id')::uuid) for key share;
-  select * into v_job from pipeline.jobs as j
-  where j.pipeline = p_pipeline and j.id = (v_lease.message ->> 'job_id')::uuid for update;
-  select * into v_stage from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.job_id = v_job.id and s.stage = v_lease.message ->> 'stage' for update;
-  v_lease.job_id := v_job.id;
-  v_lease.page_id := v_job.page_id;
-  v_lease.user_id := v_job.user_id;
-  v_lease.stage := v_stage.stage;
-  v_lease.attempt_count := v_stage.attempt_count;
-  v_lease.max_attempts := v_stage.max_attempts;
-  v_lease.started_at := v_stage.started_at;
-  if v_job.status = 'cancelled' then
+  v_job_id := (v_lease.message ->> 'job_id')::uuid;
+  v_page_id := pipeline.page_of(p_pipeline, v_job_id);
+  if v_page_id is not null then
+    -- Whoever deletes a page takes its jobs after it.
+    perform 1 from public.pages as p where p.id = v_page_id for key share;
+  end if;
+  v_work := pipeline.lock_work(p_pipeline, v_job_id, v_lease.message ->> 'stage');
+  v_lease.job_id := v_work.job_id;
+  v_lease.page_id := v_work.page_id;
+  v_lease.user_id := v_work.user_id;
+  v_lease.stage := v_work.stage;
+  v_lease.attempt_count := v_work.attempt_count;
+  v_lease.max_attempts := v_work.max_attempts;
+  v_lease.started_at := v_work.started_at;
+  if v_work.job_status = 'cancelled' then
     v_lease.status := 'cancelled';
     -- Cancelling takes no message that is held.
     perform pipeline.delete_message(v_lease.queue, p_msg_id);
-  elsif v_job.is_open and v_stage.status = 'processing' and v_stage.msg_id = p_msg_id and v_stage.read_ct = p_read_ct then
+  elsif v_work.is_open and v_work.stage_status = 'processing' and v_work.msg_id = p_msg_id and v_work.read_ct = p_read_ct then
     v_lease.status := 'held';
   end if;
   return v_lease;
@@ -2089,7 +2117,7 @@ $$;
 
 revoke execute on function pipeline.lock_own_message(text, bigint, uuid, text) from public, anon, authenticated;
 $file$),
-('object', 'engine/log_event.sql', '1d791746204da330a6631eab9407178dd8598c7d3822335463f8afe0c61986b1', array['function pipeline.log_event(text, uuid, text, text, text, jsonb)'], $file$create or replace function pipeline.log_event(
+('object', 'engine/log_event.sql', '0b773394e43c6a127b66ed3f685becf870efaffec36838260fd33636ffedf781', array['function pipeline.log_event(text, uuid, text, text, text, jsonb)'], $file$create or replace function pipeline.log_event(
   p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb default '{}'::jsonb
 )
 returns void
@@ -2097,8 +2125,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into pipeline.job_events (pipeline, job_id, stage, status, message, metadata, created_at)
-  values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), pipeline.now());
+  perform pipeline.add_event(p_pipeline, p_job_id, p_stage, p_status, p_message, p_metadata, pipeline.now());
 end;
 $$;
 
@@ -2210,7 +2237,7 @@ $$;
 
 revoke execute on function pipeline.place_job(pipeline.jobs) from public, anon, authenticated;
 $file$),
-('object', 'engine/put_to_sleep.sql', '9a930e9ba2a1141061d761f7b916fdf26e6d6d5806f237b56114b6d685b1992a', array['function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)'], $file$-- A message that is to be visible at p_visible_at, marked as asleep until then (see write_queue_functions); 'infinity'
+('object', 'engine/put_to_sleep.sql', '9438fd79a27103e7aa2905781f4c5854408088a61ccda739637ccb838d10e5fa', array['function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)'], $file$-- A message that is to be visible at p_visible_at, marked as asleep until then (see write_pipeline_functions); 'infinity'
 -- is until somebody wakes it.
 create or replace function pipeline.put_to_sleep(p_message jsonb, p_visible_at timestamptz, p_now timestamptz)
 returns jsonb
@@ -2248,7 +2275,7 @@ $$;
 
 revoke execute on function pipeline.queue_of(text) from public, anon, authenticated;
 $file$),
-('object', 'engine/queue_stage.sql', '0fc69d3fc1f880a4203e9535ae7a2d187d7ae71c2d1b292fed3f88a3b8223c91', array['function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)'], $file$-- Sends the message of a stage and makes the stage row its owner. A message the stage already had loses its standing
+('object', 'engine/queue_stage.sql', '970eea357985da7be843c06385eed5eb2dc2e0d19e7b782feb051528e4570020', array['function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)'], $file$-- Sends the message of a stage and makes the stage row its owner. A message the stage already had loses its standing
 -- (claims drop it), but the new one keeps its place in line, and its attempts; a stage that was completed before begins a
 -- new turn with fresh ones. A stage whose lane is full waits, at no cost, until there is room.
 create or replace function pipeline.queue_stage(
@@ -2282,11 +2309,7 @@ begin
   select * into v_config from pipeline.stage_config as c where c.pipeline = p_pipeline and c.stage = p_stage;
   v_queue := coalesce(v_config.queue, pipeline.queue_of(p_pipeline));
 
-  update pipeline.jobs
-  set stage = p_stage, status = 'queued', last_queued_at = v_now, first_queued_at = coalesce(first_queued_at, v_now)
-  where pipeline = p_pipeline and id = p_job_id
-  returning * into v_job;
-
+  v_job := pipeline.mark_queued(p_pipeline, p_job_id, p_stage, v_now);
   v_message := jsonb_build_object(
     'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
     'priority', coalesce(p_priority, 0), 'enqueued_at', v_now,
@@ -2294,8 +2317,7 @@ begin
   if v_job.traceparent is not null then
     v_message := v_message || jsonb_build_object('traceparent', v_job.traceparent);
   end if;
-  select * into v_old from pipeline.job_stages as s
-  where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  v_old := pipeline.find_stage(p_pipeline, p_job_id, p_stage);
   if v_old.status in ('queued', 'processing') then
     -- Handed on by somebody who does not work this stage. Not locked: messages are locked before jobs.
     v_message := v_message || jsonb_build_object('turn', 1 + coalesce((
@@ -2310,22 +2332,17 @@ begin
       v_message := pipeline.put_to_sleep(v_message, v_visible_at, v_now) || jsonb_build_object('lane', v_lane);
     end if;
   end if;
-  v_msg_id := (pipeline.send_message(v_queue, v_message, v_visible_at)).msg_id;
-
-  insert into pipeline.job_stages as s (
-    pipeline, job_id, stage, status, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
-    priority, visibility_timeout_seconds, available_at, queued_at
-  ) values (
-    p_pipeline, p_job_id, p_stage, 'queued', v_msg_id,
-    coalesce(v_config.max_attempts, 5), coalesce(v_config.retry_delay_seconds, 10),
-    coalesce(v_config.max_retry_delay_seconds, 900), coalesce(p_priority, 0),
-    coalesce(v_config.visibility_seconds, 600), v_visible_at, v_now
-  )
-  on conflict (pipeline, job_id, stage) do update
-  set status = 'queued', msg_id = excluded.msg_id, read_ct = null, lease_expires_at = null,
-      priority = excluded.priority, available_at = excluded.available_at, queued_at = excluded.queued_at, finished_at = null,
-      attempt_count = case when s.status = 'completed' then 0 else s.attempt_count end,
-      silent_count = case when s.status = 'completed' then 0 else s.silent_count end;
+  if v_old.stage is null then
+    v_msg_id := pipeline.send_stage(p_pipeline, p_job_id, p_stage, v_message, v_config, v_visible_at, v_now);
+  else
+    v_msg_id := (pipeline.send_message(v_queue, v_message, v_visible_at)).msg_id;
+    update pipeline.job_stages as s
+    set status = 'queued', msg_id = v_msg_id, read_ct = null, lease_expires_at = null,
+        priority = coalesce(p_priority, 0), available_at = v_visible_at, queued_at = v_now, finished_at = null,
+        attempt_count = case when s.status = 'completed' then 0 else s.attempt_count end,
+        silent_count = case when s.status = 'completed' then 0 else s.silent_count end
+    where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
+  end if;
 
   if p_is_logged then
     perform pipeline.log_event(p_pipeline, p_job_id, p_stage, 'queued', format('%s queued', p_stage),
@@ -2406,7 +2423,7 @@ create or replace trigger gsc_properties_set_updated_at before update on public.
 for each row execute function pipeline.set_updated_at();
 -- Those of a pipeline's jobs and payloads are made by pipeline.add_pipeline.
 $file$),
-('object', 'engine/take_message.sql', '461db17f7a9272508d400f38f81342de205211f0e2fe6d0771264714a2eb782b', array['function pipeline.take_message(text, text, text, integer)'], $file$-- Takes one visible message off the queue: of p_stage, or of any stage when that is null. Drops what nobody should work on:
+('object', 'engine/take_message.sql', '5f1556eff19532ef44972c1457cf7a88018956de60d685affa2e880d45e24116', array['function pipeline.take_message(text, text, text, integer)'], $file$-- Takes one visible message off the queue: of p_stage, or of any stage when that is null. Drops what nobody should work on:
 -- messages of finished, cancelled or unknown jobs, messages that another one has replaced; buries those whose workers die
 -- without a word. Null when nothing is left. A message that names no job is archived and comes back with job_id null.
 create or replace function pipeline.take_message(p_pipeline text, p_queue text, p_stage text, p_visibility_seconds integer)
@@ -2421,10 +2438,11 @@ declare
   v_visible_at timestamptz := v_now + make_interval(secs => p_visibility_seconds);
   v_message pipeline.message;
   v_lease pipeline.lease;
-  v_job pipeline.jobs;
+  v_work pipeline.work;
   v_stage pipeline.job_stages;
+  v_woken pipeline.message;
 begin
-  perform pipeline.wake_messages(p_queue, v_now);
+  v_woken := pipeline.wake_messages(p_queue, v_now);
   loop
     v_message := case
       when p_stage is null then pipeline.read_any_message(p_queue, v_now, v_visible_at)
@@ -2450,9 +2468,8 @@ begin
     v_lease.job_id := (v_lease.message ->> 'job_id')::uuid;
 
     -- Who holds a job without its message may wait for what this transaction holds: the message comes again in a second.
-    select * into v_job from pipeline.jobs as j
-    where j.pipeline = p_pipeline and j.id = v_lease.job_id for update skip locked;
-    if not found then
+    v_work := pipeline.try_work(p_pipeline, v_lease.job_id, v_lease.stage);
+    if v_work.job_id is null then
       if exists (select from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = v_lease.job_id) then
         perform pipeline.set_message(p_queue, v_lease.msg_id, v_lease.message, v_now + interval '1 second');
       else
@@ -2461,35 +2478,35 @@ begin
       end if;
       continue;
     end if;
-    select * into v_stage from pipeline.job_stages as s
-    where s.pipeline = p_pipeline and s.job_id = v_lease.job_id and s.stage = v_lease.stage for update;
 
-    if not found and v_job.is_open then
+    if v_work.stage is null and v_work.is_open then
       v_stage := pipeline.adopt_message(p_pipeline, v_lease.job_id, v_lease.stage, v_message, p_visibility_seconds);
-    elsif not v_job.is_open or v_stage.status in ('cancelled', 'failed') or v_stage.msg_id is distinct from v_lease.msg_id
+      v_work.attempt_count := v_stage.attempt_count;
+      v_work.max_attempts := v_stage.max_attempts;
+    elsif not v_work.is_open or v_work.stage_status in ('cancelled', 'failed') or v_work.msg_id is distinct from v_lease.msg_id
       -- Completed step by step, and then the worker died before it queued the next stage: the work is to be done again.
-      or (v_stage.status = 'completed' and exists (
+      or (v_work.stage_status = 'completed' and exists (
         select from pipeline.job_stages as o
         where o.pipeline = p_pipeline and o.job_id = v_lease.job_id and o.status in ('queued', 'processing')))
     then
       perform pgmq.archive(p_queue, v_lease.msg_id);
-      perform pipeline.log_event(p_pipeline, v_job.id, v_lease.stage, 'superseded',
+      perform pipeline.log_event(p_pipeline, v_work.job_id, v_lease.stage, 'superseded',
         'message without standing archived', jsonb_build_object('msg_id', v_lease.msg_id));
       continue;
-    elsif v_stage.status = 'processing' then
-      v_stage := pipeline.note_silence(p_queue, v_message, v_stage);
+    elsif v_work.stage_status = 'processing' then
+      v_stage := pipeline.note_silence(p_queue, v_message, pipeline.find_stage(p_pipeline, v_lease.job_id, v_lease.stage));
       continue when v_stage.status = 'failed';
-    elsif v_stage.attempt_count >= v_stage.max_attempts then
+    elsif v_work.attempt_count >= v_work.max_attempts then
       perform pipeline.bury(p_pipeline, p_queue, v_lease.msg_id, v_lease.message, v_lease.job_id, v_lease.stage,
-        'max_attempts_exceeded', null, v_stage.attempt_count);
+        'max_attempts_exceeded', null, v_work.attempt_count);
       continue;
     end if;
 
     v_lease.status := 'held';
-    v_lease.page_id := v_job.page_id;
-    v_lease.user_id := v_job.user_id;
-    v_lease.attempt_count := v_stage.attempt_count;
-    v_lease.max_attempts := v_stage.max_attempts;
+    v_lease.page_id := v_work.page_id;
+    v_lease.user_id := v_work.user_id;
+    v_lease.attempt_count := v_work.attempt_count;
+    v_lease.max_attempts := v_work.max_attempts;
     return v_lease;
   end loop;
 end;
@@ -2584,31 +2601,36 @@ $$;
 
 revoke execute on function pipeline.wake_time(timestamptz) from public, anon, authenticated;
 $file$),
-('object', 'engine/write_queue_functions.sql', '02c7d4326b24e2b40f30959a1e1c42507062146222a66472738dbe0a8b3e3798', array['function pipeline.write_queue_functions()'], $file$-- Writes the functions through which the engine works on messages, with one branch a queue: static SQL, planned once
--- a connection, where `execute format` would plan every statement of every transition anew.
--- Each returns the message as it is now (when deleted: as it was), or null when it is gone.
+('object', 'engine/write_pipeline_functions.sql', '6c7e69157a6d136ff0f522d984db576a449215299c0227d014a8b75d255ce051', array['function pipeline.write_pipeline_functions()'], $file$-- Writes the functions through which the engine works on messages and on the rows that each transition changes, with one
+-- branch a pipeline: static SQL on its own tables, planned once a connection. `execute format` would plan every statement
+-- anew, and a statement on the partitioned parents locks and opens all pipelines' tables, at two to three times the cost.
+-- Those on messages return the message as it is now (when deleted: as it was), or null when it is gone.
 -- Sequential scans are off in them and in the engine's own: a plan made while a queue was nearly empty, when reading it
 -- whole is cheapest, would be kept while the queue grows.
 --
 -- A message that is put back for later carries its time under the key "asleep" (pipeline.put_to_sleep), which keeps it
 -- out of the claim index; the first claim after that time removes the key. One that waits for its lane names it under
 -- "lane". A message that was delayed without it, by pgmq.send, is served all the same, only slower.
-create or replace function pipeline.write_queue_functions()
+create or replace function pipeline.write_pipeline_functions()
 returns void
 language plpgsql
 set search_path = ''
 as $function$
 declare
   v_function record;
+  v_key text;
+  v_result text;
 begin
   for v_function in select * from (values
     -- Messages whose time has come are asleep no more.
     ('wake_messages(p_queue text, p_now timestamptz)', $$
+      if exists (select from pgmq.%1$I as m where m.message ? 'asleep' and m.message -> 'asleep' <= to_jsonb(pipeline.wake_time(p_now))) then
       update pgmq.%1$I as q set message = q.message - 'asleep'
       where q.msg_id = any (array( -- an array is looked up by key; a join may be planned over the whole queue
         select m.msg_id from pgmq.%1$I as m
         where m.message ? 'asleep' and m.message -> 'asleep' <= to_jsonb(pipeline.wake_time(p_now))
-        order by m.message -> 'asleep' limit 50 for update skip locked));$$),
+        order by m.message -> 'asleep' limit 50 for update skip locked));
+      end if;$$),
     -- The next visible message of a stage, as pgmq.read does: hidden until p_visible_at.
     ('read_message(p_queue text, p_stage text, p_now timestamptz, p_visible_at timestamptz)', $$
       update pgmq.%1$I as q set read_ct = q.read_ct + 1, vt = p_visible_at
@@ -2659,31 +2681,113 @@ begin
       returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
     ('delete_message(p_queue text, p_msg_id bigint)', $$
       delete from pgmq.%1$I as q where q.msg_id = p_msg_id
-      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$)
+      returning q.msg_id, q.read_ct, q.vt, q.message into v_message;$$),
+
+    -- Rows of one job, and of the stage that is worked on. Stages are changed by who has locked their job.
+    ('find_stage(p_pipeline text, p_job_id uuid, p_stage text)', $$
+      select * into v_stage from public.%3$I as s where s.job_id = p_job_id and s.stage = p_stage;$$),
+    ('page_of(p_pipeline text, p_job_id uuid)', $$
+      select j.page_id into v_id from public.%2$I as j where j.id = p_job_id;$$),
+    ('lock_work(p_pipeline text, p_job_id uuid, p_stage text)', $$
+      select j.id, j.status, j.is_open, j.page_id, j.user_id, s.stage, s.status, s.msg_id, s.read_ct, s.attempt_count, s.max_attempts, s.started_at
+      into v_work from public.%2$I as j left join public.%3$I as s on s.job_id = j.id and s.stage = p_stage
+      where j.id = p_job_id for update of j;$$),
+    -- Null as well when somebody else holds the job.
+    ('try_work(p_pipeline text, p_job_id uuid, p_stage text)', $$
+      select j.id, j.status, j.is_open, j.page_id, j.user_id, s.stage, s.status, s.msg_id, s.read_ct, s.attempt_count, s.max_attempts, s.started_at
+      into v_work from public.%2$I as j left join public.%3$I as s on s.job_id = j.id and s.stage = p_stage
+      where j.id = p_job_id for update of j skip locked;$$),
+    ('count_running(p_pipeline text, p_stage text, p_now timestamptz)', $$
+      select count(*) into v_count from public.%3$I as s
+      where s.stage = p_stage and s.status = 'processing' and s.lease_expires_at > p_now;$$),
+
+    -- The steps themselves, each in one statement.
+    ('add_event(p_pipeline text, p_job_id uuid, p_stage text, p_status text, p_message text, p_metadata jsonb, p_now timestamptz)', $$
+      insert into public.%4$I (pipeline, job_id, stage, status, message, metadata, created_at)
+      values (p_pipeline, p_job_id, p_stage, p_status, p_message, coalesce(p_metadata, '{}'::jsonb), p_now)
+      returning id into v_count;$$),
+    ('mark_queued(p_pipeline text, p_job_id uuid, p_stage text, p_now timestamptz)', $$
+      update public.%2$I as j
+      set stage = p_stage, status = 'queued', last_queued_at = p_now, first_queued_at = coalesce(first_queued_at, p_now), updated_at = p_now
+      where j.id = p_job_id returning * into v_job;$$),
+    ('send_stage(p_pipeline text, p_job_id uuid, p_stage text, p_message jsonb, p_config pipeline.stage_config, p_available_at timestamptz, p_now timestamptz)', $$
+      with message as (
+        insert into pgmq.%1$I (vt, message) values (p_available_at, p_message) returning msg_id
+      )
+      insert into public.%3$I (
+        pipeline, job_id, stage, status, msg_id, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
+        priority, visibility_timeout_seconds, available_at, queued_at
+      )
+      select p_pipeline, p_job_id, p_stage, 'queued', m.msg_id,
+        coalesce(p_config.max_attempts, 5), coalesce(p_config.retry_delay_seconds, 10), coalesce(p_config.max_retry_delay_seconds, 900),
+        (p_message ->> 'priority')::integer, coalesce(p_config.visibility_seconds, 600), p_available_at, p_now
+      from message as m returning msg_id into v_count;$$),
+    ('mark_started(p_pipeline text, p_job_id uuid, p_stage text, p_msg_id bigint, p_read_ct integer, p_lease_expires_at timestamptz, p_now timestamptz)', $$
+      with started as (
+        update public.%3$I
+        set status = 'processing', attempt_count = attempt_count + 1, started_at = p_now, finished_at = null,
+            read_ct = p_read_ct, lease_expires_at = p_lease_expires_at, next_retry_at = null, wake_requested_at = null
+        where job_id = p_job_id and stage = p_stage returning *
+      ), job as (
+        update public.%2$I
+        set status = 'processing', stage = p_stage, attempt_count = attempt_count + 1, last_dequeued_at = p_now, updated_at = p_now
+        where id = p_job_id
+      ), event as (
+        insert into public.%4$I (pipeline, job_id, stage, status, message, metadata, created_at)
+        select p_pipeline, p_job_id, p_stage, 'started', p_stage || ' started',
+          jsonb_build_object('attempt', s.attempt_count, 'msg_id', p_msg_id,
+            'waited_ms', round(extract(epoch from p_now - greatest(s.queued_at, s.available_at)) * 1000)), p_now
+        from started as s
+      )
+      select * into v_stage from started as s;$$),
+    ('mark_completed(p_lease pipeline.lease, p_payload jsonb, p_facts jsonb, p_now timestamptz)', $$
+      with payload as (
+        insert into public.%5$I (pipeline, job_id, stage, data) values (p_lease.pipeline, p_lease.job_id, p_lease.stage, p_payload)
+        on conflict (job_id, stage) do update set data = excluded.data
+      ), message as (
+        delete from pgmq.%1$I where msg_id = p_lease.msg_id
+      ), event as (
+        insert into public.%4$I (pipeline, job_id, stage, status, message, metadata, created_at)
+        values (p_lease.pipeline, p_lease.job_id, p_lease.stage, 'completed', p_lease.stage || ' completed',
+          jsonb_build_object('attempt', p_lease.attempt_count, 'msg_id', p_lease.msg_id,
+            'duration_ms', round(extract(epoch from p_now - p_lease.started_at) * 1000)) || p_facts, p_now)
+      )
+      update public.%3$I
+      set status = 'completed', finished_at = p_now, lease_expires_at = null, last_error = null, silent_count = 0
+      where job_id = p_lease.job_id and stage = p_lease.stage returning msg_id into v_count;$$)
   ) as f (signature, statements)
   loop
+    -- Which of the two names a branch, and what comes back, is to be seen in the text.
+    v_key := replace(substring(v_function.signature from '\((\w+)'), 'p_lease', 'p_lease.pipeline');
+    v_result := substring(v_function.statements from 'into v_(\w+)');
     execute format(
-      $$create or replace function pipeline.%1$s returns pipeline.message language plpgsql
+      $$create or replace function pipeline.%1$s returns %3$s language plpgsql
         set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $body$
         declare
-          v_message pipeline.message;
+          v_%4$s %3$s;
         begin
-          case p_queue%2$s
+          case %5$s%2$s
           else
-            raise exception 'queue %% belongs to no pipeline', p_queue using errcode = '22023', hint = 'pipeline.add_pipeline makes one';
+            raise exception '%% is no pipeline''s', %5$s using errcode = '22023', hint = 'pipeline.add_pipeline makes one';
           end case;
-          return v_message;
+          return v_%4$s;
         end;
         $body$;
         revoke execute on function pipeline.%1$s from public, anon, authenticated$$,
       v_function.signature,
-      (select string_agg(format(E'\n          when %L then', p.queue) || format(v_function.statements, 'q_' || p.queue), '' order by p.queue)
-       from pipeline.pipelines as p));
+      (select string_agg(
+         format(E'\n          when %L then', case v_key when 'p_queue' then p.queue else p.pipeline end)
+         || format(v_function.statements, 'q_' || p.queue, p.pipeline || '_jobs', p.pipeline || '_job_stages',
+              p.pipeline || '_job_events', p.pipeline || '_payloads'), '' order by p.pipeline)
+       from pipeline.pipelines as p),
+      case v_result when 'job' then 'pipeline.jobs' when 'stage' then 'pipeline.job_stages' when 'work' then 'pipeline.work'
+        when 'id' then 'uuid' when 'count' then 'bigint' else 'pipeline.message' end,
+      coalesce(v_result, 'message'), v_key);
   end loop;
 end;
 $function$;
 
-revoke execute on function pipeline.write_queue_functions() from public, anon, authenticated;
+revoke execute on function pipeline.write_pipeline_functions() from public, anon, authenticated;
 $file$),
 ('object', 'models/announce_model_calls.sql', 'edd987ba70aaf564ddf32f86c8ceb8baee337a68d4c24debb65de4c7b116d9c1', array['function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)'], $file$-- Says as an event of the job what calls to a model it is about to make, and what they will cost by the prices of the day.
 create or replace function public.announce_model_calls(
@@ -2710,10 +2814,10 @@ $$;
 revoke execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) from public, anon, authenticated;
 grant execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) to service_role;
 $file$),
-('object', 'models/begin_model_call.sql', 'a88389f069d79692bdde888fe9b3079608c71dac33e5a741816197fdfecdbfeb', array['function public.begin_model_call(text, text, double precision, uuid)'], $file$-- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
+('object', 'models/begin_model_call.sql', 'ac030d4cf286f540d1e8297d8cb5d48b9998ad27a7061cb5cb8c32a4ec9f9a35', array['function public.begin_model_call(text, text, double precision, uuid)'], $file$-- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
 -- again, and nothing is counted. A call above the size of a bucket is let through when the bucket is full. More than an
--- hour is the rest of a UTC day whose dollars are used up, the project's or those of the job's user (pipeline.owner_policies);
--- calls under way are not counted yet.
+-- hour is the rest of a UTC day whose dollars are used up, the project's or those of the job's user (pipeline.owner_policies).
+-- What calls under way may cost is counted like what was used; where only they are in the way, the next one waits for them.
 create or replace function public.begin_model_call(p_provider text, p_model text, p_tokens double precision, p_job_id uuid default null)
 returns double precision
 language plpgsql
@@ -2723,20 +2827,18 @@ as $$
 declare
   v_now timestamptz := pipeline.now();
   v_wait double precision;
+  v_user_id uuid := (select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id);
   v_cost numeric := coalesce(pipeline.model_cost(p_provider, p_model, p_tokens::bigint, 0), 0);
 begin
-  if v_cost > 0 and exists (
-    select from pipeline.owner_policies as p
-    join pipeline.daily_usage as u on u.day = (v_now at time zone 'utc')::date and u.owner_id = case p.role
-      when 'project' then '00000000-0000-0000-0000-000000000000'::uuid
-      when 'user' then (select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id) end
-    where u.cost_usd + v_cost > p.daily_usd
-  ) then
-    return greatest(3601,
-      extract(epoch from date_trunc('day', v_now at time zone 'utc') + interval '1 day' - (v_now at time zone 'utc')));
+  if v_cost > 0 then
+    v_wait := pipeline.wait_for_dollars(v_user_id, v_cost);
+    if v_wait > 0 then
+      return v_wait;
+    end if;
   end if;
   perform 1 from public.model_limits as l where l.provider = p_provider and l.model = p_model order by l.unit for update;
   if not found then
+    perform pipeline.note_model_call(p_provider, p_model, p_job_id, v_user_id, v_cost);
     return 0;
   end if;
   v_now := pipeline.now(); -- with the locks in hand: another call may have been counted meanwhile
@@ -2755,6 +2857,7 @@ begin
         - case l.unit when 'requests' then 1 when 'output_tokens' then 0 else p_tokens end,
       updated_at = v_now
   where l.provider = p_provider and l.model = p_model;
+  perform pipeline.note_model_call(p_provider, p_model, p_job_id, v_user_id, v_cost);
   return 0;
 end;
 $$;
@@ -2879,7 +2982,7 @@ $$;
 revoke execute on function public.embedding_cache_put(text, integer, text[], text[]) from public, anon, authenticated;
 grant execute on function public.embedding_cache_put(text, integer, text[], text[]) to service_role;
 $file$),
-('object', 'models/end_model_call.sql', 'b04e36f2bb623fa6ca4e727a03239bf71771dddda27633e061f28fe56f8a6d7d', array['function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)'], $file$-- What became of a call that begin_model_call let through with p_tokens.
+('object', 'models/end_model_call.sql', '95cf3bc6ae1d6ce5c7a096742398b8f23635fa84875fa1eb17d8f5c97f40b688', array['function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)'], $file$-- What became of a call that begin_model_call let through with p_tokens.
 --   p_usage {input_tokens, output_tokens}: null when the provider refused it
 --   p_limits [{unit, limit, remaining, reset_seconds}]: what the answer said; reset_seconds is the time to the full limit
 --   p_blocked_seconds: no call before that, the provider says
@@ -2897,6 +3000,9 @@ declare
   v_input_tokens bigint := coalesce((p_usage ->> 'input_tokens')::bigint, 0);
   v_output_tokens bigint := coalesce((p_usage ->> 'output_tokens')::bigint, 0);
 begin
+  delete from pipeline.model_calls_under_way as c
+  where c.id = (select o.id from pipeline.model_calls_under_way as o
+    where o.job_id is not distinct from p_job_id and o.provider = p_provider and o.model = p_model order by o.id limit 1);
   insert into public.model_usage as u (job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
   select j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
     pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens)
@@ -3015,6 +3121,19 @@ $$;
 revoke execute on function public.model_metrics() from public, anon, authenticated;
 grant execute on function public.model_metrics() to service_role;
 $file$),
+('object', 'models/note_model_call.sql', '6a39a62a13c54d905623b7d88e2db60591e7f8d9a025efb5c09fea6a26766ae6', array['function pipeline.note_model_call(text, text, uuid, uuid, numeric)'], $file$-- A call with a price is under way, until end_model_call or, when its worker dies, for ten minutes.
+create or replace function pipeline.note_model_call(p_provider text, p_model text, p_job_id uuid, p_user_id uuid, p_usd numeric)
+returns void
+language sql
+set search_path = ''
+as $$
+  delete from pipeline.model_calls_under_way as c where c.expires_at <= pipeline.now() and p_usd > 0;
+  insert into pipeline.model_calls_under_way (provider, model, job_id, user_id, cost_usd, expires_at)
+  select p_provider, p_model, p_job_id, p_user_id, p_usd, pipeline.now() + interval '10 minutes' where p_usd > 0;
+$$;
+
+revoke execute on function pipeline.note_model_call(text, text, uuid, uuid, numeric) from public, anon, authenticated;
+$file$),
 ('object', 'models/prune_embedding_cache.sql', '55ee57d955ac16c3fd6e17bf92cbd5798ff0286354e745361e70050a8bed1e54', array['function public.prune_embedding_cache(interval, integer)'], $file$-- Forgets embeddings older than p_after: the largest table, and cheap to fill again. One bounded step; returns its count.
 create or replace function public.prune_embedding_cache(p_after interval default '90 days', p_limit integer default 5000)
 returns integer
@@ -3034,6 +3153,43 @@ $$;
 
 revoke execute on function public.prune_embedding_cache(interval, integer) from public, anon, authenticated;
 grant execute on function public.prune_embedding_cache(interval, integer) to service_role;
+$file$),
+('object', 'models/wait_for_dollars.sql', 'd783ea8e5125a2e82a7c9d69bbe08948b89fbb30becc90b9d028274aa2df67d8', array['function pipeline.wait_for_dollars(uuid, numeric)'], $file$-- Seconds until a call of p_usd may be made: 0; the rest of the UTC day when a ceiling of the project or of the user is used
+-- up; a few when calls under way may use it up. Who gets 0 holds the ceilings' locks until the end of the transaction, so that
+-- two calls do not both count the same dollars as free.
+create or replace function pipeline.wait_for_dollars(p_user_id uuid, p_usd numeric)
+returns double precision
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pipeline.now();
+  v_owner record;
+begin
+  for v_owner in
+    select case p.role when 'project' then '00000000-0000-0000-0000-000000000000' else p_user_id end as id, p.daily_usd
+    from pipeline.owner_policies as p
+    where p.daily_usd is not null and (p.role = 'project' or (p.role = 'user' and p_user_id is not null))
+    order by p.role desc -- one order of locks, the one that all share last
+  loop
+    perform pg_advisory_xact_lock(hashtextextended('usd:' || v_owner.id, 0));
+    if p_usd + coalesce((select u.cost_usd from pipeline.daily_usage as u
+        where u.day = (v_now at time zone 'utc')::date and u.owner_id = v_owner.id), 0) > v_owner.daily_usd then
+      return greatest(3601,
+        extract(epoch from date_trunc('day', v_now at time zone 'utc') + interval '1 day' - (v_now at time zone 'utc')));
+    elsif p_usd + (
+        select coalesce(sum(c.cost_usd), 0) + coalesce((select u.cost_usd from pipeline.daily_usage as u
+          where u.day = (v_now at time zone 'utc')::date and u.owner_id = v_owner.id), 0)
+        from pipeline.model_calls_under_way as c
+        where c.expires_at > v_now and (v_owner.id = '00000000-0000-0000-0000-000000000000' or c.user_id = v_owner.id)) > v_owner.daily_usd then
+      return 5;
+    end if;
+  end loop;
+  return 0;
+end;
+$$;
+
+revoke execute on function pipeline.wait_for_dollars(uuid, numeric) from public, anon, authenticated;
 $file$),
 ('object', 'operations/cancel_job.sql', '394f75ec4a59676a12752390b0e6bd17cc450782deb9f685af9abdc32a954fd8', array['function public.cancel_job(text, uuid)'], $file$-- Ends a job wherever it stands. A stage that runs at this moment finds its lease gone and changes nothing.
 create or replace function public.cancel_job(p_pipeline text, p_job_id uuid)
@@ -3615,7 +3771,7 @@ $$;
 revoke execute on function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric) from public, anon, authenticated;
 grant execute on function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric) to service_role;
 $file$),
-('object', 'operations/stage_metrics.sql', '348d7927fe04e0b25309252df587553258613d3716b4c99017d7d1cd77d01da8', array['view pipeline.stage_metrics'], $file$-- Backlog, age, running and failing per stage: the dispatcher's GET answers with this.
+('object', 'operations/stage_metrics.sql', '528fa7578d8b36ebe22674d0854e6184f64ac406de49a1a1d417e57aa8820f12', array['view pipeline.stage_metrics'], $file$-- Backlog, age, running and failing per stage: the dispatcher's GET answers with this.
 create or replace view pipeline.stage_metrics
 with (security_invoker = true)
 as
@@ -3628,7 +3784,7 @@ select
   coalesce(s.sleeping_count, 0) as sleeping_count,
   coalesce(s.in_flight_count, 0) as in_flight_count,
   round(extract(epoch from pipeline.now() - s.oldest_ready_at)) as oldest_ready_seconds,
-  coalesce(s.failed_count, 0) as failed_count
+  coalesce(f.failed_count, 0) as failed_count
 from pipeline.stage_config as c
 left join (
   select
@@ -3637,15 +3793,20 @@ left join (
     count(*) filter (where s.status = 'queued' and s.available_at <= pipeline.now()) as ready_count,
     count(*) filter (where s.status = 'queued' and s.available_at > pipeline.now()) as sleeping_count,
     count(*) filter (where s.status = 'processing') as in_flight_count,
-    count(*) filter (where s.status = 'failed') as failed_count,
     min(s.available_at) filter (where s.status = 'queued' and s.available_at <= pipeline.now()) as oldest_ready_at
   from (
-    select w.pipeline, w.stage, w.status, w.available_at from pipeline.job_stages as w where w.status in ('queued', 'failed')
+    select w.pipeline, w.stage, w.status, w.available_at from pipeline.job_stages as w where w.status = 'queued'
     union all
     select r.pipeline, r.stage, r.status, r.available_at from pipeline.job_stages as r where r.status = 'processing'
   ) as s -- in two parts, as they are indexed
   group by s.pipeline, s.stage
-) as s on s.pipeline = c.pipeline and s.stage = c.stage;
+) as s on s.pipeline = c.pipeline and s.stage = c.stage
+left join (
+  select d.pipeline, d.stage, count(distinct d.job_id) as failed_count
+  from pipeline.dead_letters as d
+  where d.replayed_at is null
+  group by d.pipeline, d.stage
+) as f on f.pipeline = c.pipeline and f.stage = c.stage;
 comment on view pipeline.stage_metrics is 'Backlog, oldest age, in flight and failed per stage';
 
 revoke all on pipeline.stage_metrics from public, anon, authenticated, service_role;
@@ -3740,6 +3901,46 @@ end;
 $$;
 
 revoke execute on function pipeline.stuck(text, integer) from public, anon, authenticated;
+$file$),
+('object', 'owners/admit_passages.sql', 'accde4b5fd1084f51dc7efe2c82b7377fccddf101210d3bc004ef2edd6ad7a5a', array['function public.admit_passages(uuid, uuid, bigint)'], $file$-- Leave to embed p_bytes of text that somebody writes for a job: {model, dimensions} of the job's page, null when a later job has
+-- replaced it. For the service (no user), the job's own user, and operators (P0002 and 42501 for others); a user's bytes count into
+-- their day (53400 when it has no room).
+create or replace function public.admit_passages(p_job_id uuid, p_user_id uuid, p_bytes bigint)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_owner_id uuid;
+  v_role text := (select m.role from access.members as m where m.user_id = p_user_id);
+begin
+  select j.user_id into v_owner_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id;
+  if not found or (p_user_id is not null and v_owner_id is distinct from p_user_id and v_role is null) then
+    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
+  end if;
+  if p_user_id is not null then
+    if v_owner_id is distinct from p_user_id and v_role <> 'operator' then
+      raise exception 'only operators of this project may do this' using errcode = '42501';
+    end if;
+    if exists (
+      select from pipeline.owner_policies as p
+      join pipeline.daily_usage as u on u.day = (pipeline.now() at time zone 'utc')::date and u.owner_id = p_user_id
+      where p.role = 'user' and u.byte_count + p_bytes > p.daily_bytes
+    ) then
+      raise exception 'your pages, keywords and texts of today are as much as a day may have: go on tomorrow (UTC)'
+        using errcode = '53400';
+    end if;
+    perform pipeline.count_usage(p_user_id, p_bytes => p_bytes);
+  end if;
+  return (
+    select jsonb_build_object('model', e.model, 'dimensions', e.dimensions)
+    from public.page_embeddings as e where e.job_id = p_job_id limit 1);
+end;
+$$;
+
+revoke execute on function public.admit_passages(uuid, uuid, bigint) from public, anon, authenticated;
+grant execute on function public.admit_passages(uuid, uuid, bigint) to service_role;
 $file$),
 ('object', 'owners/check_quota.sql', '68c57551449e1f24277b0362da54353e3deba5b914a0de3f769a17bb538605ee', array['function pipeline.check_quota(uuid, bigint, integer)'], $file$-- What is left of a ceiling of pipeline.owner_policies for a user's next job; raises 53400 with what is used up.
 create or replace function pipeline.check_quota(p_user_id uuid, p_bytes bigint, p_keywords integer)
@@ -5624,7 +5825,7 @@ $$;
 revoke execute on function public.commit_select_pages(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_select_pages(bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'site/commit_site_plan.sql', 'c6ce3088e483ef3534a2d833a13fd3ea0783926438d7d7cba07d9678bbd9010b', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan: p_output {report} as crates/site makes it. Edits of earlier plans whose queries are answered now, on a page that
+('object', 'site/commit_site_plan.sql', 'd680c4a4d8b81fa2b779f6a4af1b94ddf711f0b086fc56360894700dd4f94e97', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
 -- has changed since, are marked as made. The report with what the engine knows is the job's result.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
@@ -5634,13 +5835,19 @@ set search_path = ''
 as $$
 declare
   v_lease pipeline.lease := pipeline.lock_site_commit('site_plan', p_msg_id, p_read_ct);
-  v_report jsonb := p_output -> 'report';
+  v_report jsonb;
   v_job pipeline.jobs;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
   v_job := pipeline.site_job(v_lease.job_id);
+  v_report := public.site_state(v_job.id, 'site_plan', 'report')::jsonb;
+  v_report := jsonb_set(v_report, '{links}', (
+    select coalesce(jsonb_agg(l.link order by s.position, l.ordinality), '[]'::jsonb)
+    from public.site_pages as s cross join lateral jsonb_array_elements(s.links) with ordinality as l (link, ordinality)
+    where s.job_id = v_job.id));
+  delete from pipeline.stage_checkpoints as c where c.pipeline = 'site' and c.job_id = v_job.id and c.stage like 'site_plan %';
   delete from public.site_edits as e where e.job_id = v_job.id;
   insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
   select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,
@@ -5658,7 +5865,7 @@ $$;
 revoke execute on function public.commit_site_plan(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.commit_site_plan(bigint, integer, jsonb) to service_role;
 $file$),
-('object', 'site/commit_site_topics.sql', 'ee9627e21e35df384465966fbbcfe39949bf8ecec89f43e5b2ee70c5f25cdab4', array['function public.commit_site_topics(bigint, integer, jsonb)'], $file$-- Ends the search for answers on other pages: {looked_at_count, answer_count}.
+('object', 'site/commit_site_topics.sql', '21b5311b73d08b90b72379636d7212627240fb7fd601e8aaf45d553da4b4a971', array['function public.commit_site_topics(bigint, integer, jsonb)'], $file$-- Ends the comparison of topics and the search for answers on other pages: {query_count, similar_count}.
 create or replace function public.commit_site_topics(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -5671,7 +5878,9 @@ begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
-  return pipeline.finish_stage(v_lease, jsonb_build_object('looked_at_count', p_output -> 'looked_at_count',
+  delete from pipeline.stage_checkpoints as c
+  where c.pipeline = 'site' and c.job_id = v_lease.job_id and c.stage in ('site_topics comparison', 'site_topics candidates', 'site_topics similar facts');
+  return pipeline.finish_stage(v_lease, jsonb_build_object('query_count', p_output -> 'query_count', 'similar_count', p_output -> 'similar_count',
     'answer_count', (select count(*) from public.site_answers as a where a.job_id = v_lease.job_id)));
 end;
 $$;
@@ -5814,7 +6023,7 @@ $$;
 revoke execute on function public.input_select_pages(uuid) from public, anon, authenticated;
 grant execute on function public.input_select_pages(uuid) to service_role;
 $file$),
-('object', 'site/input_site_plan.sql', '11dac0da90eceb3e61c1f2953eb9efeb7d73219980cc3f0b95127a172287cd3b', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work, and the answers that stand on other pages.
+('object', 'site/input_site_plan.sql', '1bc7480a5d0cc2dca04def6ecd2bedf56f7a837f5036a270e5c0ce1423004360', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work: the answers that stand on other pages, and the topics that mean the same, as text for Rust.
 create or replace function public.input_site_plan(p_job_id uuid)
 returns jsonb
 language sql
@@ -5824,10 +6033,13 @@ set search_path = ''
 as $$
   select public.input_site_topics(p_job_id) || jsonb_build_object(
     'top', (pipeline.site_job(p_job_id)).payload -> 'top',
+    'has_report', public.site_state(p_job_id, 'site_plan', 'report') is not null,
+    'similar', coalesce(public.site_state(p_job_id, 'site_topics', 'similar'), '[]'),
     'answers', (
       select coalesce(jsonb_agg(jsonb_build_object('page_id', a.page_id, 'query', a.query, 'other_page_id', a.other_page_id,
-        'coverage', a.coverage, 'segment_id', a.segment_id) order by a.page_id, a.query, a.other_page_id), '[]'::jsonb)
-      from public.site_answers as a where a.job_id = p_job_id));
+        'coverage', a.coverage, 'segment_id', a.segment_id) order by a.page_id, a.query, a.other_page_id), '[]'::jsonb)::text
+      -- What comes nowhere near an answer changes nothing.
+      from public.site_answers as a where a.job_id = p_job_id and a.coverage >= 0.3));
 $$;
 
 revoke execute on function public.input_site_plan(uuid) from public, anon, authenticated;
@@ -5892,6 +6104,26 @@ $$;
 
 revoke execute on function pipeline.mark_site_edits(uuid) from public, anon, authenticated;
 $file$),
+('object', 'site/next_site_candidate.sql', '6c6ffca0e88c5c121077485f35dd9ba5d9cebcec2127a2142454f9a039b3f265', array['function public.next_site_candidate(uuid)'], $file$-- A page in which answers are still to be looked for: {page_id, queries: [{page_id, query}]}; null when there is none.
+create or replace function public.next_site_candidate(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object('page_id', a.other_page_id,
+    'queries', jsonb_agg(jsonb_build_object('page_id', a.page_id, 'query', a.query) order by a.page_id, a.query))
+  from public.site_answers as a
+  where a.job_id = p_job_id and a.coverage is null and a.other_page_id = (
+    select m.other_page_id from public.site_answers as m
+    where m.job_id = p_job_id and m.coverage is null order by m.other_page_id limit 1)
+  group by a.other_page_id;
+$$;
+
+revoke execute on function public.next_site_candidate(uuid) from public, anon, authenticated;
+grant execute on function public.next_site_candidate(uuid) to service_role;
+$file$),
 ('object', 'site/page_seconds.sql', '6d7fcc606593107f834ece38b30e6e5138dfdeb95c71362a484f47e1aec85605', array['function pipeline.page_seconds()'], $file$-- Seconds from one finished page to the next while pages are analysed, as lately seen; 3 before anything was seen.
 create or replace function pipeline.page_seconds()
 returns double precision
@@ -5913,7 +6145,7 @@ $$;
 
 revoke execute on function pipeline.page_seconds() from public, anon, authenticated;
 $file$),
-('object', 'site/retry_site_job.sql', '58e4a9aad2f69927fbbdc54575c493c39b5070324717088684d9bc6a650a91e6', array['function public.retry_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those, and makes the plan anew. Returns {status, retried_count}.
+('object', 'site/retry_site_job.sql', '5b1b35b4cf1a3c81e1cf743e00dbbb7e99e741a5003a27d19bc89d562ab07d7e', array['function public.retry_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those, and makes the plan anew. Returns {status, retried_count}.
 create or replace function public.retry_site_job(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -5927,6 +6159,8 @@ begin
   if v_job.status in ('queued', 'processing') then
     return jsonb_build_object('status', v_job.status, 'retried_count', 0);
   end if;
+  -- What was found on pages that are there already stands; their links depend on the plan.
+  update public.site_pages as s set links = null where s.job_id = p_job_id and s.links is not null;
   update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
   where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
   get diagnostics v_count = row_count;
@@ -6087,10 +6321,10 @@ $$;
 revoke execute on function public.site_outcomes(uuid) from public, anon, authenticated;
 grant execute on function public.site_outcomes(uuid) to service_role;
 $file$),
-('object', 'site/site_page_inputs.sql', '7c52cb3870f718f96e75acc188eace9c7a8da2f9ef7909643eaf45e7c5cfa91d', array['function public.site_page_inputs(uuid, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after: {last, pages}, the position of the last one, null when there are no more,
--- and as text, which is for Rust, the JSON of an array of {id, url, title, page_type, language,
+('object', 'site/site_page_inputs.sql', 'd96e0f4ec13ba2abc9943971ea2f4792cbd20e3d410c86ade4205b4987e165b6', array['function public.site_page_inputs(uuid, text, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after that lack p_part ('summary' or 'links'): {last, pages}, the position of the
+-- last one, null when there are no more, and as text, which is for Rust, the JSON of an array of {id, url, title, page_type, language,
 -- topics, edits, segments, links} (crates/site). Queries are counted over the job's period, and over the one before.
-create or replace function public.site_page_inputs(p_job_id uuid, p_after integer, p_limit integer)
+create or replace function public.site_page_inputs(p_job_id uuid, p_part text, p_after integer, p_limit integer)
 returns jsonb
 language sql
 stable
@@ -6098,15 +6332,16 @@ security definer
 set search_path = ''
 as $$
   with pages as (
-    select s.* from public.site_pages as s
-    where s.job_id = p_job_id and s.status in ('done', 'reused') and s.position > p_after
-    order by s.position limit p_limit
-  ),
-  keywords as materialized (
-    select s.page_id, k.*
-    from pages as s
+    select s.page_id, s.position, s.url, s.page_job_id, k.by_query
+    from (
+      select * from public.site_pages as s
+      where s.job_id = p_job_id and s.status in ('done', 'reused') and s.position > p_after
+        and case p_part when 'summary' then s.summary is null when 'links' then s.links is null end
+      order by s.position limit p_limit) as s
     join pipeline.payloads as f on f.pipeline = 'site' and f.job_id = p_job_id and f.stage = 'select_pages'
-    cross join lateral pipeline.site_keywords(s.page_id, (f.data ->> 'period_end')::date, (f.data ->> 'period_days')::integer) as k
+    cross join lateral (
+      select jsonb_object_agg(k.query, to_jsonb(k)) as by_query
+      from pipeline.site_keywords(s.page_id, (f.data ->> 'period_end')::date, (f.data ->> 'period_days')::integer) as k) as k
   )
   select jsonb_build_object('last', max(s.position), 'pages', coalesce(jsonb_agg(jsonb_build_object(
     'id', s.page_id, 'url', s.url, 'title', coalesce(p.title, ''), 'language', p.language,
@@ -6117,14 +6352,14 @@ as $$
       from public.keyword_clusters as t
       cross join lateral (
         select coalesce(jsonb_agg(jsonb_build_object('query', q.q -> 'query',
-            'impressions', coalesce(k.impressions, (q.q ->> 'impressions')::bigint), 'clicks', coalesce(k.clicks, (q.q ->> 'clicks')::bigint),
+            'impressions', coalesce(k.k -> 'impressions', q.q -> 'impressions'), 'clicks', coalesce(k.k -> 'clicks', q.q -> 'clicks'),
             -- Unknown: as far down as makes no difference.
-            'position', coalesce(k.position, (q.q ->> 'position')::double precision, 50),
+            'position', coalesce((k.k ->> 'position')::double precision, (q.q ->> 'position')::double precision, 50),
             'coverage', coalesce((q.q ->> 'coverage')::double precision, 0), 'segment_id', q.q -> 'segment_id',
-            'before', case when k.impressions_before > 0 then jsonb_build_object('impressions', k.impressions_before,
-              'clicks', k.clicks_before, 'position', k.position_before) end) order by q.ordinality), '[]'::jsonb) as queries
+            'before', case when (k.k ->> 'impressions_before')::bigint > 0 then jsonb_build_object('impressions', k.k -> 'impressions_before',
+              'clicks', k.k -> 'clicks_before', 'position', k.k -> 'position_before') end) order by q.ordinality), '[]'::jsonb) as queries
         from jsonb_array_elements(coalesce(t.query_coverage, '[]'::jsonb)) with ordinality as q (q, ordinality)
-        left join keywords as k on k.page_id = s.page_id and k.query = q.q ->> 'query') as q
+        cross join lateral (select s.by_query -> (q.q ->> 'query') as k) as k) as q
       where t.page_id = s.page_id),
     'edits', (
       select coalesce(jsonb_agg(jsonb_build_object('kind', coalesce(e.kind, 'write'), 'topic_index', e.cluster_id,
@@ -6136,21 +6371,43 @@ as $$
       select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path, 'text', e.text)
         order by e.position), '[]'::jsonb)
       from public.page_embeddings as e where e.page_id = s.page_id),
-    'links', (
+    'links', case when p_part = 'links' then (
       select coalesce(jsonb_agg(distinct l.href[1]), '[]'::jsonb)
       from (select c.html from public.crawl_jobs as c where c.page_id = s.page_id and c.html is not null
         order by c.created_at desc limit 1) as c
       -- What stands in the page's own text: menus and footers lead everywhere.
       cross join lateral regexp_matches(
-        regexp_replace(c.html, '<(nav|header|footer)[\s>].*?</\1>', '', 'gi'), '<a\s[^>]*?href\s*=\s*["'']([^"''#][^"'']*)', 'gi') as l (href)))
+        regexp_replace(c.html, '<(nav|header|footer)[\s>].*?</\1>', '', 'gi'), '<a\s[^>]*?href\s*=\s*["'']([^"''#][^"'']*)', 'gi') as l (href))
+      else '[]'::jsonb end)
     order by s.position), '[]'::jsonb)::text)
   from pages as s
   join public.pages as p on p.id = s.page_id
   join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = s.page_job_id;
 $$;
 
-revoke execute on function public.site_page_inputs(uuid, integer, integer) from public, anon, authenticated;
-grant execute on function public.site_page_inputs(uuid, integer, integer) to service_role;
+revoke execute on function public.site_page_inputs(uuid, text, integer, integer) from public, anon, authenticated;
+grant execute on function public.site_page_inputs(uuid, text, integer, integer) to service_role;
+$file$),
+('object', 'site/site_page_parts.sql', '63277bb32cbcffacd20879dcf71595f74010a756e5b3af113898da76cecfcc7a', array['function public.site_page_parts(uuid, text, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after with their p_part ('summary' or 'sketches'): an array of {position, page_id,
+-- part}, the part base64, null where it was not made; at most p_limit of them.
+create or replace function public.site_page_parts(p_job_id uuid, p_part text, p_after integer, p_limit integer)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('position', s.position, 'page_id', s.page_id, 'has_sketches', s.sketches is not null,
+      'part', replace(encode(case p_part when 'summary' then s.summary when 'sketches' then s.sketches end, 'base64'), E'\n', ''))
+      order by s.position), '[]'::jsonb)
+  from (
+    select * from public.site_pages as s
+    where s.job_id = p_job_id and s.status in ('done', 'reused') and s.position > p_after
+    order by s.position limit p_limit) as s;
+$$;
+
+revoke execute on function public.site_page_parts(uuid, text, integer, integer) from public, anon, authenticated;
+grant execute on function public.site_page_parts(uuid, text, integer, integer) to service_role;
 $file$),
 ('object', 'site/site_progress.sql', 'fac242d2f8f6020ce96b1639542277e0ee5a6364557a088337c6f7a625e98e46', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, estimate, error, facts, minutes_left}. For its owner as well.
 create or replace function public.site_progress(p_job_id uuid)
@@ -6210,6 +6467,21 @@ $$;
 
 revoke execute on function pipeline.site_result(uuid, jsonb) from public, anon, authenticated;
 $file$),
+('object', 'site/site_state.sql', '516c8434724d19822064f6d8505ee77a0ca2ebb371a1a14aa6e3804a30bdc6f3', array['function public.site_state(uuid, text, text)'], $file$-- What stage_site_state kept under a name; null: nothing.
+create or replace function public.site_state(p_job_id uuid, p_stage text, p_name text)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select convert_from(c.state, 'UTF8') from pipeline.stage_checkpoints as c
+  where c.pipeline = 'site' and c.job_id = p_job_id and c.stage = p_stage || ' ' || p_name;
+$$;
+
+revoke execute on function public.site_state(uuid, text, text) from public, anon, authenticated;
+grant execute on function public.site_state(uuid, text, text) to service_role;
+$file$),
 ('object', 'site/site_window.sql', 'e421857a77bbae02392bd70335c593ebfedc1948abf2ee035e94ac6e7a1522ec', array['function pipeline.site_window()'], $file$-- Page jobs of one site's job that may be open at once. Yours to replace; an upgrade puts the default back.
 create or replace function pipeline.site_window()
 returns integer
@@ -6242,6 +6514,78 @@ $$;
 
 revoke execute on function public.stage_site_answers(bigint, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.stage_site_answers(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/stage_site_candidates.sql', '200a2bdfdbd25499de2fe56d41857b757ef65651197b3795f4deded29a3c2793', array['function public.stage_site_candidates(bigint, integer, jsonb)'], $file$-- Notes where answers are to be looked for, for the leased site_topics: p_candidates is an array of {page_id, queries: [{page_id, query}]}.
+-- Repeating it changes nothing. Returns {status}.
+create or replace function public.stage_site_candidates(p_msg_id bigint, p_read_ct integer, p_candidates jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' then
+    insert into public.site_answers (job_id, page_id, query, other_page_id)
+    select v_lease.job_id, q.page_id, q.query, c.page_id
+    from jsonb_to_recordset(p_candidates) as c (page_id uuid, queries jsonb)
+    cross join lateral jsonb_to_recordset(c.queries) as q (page_id uuid, query text)
+    on conflict (job_id, page_id, query, other_page_id) do nothing;
+  end if;
+  return jsonb_build_object('status', v_lease.status);
+end;
+$$;
+
+revoke execute on function public.stage_site_candidates(bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.stage_site_candidates(bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/stage_site_pages.sql', 'de9acf971780e8766d9d4260b163086ae3e7bd2300048f724bb60ec97aec2e0a', array['function public.stage_site_pages(text, bigint, integer, jsonb)'], $file$-- Keeps what was made of pages, for the leased stage: p_pages is an array of {page_id} with summary or sketches (base64), or links.
+-- Repeating it changes nothing. Returns {status}.
+create or replace function public.stage_site_pages(p_stage text, p_msg_id bigint, p_read_ct integer, p_pages jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit(p_stage, p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' then
+    update public.site_pages as s
+    set summary = coalesce(decode(g.summary, 'base64'), s.summary), sketches = coalesce(decode(g.sketches, 'base64'), s.sketches),
+      links = coalesce(g.links, s.links)
+    from jsonb_to_recordset(p_pages) as g (page_id uuid, summary text, sketches text, links jsonb)
+    where s.job_id = v_lease.job_id and s.page_id = g.page_id;
+  end if;
+  return jsonb_build_object('status', v_lease.status);
+end;
+$$;
+
+revoke execute on function public.stage_site_pages(text, bigint, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.stage_site_pages(text, bigint, integer, jsonb) to service_role;
+$file$),
+('object', 'site/stage_site_state.sql', 'e6354126cc473a4b882edfd510a472713020b18966e7d4a3d5f14218ed6b1ade', array['function public.stage_site_state(text, bigint, integer, text, text)'], $file$-- Keeps where a leased stage of a site's job stands, under a name, as text. Returns {status}.
+create or replace function public.stage_site_state(p_stage text, p_msg_id bigint, p_read_ct integer, p_name text, p_state text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_site_commit(p_stage, p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' then
+    insert into pipeline.stage_checkpoints (pipeline, job_id, stage, digest, state)
+    values ('site', v_lease.job_id, p_stage || ' ' || p_name, '', convert_to(p_state, 'UTF8'))
+    on conflict (job_id, stage) do update set state = excluded.state;
+  end if;
+  return jsonb_build_object('status', v_lease.status);
+end;
+$$;
+
+revoke execute on function public.stage_site_state(text, bigint, integer, text, text) from public, anon, authenticated;
+grant execute on function public.stage_site_state(text, bigint, integer, text, text) to service_role;
 $file$),
 ('object', 'steps/ack_message.sql', '93f1928b026290afd7c680ca55d5dccec60153fd201fe8f4f0606effa2da6a86', array['function public.ack_message(text, bigint, integer)'], $file$-- Archives a message; false when it was gone already, or is another worker's now.
 create or replace function public.ack_message(p_queue text, p_msg_id bigint, p_read_ct integer default null)
@@ -6767,6 +7111,17 @@ as $$ select access.get_segments(p_job_id) $$;
 revoke execute on function public.get_segments(uuid) from public, anon, authenticated;
 grant execute on function public.get_segments(uuid) to authenticated, service_role;
 $file$),
+('object', 'web/get_site_outcomes.sql', '062a936c23e0fe36f33b4a3e00512528cb899ce298403545db1a9ee18c610e2d', array['function public.get_site_outcomes(uuid)'], $file$-- What the API serves of access.get_site_outcomes, which checks the caller.
+create or replace function public.get_site_outcomes(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$ select access.get_site_outcomes(p_job_id) $$;
+
+revoke execute on function public.get_site_outcomes(uuid) from public, anon, authenticated;
+grant execute on function public.get_site_outcomes(uuid) to authenticated, service_role;
+$file$),
 ('object', 'web/get_site_plan.sql', '3af7ed3547803c9880c1ab8719459c5b20b06fa47f25f5e9a9c8479862d01d3f', array['function public.get_site_plan(uuid)'], $file$-- What the API serves of access.get_site_plan, which checks the caller.
 create or replace function public.get_site_plan(p_job_id uuid)
 returns jsonb
@@ -6866,6 +7221,17 @@ as $$ select access.replay_matching(p_filters, p_expected) $$;
 revoke execute on function public.replay_matching(jsonb, bigint) from public, anon, authenticated;
 grant execute on function public.replay_matching(jsonb, bigint) to authenticated, service_role;
 $file$),
+('object', 'web/retry_own_site_job.sql', '5956996905aaf4e5e9e0a9046ad62bf3280a7519fb89cb29a26c53baa2c51da2', array['function public.retry_own_site_job(uuid)'], $file$-- What the API serves of access.retry_own_site_job, which checks the caller.
+create or replace function public.retry_own_site_job(p_job_id uuid)
+returns jsonb
+language sql
+volatile
+set search_path = ''
+as $$ select access.retry_own_site_job(p_job_id) $$;
+
+revoke execute on function public.retry_own_site_job(uuid) from public, anon, authenticated;
+grant execute on function public.retry_own_site_job(uuid) to authenticated, service_role;
+$file$),
 ('object', 'web/set_member.sql', 'fe0e25dd26087ba492f540d681b7b99c79b5e2bf3013a7f1f2e95d89aef0307e', array['function public.set_member(text, text)'], $file$-- What the API serves of access.set_member, which checks the caller.
 create or replace function public.set_member(p_email text, p_role text)
 returns jsonb
@@ -6950,7 +7316,7 @@ revoke insert, update, delete on pipeline.stage_config from service_role;
 grant update (max_concurrency, trigger_batch_size, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
   visibility_seconds, enabled) on pipeline.stage_config to service_role;
 $file$),
-('object', '3_policies.sql', '85040cdbefdced0c92c5851b8af53ba1850bfc7c35b096bd15574639ad1defb1', array['file 3_policies.sql'], $file$-- What a signed-in user may read: their own jobs and pages, and what hangs on them; a member (access.members), everybody's.
+('object', '3_policies.sql', '912ba64938781a43d4566356951e17292c2ba8936fc9ddd94b136f21603a3863', array['file 3_policies.sql'], $file$-- What a signed-in user may read: their own jobs and pages, and what hangs on them; a member (access.members), everybody's.
 do $$
 declare
   v_table text;
@@ -6968,6 +7334,23 @@ begin
       v_table, v_table);
     execute format('grant select on public.%I to authenticated', v_table);
   end loop;
+
+  -- Plans of sites: the jobs, what became of their pages, and their edits.
+  drop policy if exists "Users read their own jobs" on public.site_jobs;
+  create policy "Users read their own jobs" on public.site_jobs
+    for select to authenticated using (user_id = (select auth.uid()) or (select access.is_member()));
+  grant select on public.site_jobs to authenticated;
+  foreach v_table in array array['site_job_stages', 'site_job_events', 'site_pages', 'site_edits'] loop
+    execute format('drop policy if exists "Users read what belongs to their own jobs" on public.%I', v_table);
+    execute format(
+      'create policy "Users read what belongs to their own jobs" on public.%I for select to authenticated
+         using (exists (select 1 from public.site_jobs as j where j.id = %I.job_id and j.user_id = (select auth.uid())) or (select access.is_member()))',
+      v_table, v_table);
+  end loop;
+  grant select on public.site_job_stages, public.site_job_events, public.site_edits to authenticated;
+  -- Not what is packed for Rust.
+  grant select (job_id, page_id, position, url, last_modified, impressions, status, page_job_id, links, error, created_at)
+    on public.site_pages to authenticated;
 
   drop policy if exists "Users read their own pages" on public.pages;
   create policy "Users read their own pages" on public.pages
@@ -7115,7 +7498,7 @@ begin
   -- A name of ours on which something of the project's own depends is left to it.
   for v_object in
     select o.identity from pipeline.objects as o
-    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_queue_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/prune_embedding_cache.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/analysis_summary.sql', 'pageperfect/analysis_topics.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/lock_site_commit.sql', 'site/mark_site_edits.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_job.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_analysis_input.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_site_plan.sql', 'web/get_site_progress.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
+    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_outcomes.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/retry_own_site_job.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/begin_attempt.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_pipeline_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/note_model_call.sql', 'models/prune_embedding_cache.sql', 'models/wait_for_dollars.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/admit_passages.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/analysis_summary.sql', 'pageperfect/analysis_topics.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/lock_commit.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_job.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/lock_site_commit.sql', 'site/mark_site_edits.sql', 'site/next_site_candidate.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_job.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_page_parts.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_state.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'site/stage_site_candidates.sql', 'site/stage_site_pages.sql', 'site/stage_site_state.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/cancel_matching.sql', 'web/cancel_own_job.sql', 'web/count_open_jobs.sql', 'web/decide_edit.sql', 'web/get_analysis_input.sql', 'web/get_costs.sql', 'web/get_embeddings.sql', 'web/get_job_timeline.sql', 'web/get_operations.sql', 'web/get_report.sql', 'web/get_segments.sql', 'web/get_site_outcomes.sql', 'web/get_site_plan.sql', 'web/get_site_progress.sql', 'web/get_throughput.sql', 'web/list_dead_letters.sql', 'web/list_jobs.sql', 'web/list_members.sql', 'web/list_pages.sql', 'web/replay_letter.sql', 'web/replay_matching.sql', 'web/retry_own_site_job.sql', 'web/set_member.sql', 'web/set_stages_enabled.sql', 'web/whoami.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
     order by o.identity desc -- views before functions
   loop
     begin

@@ -1,0 +1,321 @@
+//! Which topics mean the same: all queries of a site compared with each other, however many they are.
+//!
+//! What all queries of a site share is taken out: with the mean vector subtracted, queries about different things are at right angles.
+//! Two queries mean the same when their centred vectors have a cosine of [`SAME`]. They are compared by the signs of 1,024 random
+//! projections (Charikar's SimHash), 128 bytes a query: 100,000 take 13 MB, and the comparison stops and goes on anywhere. It is not
+//! exact: within ±[`DOUBT`] of the limit a pair may be decided either way.
+
+use crate::topics::TopicRef;
+use pageperfect_cluster::Projection;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Cosine of centred vectors from which two queries mean the same.
+pub const SAME: f64 = 0.5;
+/// Two standard deviations of a cosine of [`SAME`], as 1,024 bits tell it: 2 · π · √(⅓ · ⅔ / 1024) · sin 60°.
+pub const DOUBT: f64 = 0.08;
+/// Share of the pairs of queries of two topics that mean the same, from which the topics do.
+pub const TOGETHER: f64 = 0.5;
+const WORDS: usize = 16;
+/// Words of the first test, which most pairs fail.
+const FIRST: usize = 4;
+const BLOCK: usize = 512;
+/// A query in bytes: its sketch, and its topic's number on the page.
+const BYTES: usize = 8 * WORDS + 4;
+/// In place of a topic: what nobody wants an answer to is compared with nothing.
+pub const NO_TOPIC: u32 = u32::MAX;
+
+/// Bits in which the sketches of two queries that mean the same differ at most: 1,024 · acos(½) / π.
+const LIMIT: u32 = 341;
+/// The same of the first 256 bits, and 5 standard deviations more, so that the first test loses none but one in millions.
+const FIRST_LIMIT: u32 = 85 + 38;
+
+/// Makes sketches of vectors.
+pub struct Sketcher {
+    mean: Vec<f32>,
+    projection: Projection,
+    centred: Vec<f32>,
+}
+
+impl Sketcher {
+    /// `mean`: of unit vectors of the site's queries.
+    pub fn new(mean: Vec<f32>) -> Self {
+        Self {
+            projection: Projection::new(mean.len()),
+            centred: vec![0.0; mean.len()],
+            mean,
+        }
+    }
+
+    /// Adds a query to `bytes`; its vector's length does not matter.
+    ///
+    /// # Panics
+    /// When the vector has other dimensions than the mean.
+    pub fn push(&mut self, vector: &[f32], topic: u32, bytes: &mut Vec<u8>) {
+        assert_eq!(vector.len(), self.mean.len(), "dimensions");
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+        for ((centred, x), mean) in self.centred.iter_mut().zip(vector).zip(&self.mean) {
+            *centred = x * scale - mean;
+        }
+        for word in &self.projection.signs(&self.centred)[..WORDS] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(topic.to_le_bytes());
+    }
+}
+
+/// How many pairs of queries of two topics mean the same.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    next: (u32, u32),
+    hits: Vec<((u32, u32), u32)>,
+}
+
+/// The comparison of all queries.
+#[derive(Default)]
+pub struct Meaning {
+    first: Vec<[u64; FIRST]>,
+    rest: Vec<[u64; WORDS - FIRST]>,
+    /// Of each query: the number of its topic in `topics`.
+    topic_of: Vec<u32>,
+    topics: Vec<TopicRef>,
+    sizes: Vec<u32>,
+    numbers: HashMap<TopicRef, u32>,
+    hits: HashMap<(u32, u32), u32>,
+    /// The next two blocks to be compared.
+    next: (usize, usize),
+}
+
+impl Meaning {
+    /// Adds a page's queries, as a [`Sketcher`] has made them; page by page, in the site's order. False: they are no such bytes.
+    pub fn push(&mut self, page: usize, bytes: &[u8]) -> bool {
+        let (queries, rest) = bytes.as_chunks::<BYTES>();
+        for query in queries {
+            let (words, topic) = query.split_at(8 * WORDS);
+            let topic = u32::from_le_bytes(topic.try_into().unwrap_or_default());
+            if topic == NO_TOPIC {
+                continue;
+            }
+            let node = TopicRef {
+                page,
+                topic: topic as usize,
+            };
+            let number = *self.numbers.entry(node).or_insert_with(|| {
+                self.topics.push(node);
+                self.sizes.push(0);
+                self.topics.len() as u32 - 1
+            });
+            self.sizes[number as usize] += 1;
+            self.topic_of.push(number);
+            let words = words.as_chunks::<8>().0;
+            let word = |index: usize| u64::from_le_bytes(words[index]);
+            self.first.push(std::array::from_fn(word));
+            self.rest
+                .push(std::array::from_fn(|index| word(FIRST + index)));
+        }
+        rest.is_empty()
+    }
+
+    pub fn query_count(&self) -> usize {
+        self.first.len()
+    }
+
+    fn block_count(&self) -> usize {
+        self.first.len().div_ceil(BLOCK)
+    }
+
+    /// Compares up to `count` pairs of blocks of 512 queries; how many pairs of blocks are left.
+    pub fn step(&mut self, count: usize) -> usize {
+        let blocks = self.block_count();
+        for _ in 0..count {
+            let (left, right) = self.next;
+            if left >= blocks {
+                break;
+            }
+            self.compare(left, right);
+            self.next = if right + 1 < blocks {
+                (left, right + 1)
+            } else {
+                (left + 1, left + 1)
+            };
+        }
+        let (left, right) = self.next;
+        let rows = blocks.saturating_sub(left);
+        (rows * (rows + 1) / 2).saturating_sub(right.saturating_sub(left))
+    }
+
+    fn compare(&mut self, left: usize, right: usize) {
+        let mut found = [0u16; BLOCK];
+        let range = |block: usize| block * BLOCK..((block + 1) * BLOCK).min(self.first.len());
+        for a in range(left) {
+            let start = if left == right { a + 1 } else { right * BLOCK };
+            let count = near(
+                &self.first[a],
+                &self.first[start..range(right).end],
+                &mut found,
+            );
+            for &hit in &found[..count] {
+                let b = start + usize::from(hit);
+                let (of_a, of_b) = (self.topic_of[a], self.topic_of[b]);
+                if of_a != of_b
+                    && distance(&self.first[a], &self.first[b])
+                        + distance(&self.rest[a], &self.rest[b])
+                        <= LIMIT
+                {
+                    *self
+                        .hits
+                        .entry((of_a.min(of_b), of_a.max(of_b)))
+                        .or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// Where the comparison stands, without the queries.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut hits: Vec<_> = self
+            .hits
+            .iter()
+            .map(|(&pair, &count)| (pair, count))
+            .collect();
+        hits.sort_unstable();
+        let next = (self.next.0 as u32, self.next.1 as u32);
+        postcard::to_allocvec(&Progress { next, hits }).unwrap_or_default()
+    }
+
+    /// Goes on where [`Self::checkpoint`] was made of the same queries. False: these are no such bytes.
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        let Ok(progress) = postcard::from_bytes::<Progress>(bytes) else {
+            return false;
+        };
+        let count = self.topics.len() as u32;
+        if progress
+            .hits
+            .iter()
+            .any(|((a, b), _)| *a >= count || *b >= count)
+        {
+            return false;
+        }
+        self.next = (progress.next.0 as usize, progress.next.1 as usize);
+        self.hits = progress.hits.into_iter().collect();
+        true
+    }
+
+    /// Pairs of topics that mean the same, by how much: the share of their pairs of queries that do. In order.
+    pub fn similar(&self) -> Vec<(TopicRef, TopicRef, f64)> {
+        let mut similar: Vec<_> = (self.hits.iter())
+            .map(|(&(a, b), &hits)| {
+                let pairs = f64::from(self.sizes[a as usize]) * f64::from(self.sizes[b as usize]);
+                let (a, b) = (self.topics[a as usize], self.topics[b as usize]);
+                (a.min(b), a.max(b), f64::from(hits) / pairs)
+            })
+            .filter(|&(.., share)| share >= TOGETHER)
+            .collect();
+        similar.sort_by_key(|&(a, b, _)| (a, b));
+        similar
+    }
+}
+
+/// Puts the numbers of rows that differ from `query` in few bits into `found`, and returns how many. Without a branch, and not inlined:
+/// engines compile a loop well only in a function of its own.
+#[inline(never)]
+fn near(query: &[u64; FIRST], rows: &[[u64; FIRST]], found: &mut [u16; BLOCK]) -> usize {
+    let mut count = 0;
+    for (index, row) in rows.iter().enumerate() {
+        found[count % BLOCK] = index as u16;
+        count += usize::from(distance(query, row) <= FIRST_LIMIT);
+    }
+    count
+}
+
+#[inline(always)]
+fn distance<const N: usize>(a: &[u64; N], b: &[u64; N]) -> u32 {
+    (0..N).map(|word| (a[word] ^ b[word]).count_ones()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIMENSIONS: usize = 256;
+
+    /// Three topics a page, four queries each; topic 2 of every page is about the same.
+    fn bytes(page: u64) -> Vec<u8> {
+        let mut sketcher = Sketcher::new(vec![0.0; DIMENSIONS]);
+        let mut bytes = Vec::new();
+        for topic in 0..3u32 {
+            let about = if topic == 2 {
+                7
+            } else {
+                1_000 + 10 * page + u64::from(topic)
+            };
+            for query in 0..4 {
+                let own = random(1_000_000 + 100 * page + 10 * u64::from(topic) + query);
+                let vector: Vec<f32> = (random(about).iter().zip(own))
+                    .map(|(a, b)| a + 0.5 * b)
+                    .collect();
+                sketcher.push(
+                    &vector,
+                    if topic == 1 && query == 3 {
+                        NO_TOPIC
+                    } else {
+                        topic
+                    },
+                    &mut bytes,
+                );
+            }
+        }
+        bytes
+    }
+
+    fn random(seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        (0..DIMENSIONS)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+            })
+            .collect()
+    }
+
+    #[test]
+    fn topics_that_mean_the_same_are_found_whole_or_in_parts() {
+        let mut whole = Meaning::default();
+        for page in 0..60 {
+            assert!(whole.push(page, &bytes(page as u64)));
+        }
+        assert_eq!(whole.query_count(), 60 * 11);
+        assert_eq!(whole.step(usize::MAX), 0);
+        let similar = whole.similar();
+        assert_eq!(similar.len(), 60 * 59 / 2);
+        assert!(
+            similar
+                .iter()
+                .all(|(a, b, share)| a.topic == 2 && b.topic == 2 && *share > 0.9)
+        );
+
+        let mut state = Vec::new();
+        for left in [2, 1, 0] {
+            let mut part = Meaning::default();
+            (0..60).for_each(|page| assert!(part.push(page, &bytes(page as u64))));
+            if !state.is_empty() {
+                assert!(part.restore(&state));
+            }
+            assert_eq!(part.step(1), left);
+            state = part.checkpoint();
+            if left == 0 {
+                assert_eq!(part.similar(), similar);
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let mut meaning = Meaning::default();
+        assert!(!meaning.push(0, &[1, 2, 3]));
+        assert!(!meaning.restore(&[0xff]));
+    }
+}
