@@ -1,7 +1,7 @@
 // Stage 4: the page's search queries → embeddings → how well the page covers each, and topics; with method cosine clusters and
 // noise points.
 import * as v from "npm:valibot@1.5.0";
-import { limits } from "../_shared/engine/budget.ts";
+import { limits, Pace } from "../_shared/engine/budget.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
 import { forRust } from "../_shared/engine/expect.ts";
 import type { StageJob } from "../_shared/engine/lease.ts";
@@ -49,8 +49,11 @@ type StageContext = AnyContext & { purpose: "query" };
 /** A topic, a cluster or a noise point: a row of keyword_clusters without its centroid. */
 type Row = Pick<ClusterSummary, "queries" | "size">;
 
-/** What is compared between two looks at the CPU time: 5 ms, or 20 where sketches do not help. */
+/** What is compared between two looks at the CPU time, at most: 5 to 50 ms. */
 const stepBlocks = 4;
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 serveStage({
   stage: "keyword_clustering",
@@ -104,54 +107,78 @@ async function kept(
 ): Promise<Clustered> {
   const name = `clusters of ${digest}`;
   const before = await loadCheckpoint(name, job, context);
-  if (before) return JSON.parse(new TextDecoder().decode(before));
+  if (before) return JSON.parse(text(before));
   const count = input.keywords.length;
-  // From here on, each keyword is compared, perhaps split, and staged.
-  context.budget.pauseUnlessFresh(count, 3 * count);
   const result = await work(input, digest, job, context);
   if (count > limits.uncutCount) {
-    await saveCheckpoint(new TextEncoder().encode(JSON.stringify(result)), name, job, context);
+    await saveCheckpoint(bytes(JSON.stringify(result)), name, job, context);
   }
   return result;
 }
 
 /** How well the page covers each query, and topics by what they want and where the page answers it. */
-const covered: Work = async ({ facts, segments, keywords, eps }, digest, job, context) => {
-  const { budget, signal, rpc } = context;
+const covered: Work = async (input, digest, job, context) => {
+  const { facts, segments, keywords } = input;
+  const { budget } = context;
   const own = Array.from(own_segments(JSON.stringify(segments)));
+  const name = `coverage of ${digest}`;
+  const before = await loadCheckpoint(name, job, context);
+  const found = before ? text(before) : await measured(input, own, digest, job, context);
+  if (!before && keywords.length > limits.uncutCount) {
+    await saveCheckpoint(bytes(found), name, job, context);
+    if (budget.isSpent) budget.pause(1.5 * keywords.length);
+  }
+  // Two objects' text as one's.
+  const rest = JSON.stringify({ facts, rows: keywords, segments: own });
+  const clusters = JSON.parse(topics(`${rest.slice(0, -1)},${found.slice(1)}`));
+  return { clusters, is_exact: true };
+};
+
+/** What PageCoverage.found says of the page's `own` segments. */
+async function measured(
+  { segments, keywords, eps }: Input,
+  own: number[],
+  digest: string,
+  job: StageJob,
+  context: StageContext,
+): Promise<string> {
+  const { budget, signal, rpc } = context;
   const compared = own.map((index) => segments[index]);
   const page = new PageCoverage(context.env.embedding.dimensions, compared, keywords, eps);
+  const pause = async () => {
+    await saveCheckpoint(page.checkpoint(), digest, job, context);
+    budget.pause(keywords.length * (3 - page.progress));
+  };
   try {
-    for (let start = 0; start < compared.length; start += limits.vectorCount) {
-      signal.throwIfAborted();
-      const ids = compared.slice(start, start + limits.vectorCount).map(({ id }) => id);
-      const table = "page_embeddings";
-      page.push_segments(await rpc("get_vectors", { p_table: table, p_ids: ids }) ?? "");
-    }
-    const queries = keywords.map(({ query }) => query);
-    await eachCachedVector(queries, context, (vector) => page.push_queries(vector));
     await resume((checkpoint) => page.restore(checkpoint), digest, job, context);
-    const startMs = budget.usedMs();
-    for (let done = 0; done < 1;) {
+    const before = page.progress;
+    const pace = new Pace(stepBlocks, budget);
+    let startMs: number | undefined;
+    for (let done = before; done < 1;) {
       signal.throwIfAborted();
-      done = page.step(stepBlocks);
-      if (done < 1 && budget.isSpentSince(startMs)) {
-        await saveCheckpoint(page.checkpoint(), digest, job, context);
-        budget.pause(Math.ceil(keywords.length * (2 - done)));
+      if (page.needs_segments) {
+        const start = page.segment_vector_count;
+        const ids = compared.slice(start, start + limits.vectorCount).map(({ id }) => id);
+        const table = "page_embeddings";
+        page.push_segments(await rpc("get_vectors", { p_table: table, p_ids: ids }) ?? "");
+        continue;
       }
+      const wanted = Array.from(page.wanted(), (index) => keywords[index].query);
+      if (wanted.length > 0) {
+        await eachCachedVector(wanted, context, (vector) => page.supply(vector));
+        continue;
+      }
+      const { result, endMs } = pace.step((blocks) => page.step(blocks));
+      done = result;
+      // What was read before the first step is no work that another invocation could build on.
+      startMs ??= endMs;
+      if (done > before && budget.isSpentSince(startMs, endMs)) await pause();
     }
-    const found = {
-      facts,
-      rows: keywords,
-      segments: own,
-      measured: page.queries(),
-      groups: page.topics(),
-    };
-    return { clusters: JSON.parse(topics(JSON.stringify(found))), is_exact: true };
+    return page.found();
   } finally {
     page.free();
   }
-};
+}
 
 /** The plain rule: DBSCAN on cosines. */
 const clustered: Work = async (
@@ -161,6 +188,8 @@ const clustered: Work = async (
   context,
 ) => {
   const { budget, signal } = context;
+  // From here on, each keyword is compared, perhaps split, and staged.
+  budget.pauseUnlessFresh(keywords.length, 3 * keywords.length);
   const clustering = new KeywordClustering(context.env.embedding.dimensions);
   try {
     const queries = keywords.map(({ query }) => query);
@@ -181,10 +210,12 @@ const clustered: Work = async (
     await supplyUndecided();
     const startMs = budget.usedMs();
     const stepToEnd = async () => {
+      const pace = new Pace(stepBlocks, budget);
       for (let done = 0; done < 1;) {
         signal.throwIfAborted();
-        done = clustering.step(stepBlocks);
-        if (done < 1 && budget.isSpentSince(startMs)) {
+        const { result, endMs } = pace.step((blocks) => clustering.step(blocks));
+        done = result;
+        if (done < 1 && budget.isSpentSince(startMs, endMs)) {
           await saveCheckpoint(clustering.checkpoint(), digest, job, context);
           const steps = (clustering.is_splitting ? 2 : 3) - done;
           budget.pause(Math.ceil(keywords.length * steps));

@@ -86,6 +86,10 @@ function keywordsOf(topics: number): Keyword[] {
   );
 }
 
+/** pgvector text. */
+const floatsOf = (packed: string) =>
+  JSON.stringify([...new Float32Array(Uint8Array.fromBase64(packed).buffer)]);
+
 /** A page of about `bytes` in paragraphs of a few sentences. */
 function pageOf(bytes: number): string {
   const parts: string[] = [];
@@ -141,6 +145,65 @@ Deno.test({
       deepEqual([data.left_out_keyword_count, data.is_exact], [20, false]);
       const [{ left }] = await sql`select count(*)::int as left from pipeline.stage_checkpoints`;
       equal(left, 0);
+    });
+
+    /** Every topic's queries, as many segments about each topic, and one about each query of the first few. */
+    const calibrated = async (count: number, segmentCount: number) => {
+      const id = await harness.jobAt(
+        "keyword_clustering",
+        "<p>a page</p>",
+        keywordsOf(count / 20),
+        {
+          method: "calibrated",
+        },
+      );
+      const segments = Array.from({ length: segmentCount }, (_, i) => ({
+        position: i,
+        text: `What topic${2 * (i % (count / 40))} is about, told in text ${i}. `.repeat(5),
+        path: [`Part ${Math.floor(i / 12)}`],
+        vector: floatsOf(vectorOf(`topic${2 * (i % (count / 40))} segment${i}`)),
+      }));
+      for (let start = 0; start < segments.length; start += 250) {
+        await sql`insert into page_embeddings (page_id, position, kind, text, heading_path, model, dimensions, embedding)
+          select (select page_id from pageperfect_jobs where id = ${id}), (s ->> 'position')::integer, 'paragraph', s ->> 'text',
+            array(select jsonb_array_elements_text(s -> 'path')), 'text-embedding-3-small', ${dimensions},
+            (s ->> 'vector')::extensions.vector
+          from jsonb_array_elements(${sql.json(segments.slice(start, start + 250) as never)}) as s`;
+      }
+      return id;
+    };
+    /** Every query stands in one topic, and those about a topic that segments tell of have such a segment as their nearest. */
+    const checkTopics = async (id: string, count: number) => {
+      const [found] = await sql`
+        select sum(size)::int as queries, count(*)::int as topics,
+          count(*) filter (where medoid_query like 'topic%' and size between 5 and 20)::int as whole
+        from keyword_clusters where job_id = ${id}`;
+      equal(found.queries, count);
+      ok(found.whole > count / 50, `${found.whole} whole topics of ${found.topics}`);
+      const wrong = await sql`
+        select k.medoid_query, e.text from keyword_clusters as k join page_embeddings as e on e.id = k.best_segment_id
+        where k.job_id = ${id} and split_part(k.medoid_query, ' ', 1) in (
+          select split_part(t.text, ' ', 2) from page_embeddings as t where t.page_id = k.page_id)
+          and split_part(k.medoid_query, ' ', 1) <> split_part(e.text, ' ', 2)`;
+      deepEqual(wrong.map((row) => ({ ...row })), []);
+    };
+    await test.step("5000_keywords_meet_3000_segments_on_the_calibrated_scale", async () => {
+      const what = "5,000 keywords × 3,000 segments, calibrated";
+      const jobAt = () => calibrated(5_000, 3_000);
+      const id = await work(harness, what, jobAt, "keyword_clustering", 125);
+      await harness.work(id, "gap_analysis");
+      await checkTopics(id, 5_000);
+    });
+
+    await test.step("on_a_processor_four_times_slower_there_are_more_invocations", async () => {
+      const counts = [];
+      for (const cpuFactor of [1, 4]) {
+        const id = await calibrated(1_200, 120);
+        counts.push((await harness.work(id, "keyword_clustering", cpuFactor)).length);
+        await harness.work(id, "gap_analysis", cpuFactor);
+        await checkTopics(id, 1_200);
+      }
+      ok(counts[1] > 2 * counts[0], `${counts[1]} invocations instead of ${counts[0]}`);
     });
 
     await test.step("a_cluster_of_4000_keywords_is_split", async () => {

@@ -2,8 +2,9 @@
 
 use js_sys::JsString;
 use pageperfect_boundary::{ascii, read, write};
-use pageperfect_coverage::{PageCoverage as Page, Query, SegmentText};
+use pageperfect_coverage::{PageCoverage as Page, Query, QueryCoverage, SegmentText, Topic};
 use pageperfect_vector::VectorError;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -57,7 +58,8 @@ export interface CoverageTopic {
 /// Scores every query of a page against every segment, and makes topics of the queries.
 ///
 /// Push all segments and all queries (in chunks of any size), `step` until it answers 1, then `queries` and `topics`, then
-/// `free`. With a CPU budget: `checkpoint` and `restore` carry what was found so far (not the vectors) to another isolate.
+/// `free`. With a CPU budget: `checkpoint` and `restore` carry what was found so far (not the vectors) to another isolate,
+/// and vectors are given when they are `wanted` and `needs_segments`, so that little is read again there.
 #[wasm_bindgen]
 pub struct PageCoverage(Page);
 
@@ -103,9 +105,46 @@ impl PageCoverage {
         Ok(self.0.push_queries_base64(unpack(&packed)?)?)
     }
 
-    /// Does `blocks` times some milliseconds of work; answers the share that is done, 1 at the end.
+    /// Indexes of queries whose vectors the next steps need, when they were not pushed before: `supply` them in this order.
+    /// Empty when a step can be done.
+    pub fn wanted(&mut self) -> Vec<u32> {
+        let wanted = self.0.wanted();
+        wanted.into_iter().map(|query| query as u32).collect()
+    }
+
+    /// Gives vectors that were `wanted`: base64 of little-endian f32, one or many on end.
+    pub fn supply(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "string")] packed: JsString,
+    ) -> Result<(), JsError> {
+        Ok(self.0.supply_base64(unpack(&packed)?)?)
+    }
+
+    /// Whether the next step needs the segments' vectors.
+    #[wasm_bindgen(getter)]
+    pub fn needs_segments(&self) -> bool {
+        self.0.needs_segments()
+    }
+
+    /// How many vectors of segments were pushed.
+    #[wasm_bindgen(getter)]
+    pub fn segment_vector_count(&self) -> usize {
+        self.0.segment_vector_count()
+    }
+
+    /// The share that is done: more after each step that is worth a checkpoint, 1 at the end.
+    #[wasm_bindgen(getter)]
+    pub fn progress(&self) -> f64 {
+        self.0.progress()
+    }
+
+    /// Does `blocks` times some milliseconds of work, or less where more vectors are `wanted` then; answers the share that is
+    /// done, 1 at the end.
     pub fn step(&mut self, blocks: usize) -> Result<f64, JsError> {
-        for _ in 0..blocks {
+        for block in 0..blocks {
+            if block > 0 && self.0.check_ready().is_err() {
+                break;
+            }
             if self.0.advance()? {
                 return Ok(1.0);
             }
@@ -124,6 +163,14 @@ impl PageCoverage {
         Ok(self.0.restore(checkpoint)?)
     }
 
+    /// As JSON what `queries` and `topics` say: `{"measured": QueryCoverage[], "groups": CoverageTopic[]}`. Thousands of queries
+    /// cross in one string faster than as objects.
+    pub fn found(&self) -> Result<String, JsError> {
+        let (measured, groups) = self.0.found()?;
+        let found = Found { measured, groups };
+        Ok(serde_json::to_string(&found)?)
+    }
+
     /// Each query's coverage, in their order.
     #[wasm_bindgen(unchecked_return_type = "QueryCoverage[]")]
     pub fn queries(&self) -> Result<JsValue, JsError> {
@@ -135,6 +182,12 @@ impl PageCoverage {
     pub fn topics(&self) -> Result<JsValue, JsError> {
         write(&self.0.topics()?)
     }
+}
+
+#[derive(Serialize)]
+struct Found {
+    measured: Vec<QueryCoverage>,
+    groups: Vec<Topic>,
 }
 
 fn unpack(packed: &JsString) -> Result<Vec<u8>, VectorError> {

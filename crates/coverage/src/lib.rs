@@ -27,6 +27,7 @@
 //! ```
 
 mod constants;
+mod held;
 mod model;
 mod scorer;
 mod summary;

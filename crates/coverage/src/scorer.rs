@@ -1,10 +1,12 @@
+use crate::held::Held;
 use crate::model::{Features, coverage, gap_probability, gap_probability_alone};
 use crate::summary::{self, Topic};
+use crate::terms::{FunctionWords, words_of_query};
 use crate::topics::{Options, Topics};
-use crate::words::Words;
-use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec};
+use crate::words::{MOST_WORDS, Words};
+use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec, kernel};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{cell::OnceCell, fmt, mem};
 
 /// How much of the scaled cosine counts beside the share of words.
 const MEANING: f32 = 0.5;
@@ -14,6 +16,11 @@ const REACH: f32 = 0.1;
 const SHARPNESS: f32 = 0.15;
 /// A query's neighbours are looked for among so many queries, the first.
 const NEIGHBOURS: usize = 2048;
+/// Up to so many queries all vectors are kept; those of more are read anew for each pass over them, so
+/// that little is read before there is something to go on from.
+const KEPT: usize = NEIGHBOURS;
+/// Queries whose vectors are read on end.
+const AHEAD: usize = 100;
 /// Further segments change nothing: chance finds no better ones among them. (Pages that the constants
 /// were fitted on have up to 24; labelled pages of a hundred say where it ends.)
 const MOST_SEGMENTS: usize = 40;
@@ -152,28 +159,40 @@ struct Row {
     lead: f32,
     meaning: f32,
     words: f32,
+    /// Cosine with the mean of all queries, times its length.
+    shared: f32,
+    /// Words that the best segment, and any segment, does not have: a bit each.
+    missing: [u64; 2],
     hits: [(u32, f32); HITS],
 }
 
-/// Numbers of a row in a checkpoint.
-const ROW_WORDS: usize = 8 + 2 * HITS;
+const ROW_NUMBERS: usize = 9;
+/// Words of a row in a checkpoint.
+const ROW_WORDS: usize = ROW_NUMBERS + 4 + 2 * HITS;
 
 /// How well a page answers its queries, and what topics they make.
 ///
 /// All texts first, then the vectors in the same order, then [`advance`](Self::advance) until it
-/// is done, then [`queries`](Self::queries) and [`topics`](Self::topics).
+/// is done, then [`queries`](Self::queries) and [`topics`](Self::topics). The queries' vectors can
+/// come when they are [`wanted`](Self::wanted) instead, the segments' when
+/// [`needs_segments`](Self::needs_segments) says so: of a large page a part at a time.
 pub struct PageCoverage {
     dimensions: usize,
     queries: Vec<Query>,
     texts: Vec<SegmentText>,
     options: Options,
     segment_count: usize,
-    words: Words,
+    /// Made when it is needed first: cutting all texts takes longer than most steps.
+    words: OnceCell<Words>,
     segments: FixedRows,
-    vectors: FixedRows,
-    scale: Option<Scale>,
-    /// Mean of the queries' vectors, once scoring has begun.
+    /// Of the texts: tells a checkpoint's page from another.
+    digest: u32,
+    vectors: Held,
+    /// Queries whose vectors are in the mean so far.
+    averaged: usize,
+    /// Their sum, and at the end their mean.
     vector_mean: Vec<f64>,
+    scale: Option<Scale>,
     rows: Vec<Row>,
     /// Of each query: how well the page answers its neighbours.
     neighbours: Vec<f32>,
@@ -198,19 +217,22 @@ impl PageCoverage {
         options: Options,
     ) -> Result<Self, CoverageError> {
         check_dimensions(dimensions)?;
-        let texts: Vec<String> = segments.iter().map(SegmentText::whole).collect();
-        let words: Vec<&str> = queries.iter().map(|query| &*query.query).collect();
+        let texts = (segments.iter())
+            .flat_map(|segment| segment.heading_path.iter().chain([&segment.text]))
+            .chain(queries.iter().map(|query| &query.query));
         Ok(Self {
             dimensions,
-            words: Words::new(&texts, &words),
-            segment_count: texts.len(),
+            digest: digest(texts),
+            words: OnceCell::new(),
+            vectors: Held::new(dimensions, queries.len()),
+            segment_count: segments.len(),
             texts: segments,
             queries,
             options,
             segments: FixedRows::new(dimensions),
-            vectors: FixedRows::new(dimensions),
+            averaged: 0,
+            vector_mean: vec![0.0; dimensions],
             scale: None,
-            vector_mean: Vec::new(),
             rows: Vec::new(),
             neighbours: Vec::new(),
             topics: None,
@@ -222,7 +244,7 @@ impl PageCoverage {
     /// # Errors
     /// Ragged or not finite rows, or scoring has begun.
     pub fn push_segments(&mut self, rows: &[f32]) -> Result<(), CoverageError> {
-        self.check_not_started()?;
+        self.check_not_scaled()?;
         codec::check_rows(rows, self.dimensions, self.segments.len())?;
         rows.chunks_exact(self.dimensions)
             .for_each(|row| self.segments.push(row));
@@ -234,7 +256,7 @@ impl PageCoverage {
     /// # Errors
     /// As [`codec::base64_vector_send`], or scoring has begun.
     pub fn push_segments_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
-        self.check_not_started()?;
+        self.check_not_scaled()?;
         Ok(codec::base64_vector_send(text, self.dimensions, |row| {
             self.segments.push(row)
         })?)
@@ -245,7 +267,7 @@ impl PageCoverage {
     /// # Errors
     /// As [`codec::base64_f32`], or scoring has begun.
     pub fn push_embedded_segments_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
-        self.check_not_started()?;
+        self.check_not_scaled()?;
         Ok(codec::base64_f32(text, self.dimensions, |row| {
             self.segments.push(row)
         })?)
@@ -258,9 +280,12 @@ impl PageCoverage {
     pub fn push_queries(&mut self, rows: &[f32]) -> Result<(), CoverageError> {
         self.check_not_started()?;
         codec::check_rows(rows, self.dimensions, self.vectors.len())?;
-        rows.chunks_exact(self.dimensions)
-            .for_each(|row| self.vectors.push(row));
-        Ok(())
+        let mut count = self.vectors.len();
+        for row in rows.chunks_exact(self.dimensions) {
+            count += 1;
+            self.vectors.push(row);
+        }
+        self.check_query_count(count)
     }
 
     /// As [`push_queries`](Self::push_queries), from base64 of little-endian f32.
@@ -269,43 +294,146 @@ impl PageCoverage {
     /// As [`codec::base64_f32`], or scoring has begun.
     pub fn push_queries_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
         self.check_not_started()?;
-        Ok(codec::base64_f32(text, self.dimensions, |row| {
-            self.vectors.push(row)
-        })?)
+        let mut count = self.vectors.len();
+        codec::base64_f32(text, self.dimensions, |row| {
+            count += 1;
+            self.vectors.push(row);
+        })?;
+        self.check_query_count(count)
+    }
+
+    fn check_query_count(&self, vectors: usize) -> Result<(), CoverageError> {
+        if vectors > self.queries.len() {
+            Err(self.miscounted("queries", self.queries.len(), vectors))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Queries, by their index, whose vectors the next steps need: [`supply`](Self::supply) takes
+    /// them in this order. Empty when a step can be done. Vectors that are no longer needed make room
+    /// for them where there are many.
+    pub fn wanted(&mut self) -> Vec<usize> {
+        let needs = self.needs(AHEAD);
+        let is_large = self.queries.len() > KEPT;
+        self.vectors.ask(&needs, AHEAD, is_large)
+    }
+
+    /// Gives vectors of queries that were [`wanted`](Self::wanted); `rows` holds whole vectors on end.
+    ///
+    /// # Errors
+    /// Ragged or not finite rows, or nothing more was wanted.
+    pub fn supply(&mut self, rows: &[f32]) -> Result<(), CoverageError> {
+        codec::check_rows(rows, self.dimensions, self.vectors.len())?;
+        let mut rows = rows.chunks_exact(self.dimensions);
+        let is_wanted = rows.all(|row| self.vectors.supply(row));
+        self.check_wanted(is_wanted)
+    }
+
+    /// As [`supply`](Self::supply), from base64 of little-endian f32.
+    ///
+    /// # Errors
+    /// As [`codec::base64_f32`], or nothing more was wanted.
+    pub fn supply_base64(&mut self, text: Vec<u8>) -> Result<(), CoverageError> {
+        let mut is_wanted = true;
+        codec::base64_f32(text, self.dimensions, |row| {
+            is_wanted &= self.vectors.supply(row);
+        })?;
+        self.check_wanted(is_wanted)
+    }
+
+    fn check_wanted(&self, is_wanted: bool) -> Result<(), CoverageError> {
+        if is_wanted {
+            Ok(())
+        } else {
+            Err(self.miscounted("queries", self.queries.len(), self.vectors.len() + 1))
+        }
+    }
+
+    /// Whether the next step needs the segments' vectors, of which [`segment_vector_count`
+    /// ](Self::segment_vector_count) are there.
+    pub fn needs_segments(&self) -> bool {
+        self.averaged == self.queries.len()
+            && (self.scale.is_none() || self.rows.len() < self.queries.len())
+            && self.segments.len() < self.segment_count
+    }
+
+    /// How many vectors of segments were pushed.
+    pub fn segment_vector_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Queries whose vectors the next step needs, and the next ones up to `ahead`.
+    fn needs(&self, ahead: usize) -> Vec<usize> {
+        let count = self.queries.len();
+        let from = |first: usize| first..(first + ahead).min(count);
+        if self.averaged < count {
+            from(self.averaged).collect()
+        } else if self.rows.len() < count {
+            from(self.rows.len()).collect()
+        } else if self.neighbours.len() < count {
+            let others = count.min(NEIGHBOURS);
+            let next = from(self.neighbours.len());
+            (0..others)
+                .chain(next.filter(|&query| query >= others))
+                .collect()
+        } else {
+            let topics = self.topics.as_ref();
+            topics.map_or_else(Vec::new, |topics| topics.needs(ahead))
+        }
     }
 
     fn check_not_started(&self) -> Result<(), CoverageError> {
-        if self.scale.is_some() {
+        if self.averaged > 0 {
             Err(CoverageError::Started)
         } else {
             Ok(())
         }
     }
 
-    /// How much is done, from 0 to 1.
-    pub fn progress(&self) -> f64 {
-        let count = self.queries.len();
-        if self.scale.is_none() {
-            0.0
-        } else if count == 0 {
-            1.0
+    /// Segments may be given again to go on from a checkpoint.
+    fn check_not_scaled(&self) -> Result<(), CoverageError> {
+        if self.scale.is_some() && self.segments.len() >= self.segment_count {
+            Err(CoverageError::Started)
         } else {
-            let grouped = self.topics.as_ref().map_or(0, Topics::done_count);
-            (self.rows.len() + self.neighbours.len() + grouped) as f64 / (3 * count) as f64
+            Ok(())
         }
     }
 
-    /// Does some 65,536 pairs (milliseconds); true when all is done.
+    fn is_done(&self) -> bool {
+        let is_grouped = || self.topics.as_ref().is_some_and(Topics::is_done);
+        self.scale.is_some() && (self.queries.is_empty() || is_grouped())
+    }
+
+    /// How much is done, from 0 to 1; more after each step that is worth a checkpoint.
+    pub fn progress(&self) -> f64 {
+        if self.is_done() {
+            return 1.0;
+        }
+        let grouped = self.topics.as_ref().map_or(0.0, Topics::progress);
+        let done = (self.averaged + self.rows.len() + self.neighbours.len()) as f64 + grouped;
+        done / (4 * self.queries.len() + 1) as f64
+    }
+
+    /// Does some 65,536 pairs (milliseconds), or fewer where further vectors are
+    /// [`wanted`](Self::wanted) then; true when all is done.
     ///
     /// # Errors
-    /// [`CoverageError::Count`] unless all vectors are there.
+    /// [`CoverageError::Count`] unless the vectors are there that it needs.
     pub fn advance(&mut self) -> Result<bool, CoverageError> {
-        if self.scale.is_none() {
-            self.start()?;
-        }
         let (count, mut pairs) = (self.queries.len(), 0);
-        while pairs < STEP_PAIRS && self.progress() < 1.0 {
-            if self.rows.len() < count {
+        while pairs < STEP_PAIRS && !self.is_done() {
+            if let Err(error) = self.check_ready() {
+                // What was done so far is worth something.
+                return if pairs == 0 { Err(error) } else { Ok(false) };
+            }
+            if self.averaged < count {
+                pairs += self.average();
+            } else if self.scale.is_none() {
+                // The texts are cut into words then, which is enough for a step.
+                self.scale();
+                break;
+            } else if self.rows.len() < count {
                 self.compare();
                 pairs += TILE * self.segment_count.max(1);
             } else if self.neighbours.len() < count {
@@ -315,23 +443,47 @@ impl PageCoverage {
                 pairs += self.group();
             }
         }
-        Ok(self.progress() == 1.0)
+        Ok(self.is_done())
     }
 
-    fn start(&mut self) -> Result<(), CoverageError> {
-        for (what, texts, vectors) in [
-            ("segments", self.segment_count, self.segments.len()),
-            ("queries", self.queries.len(), self.vectors.len()),
-        ] {
-            if texts != vectors {
-                return Err(CoverageError::Count {
-                    what,
-                    texts,
-                    vectors,
-                });
-            }
+    fn miscounted(&self, what: &'static str, texts: usize, vectors: usize) -> CoverageError {
+        CoverageError::Count {
+            what,
+            texts,
+            vectors,
         }
-        self.vector_mean = mean_row(&self.vectors);
+    }
+
+    /// # Errors
+    /// [`CoverageError::Count`] unless the vectors are there that the next step needs.
+    pub fn check_ready(&self) -> Result<(), CoverageError> {
+        let is_held = |&query: &usize| self.vectors.holds(query);
+        if !self.needs(TILE).iter().all(is_held) {
+            return Err(self.miscounted("queries", self.queries.len(), self.vectors.len()));
+        }
+        if self.needs_segments() || self.segments.len() > self.segment_count {
+            return Err(self.miscounted("segments", self.segment_count, self.segments.len()));
+        }
+        Ok(())
+    }
+
+    /// Adds the next queries to the mean of their vectors, each of length 1; returns how many.
+    fn average(&mut self) -> usize {
+        let queries = self.averaged..(self.averaged + TILE).min(self.queries.len());
+        let added = queries.len();
+        for query in queries {
+            (self.vector_mean.iter_mut().zip(self.vectors.row_f32(query)))
+                .for_each(|(sum, x)| *sum += f64::from(x));
+        }
+        self.averaged += added;
+        if self.averaged == self.queries.len() {
+            let count = self.averaged as f64;
+            self.vector_mean.iter_mut().for_each(|x| *x /= count);
+        }
+        added
+    }
+
+    fn scale(&mut self) {
         let mean = &self.vector_mean;
         let cosines: Vec<f32> = (0..self.segment_count)
             .map(|segment| {
@@ -341,33 +493,34 @@ impl PageCoverage {
             .collect();
         // Where all texts are one, so are all cosines, and none says anything.
         let unrelated = (cosines.iter().sum::<f32>() / cosines.len().max(1) as f32).min(0.999);
-        let words = self.words.mean_shares();
+        let words = self.words().mean_shares();
         let mean = (cosines.iter().zip(words))
             .map(|(cosine, words)| MEANING * (cosine - unrelated) / (1.0 - unrelated) + words)
             .collect();
         self.scale = Some(Scale { unrelated, mean });
-        Ok(())
     }
 
     /// The next `TILE` queries with all segments.
     fn compare(&mut self) {
         let Some(scale) = &self.scale else { return };
         let first = self.rows.len();
+        let tile = self.tile(first);
         let mut cosines = vec![[0f32; TILE]; self.segment_count];
-        tile_with_all(
-            &self.vectors,
-            first,
-            &self.segments,
-            self.segment_count,
-            &mut cosines,
-        );
+        tile_with_all(self.vectors.rows(), tile, &self.segments, &mut cosines);
+        let mean = as_f32(&self.vector_mean);
         for query in first..(first + TILE).min(self.queries.len()) {
-            let (words, anywhere) = self.words.shares(query);
+            let (words, anywhere) = self.words().shares(query);
             let scaled = (cosines.iter()).map(|cosines| {
                 (cosines[query - first] - scale.unrelated) / (1.0 - scale.unrelated)
             });
             let row = measure(&scaled.collect::<Vec<_>>(), &words, &scale.mean);
-            self.rows.push(Row { anywhere, ..row });
+            let vector: Vec<f32> = self.vectors.row_f32(query).collect();
+            self.rows.push(Row {
+                anywhere,
+                shared: kernel::dot(&vector, &mean),
+                missing: self.missing(query, &row),
+                ..row
+            });
         }
     }
 
@@ -377,7 +530,9 @@ impl PageCoverage {
         let first = self.neighbours.len();
         let others = self.queries.len().min(NEIGHBOURS);
         let mut cosines = vec![[0f32; TILE]; others];
-        tile_with_all(&self.vectors, first, &self.vectors, others, &mut cosines);
+        // The first queries, held by the first rows.
+        let rows = self.vectors.rows();
+        tile_with_all(rows, self.tile(first), rows, &mut cosines);
         let reach = REACH * (1.0 - scale.unrelated);
         for query in first..(first + TILE).min(self.queries.len()) {
             let others = || (cosines.iter().enumerate()).filter(|(other, _)| *other != query);
@@ -396,9 +551,33 @@ impl PageCoverage {
         }
     }
 
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| {
+            let texts: Vec<String> = self.texts.iter().map(SegmentText::whole).collect();
+            let queries: Vec<&str> = self.queries.iter().map(|query| &*query.query).collect();
+            Words::new(&texts, &queries)
+        })
+    }
+
+    fn missing(&self, query: usize, row: &Row) -> [u64; 2] {
+        let text = &self.queries[query].query;
+        let best = (self.segment_count > 0).then(|| row.hits[0].0 as usize);
+        let in_best = best.map_or(0, |best| self.words().missing(text, Some(best)));
+        [in_best, self.words().missing(text, None)]
+    }
+
+    /// Rows that hold the `TILE` queries from `first` on; the last query's past the end.
+    fn tile(&self, first: usize) -> [usize; TILE] {
+        let last = self.queries.len() - 1;
+        std::array::from_fn(|i| self.vectors.place((first + i).min(last)))
+    }
+
     /// Some of the work of making topics; returns how many pairs it compared.
     fn group(&mut self) -> usize {
-        self.group_none();
+        if self.topics.is_none() {
+            self.group_none();
+            return self.queries.len();
+        }
         let vectors = &self.vectors;
         self.topics
             .as_mut()
@@ -413,9 +592,10 @@ impl PageCoverage {
                 .iter()
                 .map(|row| row.pointer(self.segment_count))
                 .collect();
+            let shared = self.rows.iter().map(|row| row.shared).collect();
             self.topics = Some(Topics::new(
-                &self.vectors,
-                &self.vector_mean,
+                as_f32(&self.vector_mean),
+                shared,
                 pointers,
                 self.options,
             ));
@@ -465,11 +645,12 @@ impl PageCoverage {
     /// [`CoverageError::NotDone`].
     pub fn queries(&self) -> Result<Vec<QueryCoverage>, CoverageError> {
         let features = self.features()?;
-        let labels = (self.topics.as_ref().filter(|_| self.progress() == 1.0))
+        let labels = (self.topics.as_ref().filter(|_| self.is_done()))
             .map(Topics::labels)
             .or_else(|| self.queries.is_empty().then(Vec::new))
             .ok_or(CoverageError::NotDone)?;
         let (labels, variants) = summary::arrange(&self.queries, &labels);
+        let function_words = FunctionWords::default();
         Ok((features
             .iter()
             .zip(&self.rows)
@@ -488,16 +669,22 @@ impl PageCoverage {
                     score: rounded(f64::from(score)),
                 })
                 .collect();
-            let best = hits.first().map(|hit| hit.segment);
+            let words = words_of_query(query, &function_words);
+            let missing = |bits: u64| -> Vec<String> {
+                let words = words.iter().take(MOST_WORDS).enumerate();
+                words
+                    .filter(|(at, _)| bits >> at & 1 == 1)
+                    .map(|(_, (word, _))| word.clone())
+                    .collect()
+            };
             QueryCoverage {
                 coverage,
                 gap_probability: rounded(gap),
                 is_gap: coverage < 0.7,
                 meaning: rounded(f64::from(row.meaning)),
                 words: rounded(f64::from(row.words)),
-                missing_in_page: self.words.missing(query, None),
-                missing_in_best: best
-                    .map_or_else(Vec::new, |best| self.words.missing(query, Some(best))),
+                missing_in_best: missing(row.missing[0]),
+                missing_in_page: missing(row.missing[1]),
                 hits,
                 topic: labels[index],
                 variant_of: variants[index],
@@ -511,19 +698,36 @@ impl PageCoverage {
     /// # Errors
     /// [`CoverageError::NotDone`].
     pub fn topics(&self) -> Result<Vec<Topic>, CoverageError> {
-        Ok(summary::topics(
-            &self.queries,
-            &self.queries()?,
-            &self.texts,
-        ))
+        Ok(self.found()?.1)
+    }
+
+    /// Both [`queries`](Self::queries) and [`topics`](Self::topics), for little more than one.
+    ///
+    /// # Errors
+    /// [`CoverageError::NotDone`].
+    pub fn found(&self) -> Result<(Vec<QueryCoverage>, Vec<Topic>), CoverageError> {
+        let covered = self.queries()?;
+        let topics = summary::topics(&self.queries, &covered, &self.texts);
+        Ok((covered, topics))
     }
 
     /// What was found so far as bytes, for [`restore`](Self::restore) in another process.
     pub fn checkpoint(&self) -> Vec<u8> {
         let mut words = self.identity().to_vec();
-        words.extend([self.rows.len() as u32, self.neighbours.len() as u32]);
+        words.push(self.averaged as u32);
+        words.extend(self.vector_mean.iter().flat_map(|x| halves(*x)));
+        if let Some(scale) = &self.scale {
+            words.push(scale.unrelated.to_bits());
+            words.extend(scale.mean.iter().map(|x| x.to_bits()));
+            words.extend([self.rows.len() as u32, self.neighbours.len() as u32]);
+        }
         for row in &self.rows {
             words.extend(row.numbers().map(f32::to_bits));
+            words.extend(
+                row.missing
+                    .iter()
+                    .flat_map(|bits| [*bits as u32, (bits >> 32) as u32]),
+            );
             words.extend(
                 row.hits
                     .iter()
@@ -542,31 +746,62 @@ impl PageCoverage {
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), CoverageError> {
         let (words, rest) = checkpoint.as_chunks();
         let words: Vec<u32> = words.iter().copied().map(u32::from_le_bytes).collect();
-        let (rows, neighbours, state) = (words.strip_prefix(&self.identity()[..]))
+        let state = (words.strip_prefix(&self.identity()[..]))
             .filter(|_| rest.is_empty())
-            .and_then(|words| read_state(words, self.queries.len(), self.segment_count))
+            .and_then(|words| self.read_state(words))
             .ok_or(CoverageError::Checkpoint)?;
-        if self.scale.is_none() {
-            self.start()?;
-        }
-        self.topics = None;
-        (self.rows, self.neighbours) = (rows, neighbours);
-        if !state.is_empty() {
+        let before = (self.topics.take(), mem::take(&mut self.rows));
+        (self.rows, self.neighbours) = (state.rows, state.neighbours);
+        let mean = mem::replace(&mut self.vector_mean, state.vector_mean);
+        if !state.topics.is_empty() {
             self.group_none();
             let topics = self.topics.as_mut().ok_or(CoverageError::Checkpoint)?;
-            topics.restore(&state).ok_or(CoverageError::Checkpoint)?;
+            if topics.restore(&state.topics).is_none() {
+                (self.topics, self.rows) = before;
+                self.vector_mean = mean;
+                return Err(CoverageError::Checkpoint);
+            }
         }
+        (self.averaged, self.scale) = (state.averaged, state.scale);
         Ok(())
+    }
+
+    /// `None` when the words are of no state that a page with these texts can be in.
+    fn read_state(&self, words: &[u32]) -> Option<State> {
+        let count = self.queries.len();
+        let (&averaged, words) = words.split_first()?;
+        let (mean, words) = words.split_at_checked(2 * self.dimensions)?;
+        let vector_mean: Vec<f64> = mean.as_chunks().0.iter().map(whole).collect();
+        let averaged = averaged as usize;
+        let is_sound = averaged <= count && vector_mean.iter().all(|x| x.is_finite());
+        let mut state = State {
+            averaged,
+            vector_mean,
+            ..State::default()
+        };
+        if words.is_empty() {
+            return is_sound.then_some(state);
+        }
+        let (&unrelated, words) = words.split_first()?;
+        let (mean, words) = words.split_at_checked(self.segment_count)?;
+        let scale = Scale {
+            unrelated: f32::from_bits(unrelated),
+            mean: mean.iter().map(|&x| f32::from_bits(x)).collect(),
+        };
+        let is_finite = scale.unrelated.is_finite() && scale.mean.iter().all(|x| x.is_finite());
+        (state.rows, state.neighbours, state.topics) = read_rows(words, count, self.segment_count)?;
+        state.scale = Some(scale);
+        (is_sound && is_finite && averaged == count).then_some(state)
     }
 
     /// What a checkpoint must agree in.
     fn identity(&self) -> [u32; 5] {
         [
             (self.options.eps as f32).to_bits(),
+            self.dimensions as u32,
             self.segment_count as u32,
             self.queries.len() as u32,
-            self.segments.fingerprint(),
-            self.vectors.fingerprint(),
+            self.digest,
         ]
     }
 }
@@ -582,7 +817,7 @@ impl Row {
             .collect()
     }
 
-    fn numbers(&self) -> [f32; 8] {
+    fn numbers(&self) -> [f32; ROW_NUMBERS] {
         [
             self.best,
             self.rest,
@@ -592,13 +827,35 @@ impl Row {
             self.lead,
             self.meaning,
             self.words,
+            self.shared,
         ]
     }
 }
 
-type State = (Vec<Row>, Vec<f32>, Vec<u32>);
+/// What a checkpoint holds.
+#[derive(Default)]
+struct State {
+    averaged: usize,
+    vector_mean: Vec<f64>,
+    scale: Option<Scale>,
+    rows: Vec<Row>,
+    neighbours: Vec<f32>,
+    topics: Vec<u32>,
+}
 
-fn read_state(words: &[u32], query_count: usize, segment_count: usize) -> Option<State> {
+/// A number as two words, and back.
+fn halves(x: f64) -> [u32; 2] {
+    let bits = x.to_bits();
+    [bits as u32, (bits >> 32) as u32]
+}
+
+fn whole(&[low, high]: &[u32; 2]) -> f64 {
+    f64::from_bits(u64::from(low) | u64::from(high) << 32)
+}
+
+type Rows = (Vec<Row>, Vec<f32>, Vec<u32>);
+
+fn read_rows(words: &[u32], query_count: usize, segment_count: usize) -> Option<Rows> {
     let (&[row_count, neighbour_count], words) = words.split_first_chunk()?;
     let (row_count, neighbour_count) = (row_count as usize, neighbour_count as usize);
     let is_sound = row_count <= query_count
@@ -612,7 +869,10 @@ fn read_state(words: &[u32], query_count: usize, segment_count: usize) -> Option
     let (neighbours, state) = words.split_at_checked(neighbour_count)?;
     let rows = rows.as_chunks::<ROW_WORDS>().0.iter().map(|words| {
         let number = |at: usize| f32::from_bits(words[at]);
-        let hits = std::array::from_fn(|hit| (words[8 + 2 * hit], number(9 + 2 * hit)));
+        let hits = std::array::from_fn(|hit| {
+            let at = ROW_NUMBERS + 4 + 2 * hit;
+            (words[at], number(at + 1))
+        });
         let row = Row {
             best: number(0),
             rest: number(1),
@@ -622,6 +882,11 @@ fn read_state(words: &[u32], query_count: usize, segment_count: usize) -> Option
             lead: number(5),
             meaning: number(6),
             words: number(7),
+            shared: number(8),
+            missing: [0, 1].map(|which| {
+                let at = ROW_NUMBERS + 2 * which;
+                u64::from(words[at]) | u64::from(words[at + 1]) << 32
+            }),
             hits,
         };
         let is_sound = row.numbers().iter().all(|x| x.is_finite())
@@ -677,35 +942,35 @@ fn measure(scaled: &[f32], words: &[f32], mean: &[f32]) -> Row {
     row
 }
 
-/// Mean of the rows, each of length 1.
-fn mean_row(rows: &FixedRows) -> Vec<f64> {
-    let mut mean = vec![0f64; rows.dimensions()];
-    for row in 0..rows.len() {
-        mean.iter_mut()
-            .zip(rows.row_f32(row))
-            .for_each(|(sum, x)| *sum += f64::from(x));
-    }
-    let count = rows.len().max(1) as f64;
-    mean.iter_mut().for_each(|x| *x /= count);
-    mean
-}
-
-/// Cosines of `TILE` rows from `first` with the first `count` of `others`. Out of line: a wasm
+/// Cosines of the rows at `tile` with as many of `others` as there are `cosines`. Out of line: a wasm
 /// engine optimises what is called again.
 #[inline(never)]
 fn tile_with_all(
     rows: &FixedRows,
-    first: usize,
+    tile: [usize; TILE],
     others: &FixedRows,
-    count: usize,
     cosines: &mut [[f32; TILE]],
 ) {
-    for from in (0..count).step_by(TILE) {
-        let tile = rows.tile(first, others, from);
+    let last = cosines.len().saturating_sub(1);
+    for from in (0..cosines.len()).step_by(TILE) {
+        let next = std::array::from_fn(|i| (from + i).min(last));
+        let tile = rows.tile_of(tile, others, next);
         for (offset, cosines) in cosines[from..].iter_mut().take(TILE).enumerate() {
             *cosines = tile.map(|row| row[offset]);
         }
     }
+}
+
+fn as_f32(row: &[f64]) -> Vec<f32> {
+    row.iter().map(|&x| x as f32).collect()
+}
+
+/// FNV-1a of texts.
+fn digest<'a>(texts: impl Iterator<Item = &'a String>) -> u32 {
+    let bytes = texts.flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// To four digits, so that the same input gives the same bytes wherever it runs.

@@ -5,7 +5,8 @@
 //! a query that points nowhere in particular is alike to others by meaning alone. Average linkage
 //! joins groups while the mean distance between their members is at most [`eps`](Options::eps).
 
-use pageperfect_vector::{FixedRows, TILE, kernel};
+use crate::held::Held;
+use pageperfect_vector::{TILE, kernel};
 use serde::Deserialize;
 
 /// Calibrated distance of a similarity of 0: the mean of the page's queries.
@@ -74,17 +75,13 @@ struct Centre {
 
 impl Topics {
     pub(crate) fn new(
-        vectors: &FixedRows,
-        mean: &[f64],
+        mean: Vec<f32>,
+        shared: Vec<f32>,
         pointers: Vec<Vec<(u32, f32)>>,
         options: Options,
     ) -> Self {
-        let mean: Vec<f32> = mean.iter().map(|&x| x as f32).collect();
         let mean_square = kernel::dot(&mean, &mean);
-        let count = vectors.len();
-        let shared: Vec<f32> = (0..count)
-            .map(|query| kernel::dot(&vectors.row_f32(query).collect::<Vec<_>>(), &mean))
-            .collect();
+        let count = shared.len();
         let lengths = (shared.iter())
             .map(|shared| (1.0 - 2.0 * shared + mean_square).max(1e-6).sqrt())
             .collect();
@@ -104,8 +101,47 @@ impl Topics {
         }
     }
 
-    pub(crate) fn done_count(&self) -> usize {
+    fn done_count(&self) -> usize {
         self.labels.iter().filter(|&&label| label != OPEN).count()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        !self.labels.contains(&OPEN)
+    }
+
+    /// How many queries are done; a pass over those that may join counts for less than one.
+    pub(crate) fn progress(&self) -> f64 {
+        self.done_count() as f64 + self.joined as f64 / (self.labels.len() + 1) as f64
+    }
+
+    /// Queries whose vectors the next step needs, and the next ones up to `ahead`.
+    pub(crate) fn needs(&self, ahead: usize) -> Vec<usize> {
+        if self.joined == self.labels.len() {
+            return self.members();
+        }
+        if self.batch.is_empty() {
+            return self.founders().map(|(query, _)| query).collect();
+        }
+        (self.joined..self.labels.len())
+            .filter(|&query| self.labels[query] == OPEN)
+            .take(ahead.max(CHUNK))
+            .collect()
+    }
+
+    /// The queries to be linked next.
+    fn members(&self) -> Vec<usize> {
+        (0..self.labels.len())
+            .filter(|&query| self.labels[query] == OPEN)
+            .take(BATCH)
+            .collect()
+    }
+
+    /// The queries of the last batch, each with its topic's place in it.
+    fn founders(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let place = |label: u32| label.checked_sub(self.first_of_batch).map(|at| at as usize);
+        (self.labels.iter().enumerate())
+            .filter(|&(query, &label)| label != OPEN && self.is_founder[query])
+            .filter_map(move |(query, &label)| Some((query, place(label)?)))
     }
 
     /// One topic a query, from 0. Final once all are done.
@@ -114,19 +150,19 @@ impl Topics {
     }
 
     /// The next batch or the next queries that may join it; returns about how many pairs it compared.
-    pub(crate) fn advance(&mut self, vectors: &FixedRows) -> usize {
-        if self.joined < self.labels.len() {
-            self.join(vectors)
-        } else {
+    pub(crate) fn advance(&mut self, vectors: &Held) -> usize {
+        if self.joined == self.labels.len() {
             self.link(vectors)
+        } else if self.batch.is_empty() {
+            self.batch = self.centres(vectors);
+            self.batch.len()
+        } else {
+            self.join(vectors)
         }
     }
 
-    fn link(&mut self, vectors: &FixedRows) -> usize {
-        let members: Vec<usize> = (0..self.labels.len())
-            .filter(|&query| self.labels[query] == OPEN)
-            .take(BATCH)
-            .collect();
+    fn link(&mut self, vectors: &Held) -> usize {
+        let members = self.members();
         let similarity = self.similarities(vectors, &members);
         let labels = average_linkage(members.len(), similarity, self.options.floor());
         self.first_of_batch = self.topic_count;
@@ -139,16 +175,12 @@ impl Topics {
                 self.labels[members[labels[at]]]
             };
         }
-        self.joined = if self.done_count() == self.labels.len() {
-            self.labels.len()
-        } else {
-            0
-        };
+        self.joined = if self.is_done() { self.labels.len() } else { 0 };
         self.batch = Vec::new();
         members.len() * members.len() / 2
     }
 
-    fn similarities(&self, vectors: &FixedRows, members: &[usize]) -> Vec<f32> {
+    fn similarities(&self, vectors: &Held, members: &[usize]) -> Vec<f32> {
         let count = members.len();
         let mut similarity = vec![0f32; count * count];
         let tile = |from: usize| -> [usize; TILE] {
@@ -156,7 +188,7 @@ impl Topics {
         };
         for a in (0..count).step_by(TILE) {
             for b in (a..count).step_by(TILE) {
-                let cosines = vectors.tile_of(tile(a), vectors, tile(b));
+                let cosines = vectors.tile_of(tile(a), tile(b));
                 for (a, cosines) in (a..count).zip(cosines) {
                     for (b, cosine) in (b..count).zip(cosines) {
                         let alike = self.alike(members[a], members[b], cosine);
@@ -176,16 +208,16 @@ impl Topics {
         0.5 * centred + 0.5 * overlap(&self.pointers[a], &self.pointers[b])
     }
 
-    fn join(&mut self, vectors: &FixedRows) -> usize {
-        if self.batch.is_empty() {
-            self.batch = self.centres(vectors);
-        }
-        let end = (self.joined + CHUNK).min(self.labels.len());
+    fn join(&mut self, vectors: &Held) -> usize {
         let mut pairs = 1;
-        for query in self.joined..end {
-            if self.labels[query] != OPEN {
-                continue;
-            }
+        // Those who joined or were linked need no vector, so that a chunk may reach far.
+        let chunk = self.needs(CHUNK);
+        let end = if chunk.len() < CHUNK {
+            self.labels.len()
+        } else {
+            chunk[CHUNK - 1] + 1
+        };
+        for query in chunk {
             let row = self.centred(vectors, query);
             let mut best = (self.options.floor(), None);
             for (topic, centre) in (self.first_of_batch..).zip(&self.batch) {
@@ -205,21 +237,18 @@ impl Topics {
     }
 
     /// A query's vector without what all share, of length 1.
-    fn centred(&self, vectors: &FixedRows, query: usize) -> Vec<f32> {
+    fn centred(&self, vectors: &Held, query: usize) -> Vec<f32> {
         let length = self.lengths[query];
         (vectors.row_f32(query).zip(&self.mean))
             .map(|(x, mean)| (x - mean) / length)
             .collect()
     }
 
-    fn centres(&self, vectors: &FixedRows) -> Vec<Centre> {
+    fn centres(&self, vectors: &Held) -> Vec<Centre> {
         let count = (self.topic_count - self.first_of_batch) as usize;
         let mut centres = vec![Centre::default(); count];
-        for (query, &label) in self.labels.iter().enumerate() {
-            if label == OPEN || label < self.first_of_batch || !self.is_founder[query] {
-                continue;
-            }
-            let centre = &mut centres[(label - self.first_of_batch) as usize];
+        for (query, place) in self.founders() {
+            let centre = &mut centres[place];
             let row = self.centred(vectors, query);
             centre.size += 1.0;
             if centre.row.is_empty() {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 /// Queries whose words make the mean over all queries, at most.
 const SAMPLE: usize = 1024;
+/// Words of a query that can be told to be missing; hardly any query has a fifth as many.
+pub(crate) const MOST_WORDS: usize = u64::BITS as usize;
 const CHANNELS: [Unit; 2] = [Unit::Word, Unit::Piece];
 
 /// Which segments hold which units of the queries.
@@ -151,8 +153,9 @@ impl Words {
         mean
     }
 
-    /// Words of the query, as typed, of which `segment` (or with `None` the page) holds no unit.
-    pub(crate) fn missing(&self, query: &str, segment: Option<usize>) -> Vec<String> {
+    /// Which of the query's words `segment` (or with `None` the page) holds no unit of: bit `n` is that of the
+    /// `n`th word, up to [`MOST_WORDS`].
+    pub(crate) fn missing(&self, query: &str, segment: Option<usize>) -> u64 {
         let channel = &self.channels[0];
         let is_held = |unit: &String| {
             let postings = channel
@@ -164,10 +167,10 @@ impl Words {
                 None => !held.is_empty(),
             })
         };
-        (words_of_query(query, &self.function_words).into_iter())
-            .filter(|(_, units)| !units.iter().any(is_held))
-            .map(|(word, _)| word)
-            .collect()
+        let words = words_of_query(query, &self.function_words).into_iter();
+        (words.take(MOST_WORDS).enumerate())
+            .filter(|(_, (_, units))| !units.iter().any(is_held))
+            .fold(0, |bits, (at, _)| bits | 1 << at)
     }
 }
 
@@ -194,9 +197,9 @@ mod tests {
         assert!(shares[1] < 0.4 && shares[1] > 0.0);
         let (shares, held) = words.shares(1);
         assert!(shares.iter().all(|&share| share < 0.4) && held < 0.4);
-        assert_eq!(words.missing("sudo fingerprint", Some(0)), ["fingerprint"]);
-        assert_eq!(words.missing("sudo timeout", Some(1)), ["timeout"]);
-        assert!(words.missing("sudo timeout", None).is_empty());
+        assert_eq!(words.missing("sudo fingerprint", Some(0)), 0b10);
+        assert_eq!(words.missing("sudo timeout", Some(1)), 0b10);
+        assert_eq!(words.missing("sudo timeout", None), 0);
     }
 
     #[test]

@@ -175,6 +175,74 @@ fn many_queries_take_many_steps_and_survive_between_them() {
     }
 }
 
+/// As a worker does whose invocations end soon: it reads what is wanted and forgets all but the checkpoint.
+#[test]
+fn vectors_that_come_when_they_are_wanted_make_the_same_of_a_large_page() {
+    let many = |count: usize| -> Texts {
+        let vector = |seed: usize| (0..8).map(move |at| ((seed * 31 + at * 17) % 23) as f32 - 11.0);
+        (0..count)
+            .map(|seed| {
+                (
+                    vec![seed % 12, seed / 12 % 12],
+                    vector(seed * seed).collect(),
+                )
+            })
+            .collect()
+    };
+    for count in [1, 300, 2_500] {
+        let (segments, queries) = (many(40), many(count));
+        let expected = whole(&segments, &queries);
+        let (mut checkpoint, mut progress, mut starts) = (None::<Vec<u8>>, 0.0, 0);
+        let found = loop {
+            let mut coverage = begin(&segments, &queries, 8);
+            if let Some(checkpoint) = checkpoint.take() {
+                coverage.restore(&checkpoint).unwrap();
+            }
+            let (mut steps, mut read) = (0, 0);
+            let done = loop {
+                if coverage.needs_segments() {
+                    let next = coverage.segment_vector_count();
+                    coverage.push_segments(&segments[next].1).unwrap();
+                    continue;
+                }
+                let wanted = coverage.wanted();
+                if !wanted.is_empty() {
+                    read += wanted.len();
+                    for query in wanted {
+                        coverage.supply(&queries[query].1).unwrap();
+                    }
+                    continue;
+                }
+                let is_done = coverage.advance().unwrap();
+                steps += 1;
+                if is_done || steps == 60 {
+                    break is_done;
+                }
+            };
+            starts += 1;
+            assert!(coverage.progress() > progress, "each leaves less to do");
+            // Those that all are compared with, and some for each step.
+            assert!(read <= 2_048 + 60 * 100, "{read}");
+            if done {
+                break coverage;
+            }
+            progress = coverage.progress();
+            checkpoint = Some(coverage.checkpoint());
+        };
+        assert!(count < 2_500 || starts > 2);
+        assert_eq!(found.queries().unwrap(), expected.queries().unwrap());
+        assert_eq!(found.topics().unwrap(), expected.topics().unwrap());
+        assert_eq!(
+            begin(&segments, &queries, 8).supply(&[1.0; 8]),
+            Err(CoverageError::Count {
+                what: "queries",
+                texts: count,
+                vectors: 1
+            })
+        );
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let one: Texts = vec![(vec![0, 1], vec![1.0; 8])];

@@ -1,7 +1,9 @@
 //! JavaScript boundary of `pageperfect-segment`, and the codec that its embeddings go through.
 
-use pageperfect_boundary as _;
+use js_sys::JsString;
+use pageperfect_boundary::ascii;
 use pageperfect_segment::Segment;
+use pageperfect_vector::{VectorError, codec};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -111,8 +113,11 @@ pub fn embedding_texts(page_title: &str, segments: SegmentObjects) -> Result<Vec
 /// # Errors
 /// Not base64, not whole numbers, or not finite.
 #[wasm_bindgen]
-pub fn pgvector_text(base64: &str) -> Result<String, JsError> {
-    let bytes = pageperfect_vector::codec::base64(base64.into())?;
+pub fn pgvector_text(
+    #[wasm_bindgen(unchecked_param_type = "string")] base64: JsString,
+) -> Result<String, JsError> {
+    let text = ascii(&base64).ok_or(VectorError::Base64 { offset: 0 })?;
+    let bytes = codec::base64(text)?;
     let (numbers, rest) = bytes.as_chunks::<4>();
     if numbers.is_empty() || !rest.is_empty() {
         return Err(JsError::new(&format!(
@@ -121,6 +126,6 @@ pub fn pgvector_text(base64: &str) -> Result<String, JsError> {
         )));
     }
     let row: Vec<f32> = numbers.iter().copied().map(f32::from_le_bytes).collect();
-    pageperfect_vector::codec::check_rows(&row, row.len(), 0)?;
-    Ok(pageperfect_vector::codec::write_text(&row))
+    codec::check_rows(&row, row.len(), 0)?;
+    Ok(codec::write_text(&row))
 }

@@ -68,8 +68,11 @@ fn embedding_texts_take_the_segments_back() {
 
 #[wasm_bindgen_test]
 fn pgvector_text_of_an_openai_embedding() {
-    assert_eq!(pgvector_text("AAAAPwAAgL4=").ok().unwrap(), "[0.5,-0.25]");
-    assert!(pgvector_text("AAAA").is_err());
-    assert!(pgvector_text("no base64").is_err());
-    assert!(pgvector_text("AADAfw==").is_err());
+    assert_eq!(
+        pgvector_text("AAAAPwAAgL4=".into()).ok().unwrap(),
+        "[0.5,-0.25]"
+    );
+    assert!(pgvector_text("AAAA".into()).is_err());
+    assert!(pgvector_text("no base64".into()).is_err());
+    assert!(pgvector_text("AADAfw==".into()).is_err());
 }

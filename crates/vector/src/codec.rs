@@ -284,14 +284,16 @@ fn check_row(values: &[f32], row: usize) -> Result<(), VectorError> {
 
 /// pgvector's text form, `[0.1,-0.2]`, with as few digits as give the same f32 back.
 pub fn write_text(row: &[f32]) -> String {
-    use std::fmt::Write;
     let mut text = String::with_capacity(row.len() * 13 + 2);
+    // Six times as fast as `{x}`, which is most of what carrying a vector costs.
+    let mut buffer = zmij::Buffer::new();
     text.push('[');
     for (index, x) in row.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        let _ = write!(text, "{x}");
+        let number = buffer.format(*x);
+        text.push_str(number.strip_suffix(".0").unwrap_or(number));
     }
     text.push(']');
     text

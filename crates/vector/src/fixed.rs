@@ -72,6 +72,16 @@ impl FixedRows {
         &mut self.blocks[block][start..start + self.stride]
     }
 
+    /// Drops all rows from `count` on.
+    pub fn truncate(&mut self, count: usize) {
+        self.residuals.truncate(count);
+        self.blocks.truncate(self.len().div_ceil(BLOCK));
+        // A row's padding is written by nobody else.
+        if let (block, start @ 1..) = self.locate(self.len()) {
+            self.blocks[block][start..].fill(0);
+        }
+    }
+
     /// A number that other rows, or the same in another order, hardly share.
     pub fn fingerprint(&self) -> u32 {
         let mut hash = 0x811c_9dc5u32;

@@ -19,6 +19,8 @@ export const limits = {
   uncutCount: 1_000,
   /** What an invocation does at least of work that it had to read all vectors for, by the same clock. */
   leastMs: 300,
+  /** What a step of work should take at most; on a slow processor it does less. */
+  stepMs: 100,
   /** One stage of one job. Supabase ends a worker after 150 s of wall clock on its smallest plan. */
   stageMs: 100_000,
   /** A model's rate limit is waited for inside the invocation up to this; longer, and the message sleeps instead. */
@@ -69,6 +71,26 @@ export class Pause extends Error {
   }
 }
 
+/** Sizes steps by the speed seen: those of a slow processor do less, so that each still ends soon. */
+export class Pace {
+  /** @param most units of work in a step at most */
+  constructor(
+    readonly most: number,
+    readonly budget: Pick<Budget, "usedMs">,
+    public count = most,
+  ) {}
+
+  /** Does a step of so many units; `endMs`: the CPU time of the invocation at its end. */
+  step<T>(work: (count: number) => T): { result: T; endMs: number } {
+    const startMs = this.budget.usedMs();
+    const result = work(this.count);
+    const endMs = this.budget.usedMs();
+    const fitting = Math.floor(this.count * limits.stepMs / (endMs - startMs));
+    this.count = Math.max(Math.min(fitting, this.most), 1);
+    return { result, endMs };
+  }
+}
+
 /** One job's share of an invocation. */
 export class Budget {
   readonly progress: Progress;
@@ -99,9 +121,9 @@ export class Budget {
     return this.usedMs() >= this.cpuMs;
   }
 
-  /** As `isSpent`, for work that began at `startMs` with a costly start: some of it is done in any case. */
-  isSpentSince(startMs: number): boolean {
-    return this.isSpent && this.usedMs() - startMs >= limits.leastMs;
+  /** As `isSpent` at `nowMs`, for work that began at `startMs` with a costly start: some of it is done in any case. */
+  isSpentSince(startMs: number, nowMs = this.usedMs()): boolean {
+    return nowMs >= this.cpuMs && nowMs - startMs >= limits.leastMs;
   }
 
   /**
@@ -113,11 +135,13 @@ export class Budget {
   pause(left: number): never {
     if (!this.#isLess(left)) {
       throw new Failure(
-        `an invocation got nothing done within ${this.cpuMs} ms of CPU time: ${left} units of work are left, as before`,
+        `an invocation got nothing done within ${this.cpuMs} ms of CPU time: ${
+          Math.ceil(left)
+        } units of work are left, as before`,
         { code: "no_progress", kind: "transient" },
       );
     }
-    throw new Pause(`${left} left for the next invocation`, left);
+    throw new Pause(`${Math.ceil(left)} left for the next invocation`, left);
   }
 
   /**

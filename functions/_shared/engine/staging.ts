@@ -1,5 +1,6 @@
 // What a stage keeps in the database between its invocations: vectors on their way to the commit, which are more than one
 // request or one invocation can carry and go in chunks ahead of it, and where the work itself stopped.
+import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { type Budget, limits } from "./budget.ts";
 import type { Rpc } from "../client.ts";
@@ -50,15 +51,11 @@ export async function saveCheckpoint(
   job: StageJob,
   { rpc, budget }: { rpc: Rpc; budget: Budget },
 ): Promise<void> {
-  let binary = "";
-  for (let start = 0; start < checkpoint.length; start += 8_192) {
-    binary += String.fromCharCode(...checkpoint.subarray(start, start + 8_192));
-  }
   const { status } = await rpc("save_checkpoint", {
     p_msg_id: job.msg_id,
     p_read_ct: job.read_ct,
     p_digest: digest,
-    p_state: btoa(binary),
+    p_state: Buffer.from(checkpoint).toString("base64"),
   }, Status);
   if (status !== "saved") throw new LeaseLost();
   budget.progress.checkpoint = digest;
@@ -81,11 +78,7 @@ export async function loadCheckpoint(
     p_stage: job.stage,
     p_digest: digest,
   });
-  if (state === null) return undefined;
-  const binary = atob(state);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
+  return state === null ? undefined : Buffer.from(state, "base64");
 }
 
 /**

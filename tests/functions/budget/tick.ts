@@ -1,2 +1,2 @@
 /** What a look at the clock adds, milliseconds. */
-export const tickMs = 10;
+export const tickMs = 20;
