@@ -1,7 +1,6 @@
 // A whole site on the embedded stack: pages a minute, memory and CPU time of the workers, and how they grow with the site, beside a
-// plain loop of page jobs and beside a notebook's way of making topics.
-//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20] [--notebook 20000]
-// Method: docs/performance.md. Simulation to a million pages: bench/site/simulate.ts.
+// plain loop of page jobs.
+//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20]
 
 import { Command } from "npm:commander@15.1.0";
 import { type Stack, startStack } from "../../local/stack.ts";

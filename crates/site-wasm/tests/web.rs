@@ -94,7 +94,9 @@ fn topics_that_mean_the_same() {
         sketcher.start(vec![0]);
         assert!(sketcher.finish().is_err());
         sketcher.push(packed.clone()).unwrap();
-        meaning.push(page, to_base64(&sketcher.finish().unwrap())).unwrap();
+        meaning
+            .push(page, to_base64(&sketcher.finish().unwrap()))
+            .unwrap();
     }
     assert_eq!((meaning.query_count(), meaning.step(1)), (2, 0));
     let state = meaning.checkpoint();
