@@ -393,6 +393,8 @@ export class Drawing {
     const ratio = devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * ratio),
       height = Math.round(canvas.clientHeight * ratio);
+    // A view that is being left: a picture without size cannot be copied.
+    if (width === 0 || height === 0) return;
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;
