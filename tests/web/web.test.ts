@@ -263,13 +263,15 @@ journey("the map: every query is there, what is encircled becomes a list and a f
   await page.getByText(/^\d+ queries$/).waitFor();
   const canvas = page.locator(".map canvas");
   // It may be drawn once more when it has no size any longer.
-  await canvas.evaluate(async (element: HTMLElement) => {
-    const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-    element.style.display = "none";
-    for (let frame = 0; frame < 4; frame++) await nextFrame();
-    element.style.display = "";
-    for (let frame = 0; frame < 4; frame++) await nextFrame();
-  });
+  const frames =
+    "await new Promise((r) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(r)), 50));";
+  await page.evaluate(`(async () => {
+    const { style } = document.querySelector(".map canvas");
+    style.display = "none";
+    ${frames}
+    style.display = "";
+    ${frames}
+  })()`);
   const box = (await canvas.boundingBox())!;
   await page.keyboard.down("Shift");
   await page.mouse.move(box.x + 4, box.y + 4);
