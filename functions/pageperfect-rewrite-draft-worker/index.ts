@@ -60,6 +60,20 @@ interface Work {
   usage: { prompt_tokens: number; completion_tokens: number };
 }
 
+/** What drafts are written with. */
+interface Task {
+  desk: rust.Desk;
+  form: "text" | "outline";
+  /** Null: drafts are not scored. */
+  scores: CoverageBeside | null;
+  work: Work;
+  digest: string;
+  job: StageJob;
+  context: StageContext;
+  /** Drafts left to write; each version of one makes it less. */
+  left(): number;
+}
+
 /** Calls to the reader at a time, and tokens of an answer on average. */
 const readers = { parallel: 4, answerTokens: 250 };
 /** Versions of a draft at most, and those of them that break the rules. */
@@ -93,10 +107,15 @@ serveStage({
         ? undefined
         : "no_model";
       if (reason === undefined) {
+        const task: Task = {
+          ...{ desk, form: input.form, scores, work, digest, job, context },
+          left: () =>
+            wanted.length - work.drafts.length -
+            (work.current?.attempts ?? 0) / (most.versions + 1),
+        };
         for (const edit of wanted.filter(({ id }) => work.drafts.every((d) => d.edit_id !== id))) {
-          pauseWhenLate(wanted.length - work.drafts.length, context);
-          const draft = await write(desk, edit, input.form, scores, work, digest, job, context);
-          work.drafts.push(draft);
+          pauseWhenLate(task.left(), context);
+          work.drafts.push(await write(edit, task));
           work.current = null;
           await save(work, digest, job, context);
         }
@@ -199,16 +218,8 @@ async function announce(
 }
 
 /** The best of a few versions of a draft: one that closes its gap, or the one that answers most. */
-async function write(
-  desk: rust.Desk,
-  edit: rust.SettledEdit,
-  form: "text" | "outline",
-  scores: CoverageBeside | null,
-  work: Work,
-  digest: string,
-  job: StageJob,
-  context: StageContext,
-): Promise<WrittenDraft> {
+async function write(edit: rust.SettledEdit, task: Task): Promise<WrittenDraft> {
+  const { desk, form, scores, work, digest, job, context } = task;
   const current: Current = work.current?.edit_id === edit.id ? work.current : {
     edit_id: edit.id,
     attempts: 0,
@@ -218,6 +229,7 @@ async function write(
     previous: null,
   };
   work.current = current;
+  let before: Measured[] | undefined;
   while (current.unscored || current.attempts < most.versions) {
     if (!current.unscored) {
       const prompt = desk.draft_prompt(edit, current.previous);
@@ -238,7 +250,8 @@ async function write(
       await save(work, digest, job, context);
     }
     const written = current.unscored;
-    const { effect, open } = await effectOf(desk, edit, written.draft, scores!);
+    before ??= await scores!.of(edit.open_queries, []);
+    const { effect, open } = await effectOf(desk, edit, written.draft, before, scores!);
     // A writer that says the same again has nothing to add.
     const isNew = current.best?.draft.body_markdown !== written.draft.body_markdown;
     if ((current.best?.coverage_after ?? -1) < effect.coverage_after) {
@@ -249,7 +262,7 @@ async function write(
     current.previous = { body_markdown: written.draft.body_markdown, problems: [], open };
     await save(work, digest, job, context);
     if (effect.closes_gap || !isNew) break;
-    pauseWhenLate(1, context);
+    pauseWhenLate(task.left(), context);
   }
   if (current.best) return current.best;
   throw new Failure("the draft breaks the rules", {
@@ -263,9 +276,9 @@ async function effectOf(
   desk: rust.Desk,
   edit: rust.SettledEdit,
   draft: rust.Draft,
+  before: Measured[],
   scores: CoverageBeside,
 ): Promise<{ effect: rust.Effect; open: rust.Previous["open"] }> {
-  const before = await scores.of(edit.open_queries, []);
   const after = await scores.of(
     edit.open_queries,
     rust.draft_passages(draft.body_markdown, edit.open_queries),

@@ -1,5 +1,6 @@
 // Site stage 3: pages summed up, topics compared by meaning over the whole site, and answers looked for on other pages. Each step is kept
 // page by page, so a site of any size takes as many invocations as it needs.
+import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { Status } from "../_shared/engine/expect.ts";
@@ -9,7 +10,6 @@ import { Segment } from "../_shared/models/segment.ts";
 import {
   eachPageInput,
   eachPagePart,
-  fromBase64,
   held,
   keep,
   kept,
@@ -17,7 +17,6 @@ import {
   readSummaries,
   SiteInput,
   stagePages,
-  toBase64,
   type Work,
 } from "../_shared/site/pages.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
@@ -65,11 +64,10 @@ serveStage({
     await eachPageInput(work, "summary", 4 * step, async (pages) => {
       const summaries = summarize_pages(pages).map(({ page_id, bytes }) => ({
         page_id,
-        summary: toBase64(bytes),
+        summary: Buffer.from(bytes).toString("base64"),
       }));
       await stagePages(summaries, work);
     });
-    const facts = { query_count: 0, similar_count: 0 };
     const { planner, pages } = await readSummaries(work);
     try {
       await sketch(planner, pages, work);
@@ -77,7 +75,7 @@ serveStage({
     } finally {
       planner.free();
     }
-    Object.assign(facts, await compare(work));
+    const facts = await compare(work);
     await lookAtAll(work);
     return { output: facts };
   },
@@ -116,7 +114,7 @@ async function sketch(planner: SitePlanner, pages: Omit<PagePart, "part">[], wor
       signal.throwIfAborted();
       sketcher.start(planner.topics(page));
       await vectorsOf(page, (vector) => sketcher.push(vector));
-      const sketches = toBase64(sketcher.finish());
+      const sketches = Buffer.from(sketcher.finish()).toString("base64");
       await stagePages([{ page_id, sketches }], work);
       if (budget.isSpent) budget.pause(3 * step - position);
     }
@@ -158,13 +156,13 @@ async function compare(work: Work): Promise<{ query_count: number; similar_count
       if (part !== null) meaning.push(index, part);
     });
     const state = await kept("comparison", work);
-    if (state !== null) meaning.restore(fromBase64(state));
+    if (state !== null) meaning.restore(Buffer.from(state, "base64"));
     const startMs = budget.usedMs();
     for (let left = 1; left > 0;) {
       signal.throwIfAborted();
       left = meaning.step(stepBlocks);
       if (left > 0 && budget.isSpentSince(startMs)) {
-        await keep("comparison", toBase64(meaning.checkpoint()), work);
+        await keep("comparison", Buffer.from(meaning.checkpoint()).toString("base64"), work);
         budget.pause(step + left);
       }
     }

@@ -195,6 +195,11 @@ pub const STAGE_CODES: &[Code] = &[
         "the model's draft broke the rules; another one may keep them",
     ),
     (
+        "answer_unexpected",
+        Transient,
+        "the database answered in another shape than the function knows, as while one of them is upgraded",
+    ),
+    (
         "embedding_invalid",
         Transient,
         "the embedding service answered with something else",

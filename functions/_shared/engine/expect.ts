@@ -19,7 +19,7 @@ export function expect<Answer extends v.GenericSchema>(
     `${name} answered ${issue.received} where ${issue.expected} is expected${
       place ? `, at ${place}` : ""
     }`,
-    { code: "answer_unexpected", kind: "permanent" },
+    { code: "answer_unexpected" },
   );
 }
 

@@ -1,6 +1,7 @@
 // Embeddings by an OpenAI-compatible API or by the model that Edge Functions have built in, each text paid for once: the
 // cache is asked first and fed batch by batch, so that a retry or the next invocation pays only for what is still missing.
 // Vectors stay base64 from the API to Postgres and from there to Rust.
+import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { limits } from "../engine/budget.ts";
 import type { EmbeddingSettings, Env } from "../platform/env.ts";
@@ -247,10 +248,7 @@ function readVectors(
 
 function toBase64(embedding: unknown): string {
   if (typeof embedding === "string") return embedding;
-  const bytes = new Uint8Array(Float32Array.from(embedding as number[]).buffer);
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
+  return Buffer.from(Float32Array.from(embedding as number[]).buffer).toString("base64");
 }
 
 function batches(texts: string[], maxTexts: number, maxCharacters: number): string[][] {
