@@ -43,9 +43,10 @@ function listen(): void {
   });
   if (edgeRuntime === undefined) {
     Deno.addSignalListener("SIGTERM", async () => {
+      // Within the ten seconds that service managers leave between SIGTERM and SIGKILL.
       await Promise.race([
         unload("termination"),
-        new Promise((resolve) => setTimeout(resolve, 2_000)),
+        new Promise((resolve) => setTimeout(resolve, 8_000)),
       ]);
       Deno.exit(143);
     });

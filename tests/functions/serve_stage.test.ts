@@ -383,6 +383,32 @@ Deno.test("a_worker_told_to_go_claims_nothing_more", async () => {
   equal(of("claim_stages").length, 1);
 });
 
+Deno.test("a_worker_told_to_go_hands_back_what_it_is_only_just_getting", async () => {
+  for (const claiming of ["claim_stages", "commit_and_claim"]) {
+    const coming = Promise.withResolvers<unknown>();
+    const next = { ...claim, msg_id: 8 };
+    const { post, of, unload, unloads, settle } = setUp({
+      claims: [claim],
+      answers: claiming === "claim_stages"
+        ? { claim_stages: () => coming.promise.then(() => [next]) }
+        : {
+          commit_and_claim: () =>
+            coming.promise.then(() => ({ status: "committed", next_stage: null, claim: next })),
+        },
+    });
+    const answer = post();
+    await until(() => of(claiming).length === 1, `${claiming} is asked`);
+    const unloaded = unload("memory");
+    coming.resolve(null);
+    await unloaded;
+    equal((await answer).status, claiming === "claim_stages" ? 204 : 202);
+    await settle();
+    const handedBack = of("defer_stage").filter(({ p_msg_id }) => p_msg_id === 8);
+    deepEqual(handedBack.map(({ p_delay_seconds }) => p_delay_seconds), [0], claiming);
+    equal(unloads.size, 0);
+  }
+});
+
 Deno.test("a_commit_that_hangs_ends_with_the_time_budget", async () => {
   const { post, of, settle } = setUp({
     limits: { stageMs: 20 },

@@ -125,18 +125,60 @@ export function invokeStage(stage: Stage): Promise<Response> {
 
 const pipelineOf = (stage: Stage) => stage.pipeline ?? "pageperfect";
 
-function claimNext(
+/** Leases on the stage's next messages; none when the worker was told to go meanwhile. */
+async function claimNext(
   stage: Stage,
   env: Env,
-  { rpc }: Dependencies,
+  dependencies: Dependencies,
   count = stage.parallel ?? 1,
 ): Promise<Claim[]> {
-  return rpc("claim_stages", {
+  const claiming = dependencies.rpc("claim_stages", {
     p_pipeline: pipelineOf(stage),
     p_stage: stage.stage,
     p_visibility_seconds: env.visibilitySeconds,
     p_count: count,
   }, v.array(Claim));
+  const claims = await received(stage, env, dependencies, claiming, (claims) => claims);
+  return dependencies.isEnding() ? [] : claims;
+}
+
+/**
+ * The answer to a call that claims. A worker told to go while it is on its way has leases that it does not know of yet:
+ * it waits for them and hands them back.
+ */
+async function received<T>(
+  stage: Stage,
+  env: Env,
+  dependencies: Dependencies,
+  calling: Promise<T>,
+  claimsOf: (answer: T) => Claim[],
+): Promise<T> {
+  const forgetUnload = dependencies.registerBeforeUnload(async () => {
+    const claims = await calling.then(claimsOf, () => []);
+    await Promise.all(claims.map(async (job) => {
+      if (job.job_id === null) return;
+      const lease = leaseOf(stage, env, dependencies, job);
+      // Not begun: it did not drive the worker over a limit.
+      await lease.handBack("termination").finally(() => lease.release());
+    }));
+  });
+  return await calling.finally(forgetUnload);
+}
+
+function leaseOf(stage: Stage, env: Env, { rpc, log, limits }: Dependencies, job: StageJob): Lease {
+  return new Lease(job, {
+    pipeline: pipelineOf(stage),
+    stage: stage.stage,
+    rpc,
+    log: log.with({
+      job_id: job.job_id,
+      msg_id: job.msg_id,
+      attempt: job.attempt_count,
+      traceparent: job.traceparent ?? undefined,
+    }),
+    visibilitySeconds: env.visibilitySeconds,
+    budgetMs: limits.stageMs,
+  });
 }
 
 /** Works on the claimed job and then on whatever else waits, until the queue is empty or the budget is spent. */
@@ -197,26 +239,15 @@ interface Outcome {
 async function perform(
   stage: Stage,
   env: Env,
-  { rpc, limits, registerBeforeUnload, readEnv, ...dependencies }: Dependencies,
+  dependencies: Dependencies,
   job: StageJob,
   usedMs: () => number,
   mayGoOn: () => boolean,
 ): Promise<Outcome> {
-  const log = dependencies.log.with({
-    job_id: job.job_id,
-    msg_id: job.msg_id,
-    attempt: job.attempt_count,
-    traceparent: job.traceparent ?? undefined,
-  });
-  const lease = new Lease(job, {
-    pipeline: pipelineOf(stage),
-    stage: stage.stage,
-    rpc,
-    log,
-    visibilitySeconds: env.visibilitySeconds,
-    budgetMs: limits.stageMs,
-  });
-  const forgetUnload = registerBeforeUnload((reason) => lease.handBack(reason));
+  const { rpc, limits, readEnv } = dependencies;
+  const lease = leaseOf(stage, env, dependencies, job);
+  const { log } = lease.options;
+  const forgetUnload = dependencies.registerBeforeUnload((reason) => lease.handBack(reason));
 
   const budget = new Budget(job, usedMs, limits.cpuMs);
   const work = async (): Promise<Outcome> => {
@@ -244,7 +275,11 @@ async function perform(
       return { nextStage: result.delaySeconds > 0 ? null : stage.stage, isPaused: true };
     }
     if ("committed" in result) return {};
-    if ("output" in result) return await lease.commit(result.output, mayGoOn());
+    if ("output" in result) {
+      const committing = lease.commit(result.output, mayGoOn());
+      const claimsOf = ({ claim }: { claim?: Claim | null }) => claim ? [claim] : [];
+      return await received(stage, env, dependencies, committing, claimsOf);
+    }
     const { delaySeconds, message, payload } = result.defer;
     await lease.defer(delaySeconds, message, payload);
     return {};
