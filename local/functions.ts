@@ -124,7 +124,8 @@ export class FunctionHost {
   async kill(name: string, signal: Deno.Signal = "SIGKILL"): Promise<boolean> {
     const running = this.#running.get(name);
     if (!running) return false;
-    await stopProcesses([running.process], signal);
+    // It ends by itself, however busy the machine is; the grace is for one that hangs.
+    await stopProcesses([running.process], signal, 60_000);
     await running.exited;
     return true;
   }

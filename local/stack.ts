@@ -18,6 +18,7 @@ import {
 } from "./postgres/postgres.ts";
 import { identify, isAlive, type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
 import { RestApi, restOptions } from "./rest.ts";
+import type { Hold } from "./standins/hold.ts";
 import { type Api, type Call, type Fault, Standins } from "./standins/server.ts";
 import { startTicker, type TickerOptions } from "./ticker.ts";
 
@@ -81,6 +82,8 @@ export interface Stack extends RunningStack {
   /** Makes outside APIs fail, and tells what they were asked. */
   standins: {
     fail(fault: Fault): void;
+    /** Keeps an API's next answer back. */
+    hold(api: Api): Hold;
     limit(api: Api, calls: number, seconds: number): void;
     reset(): void;
     /** Who answers when a page is to be read. */

@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, verify } from "node:crypto";
+import { Hold } from "./hold.ts";
 
 /** A row as the API answers it with the dimensions page, query and date. */
 export interface AnalyticsRow {
@@ -28,7 +29,7 @@ export interface GoogleFault {
   /** Google's word for it, such as quotaExceeded. */
   reason?: string;
   retryAfter?: string;
-  delayMs?: number;
+  hold?: Hold;
 }
 
 const maxRows = 25_000;
@@ -36,8 +37,6 @@ const maxRows = 25_000;
 export class StandinGoogle implements AsyncDisposable {
   /** The queries that were answered or refused, in order. */
   queries: (AnalyticsQuery & { status: number })[] = [];
-  /** Answers that a fault holds back now. */
-  delayedCount = 0;
   #faults: GoogleFault[] = [];
   #keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   #tokens = new Map<string, number>();
@@ -73,6 +72,13 @@ export class StandinGoogle implements AsyncDisposable {
     this.#faults.push(fault);
   }
 
+  /** Keeps an API's next answer back. */
+  hold(api: GoogleFault["api"]): Hold {
+    const hold = new Hold();
+    this.fail({ api, hold });
+    return hold;
+  }
+
   async [Symbol.asyncDispose]() {
     await this.#server.shutdown();
   }
@@ -92,11 +98,7 @@ export class StandinGoogle implements AsyncDisposable {
     const index = this.#faults.findIndex((fault) => fault.api === api);
     if (index < 0) return undefined;
     const [fault] = this.#faults.splice(index, 1);
-    if (fault.delayMs) {
-      this.delayedCount++;
-      await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-      this.delayedCount--;
-    }
+    await fault.hold?.pass();
     return fault.status ? fault : undefined;
   }
 

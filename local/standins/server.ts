@@ -7,6 +7,7 @@
 import { offlineDimensions, OfflineModel, offlineModel } from "./embedding.ts";
 import { type Embedding, encoderDimensions, encoderModel, OfflineEncoder } from "./encoder.ts";
 import { readData, writeDraft } from "./draft.ts";
+import { Hold } from "./hold.ts";
 import { RateLimiter } from "./limits.ts";
 import { sha256 } from "../paths.ts";
 import { type ReadingAnswer, type ReadingData, readPage } from "./reader.ts";
@@ -23,6 +24,7 @@ export interface Fault {
   /** Value of the Retry-After header: seconds, or an HTTP date. */
   retryAfter?: string | number;
   delayMs?: number;
+  hold?: Hold;
   /** Breaks the connection in the middle of the answer. */
   drop?: boolean;
   /** Answered instead of the API's own body: a model that talks nonsense, a broken page. */
@@ -99,6 +101,13 @@ export class Standins {
     this.#faults.push({ count: 1, ...fault });
   }
 
+  /** Keeps an API's next answer back. */
+  hold(api: Api): Hold {
+    const hold = new Hold();
+    this.fail({ api, hold });
+    return hold;
+  }
+
   /** Lets an API take so many calls within so many seconds, as a bucket that refills evenly. */
   limit(api: Api, calls: number, seconds: number) {
     this.#limits.set(api, new RateLimiter(calls, seconds));
@@ -145,6 +154,7 @@ export class Standins {
       }
     }
     const fault = this.#takeFault(api);
+    await fault?.hold?.pass();
     if (fault?.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
     const limiter = isOllama ? undefined : this.#limits.get(api);
     const response = limiter && !limiter.take()

@@ -21,7 +21,7 @@ Deno.test({
     };
     const [{ id }] = await stack.sql`
       select create_pageperfect_job(${stack.sql.json(request)}) ->> 'job_id' as id`;
-    const deadline = Date.now() + 120_000;
+    const deadline = Date.now() + 600_000;
     let status = "queued";
     while (status !== "completed" && status !== "failed" && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 500));

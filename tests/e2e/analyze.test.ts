@@ -100,7 +100,7 @@ Deno.test("analyze", async (t) => {
           "--keywords",
           csv,
           "--timeout",
-          "60",
+          "600",
         );
         equal(code, exitCode, err);
         match(err, message);

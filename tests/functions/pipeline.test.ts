@@ -1,6 +1,7 @@
 // The six stages on real SQL, and what happens when the world around them misbehaves.
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import type { Hold } from "../../local/standins/hold.ts";
 import { startStack } from "../../local/stack.ts";
 import { deno, until } from "./fakes.ts";
 import { Lane } from "./lane.ts";
@@ -37,12 +38,32 @@ Deno.test({
     await using stack = await startStack({
       deno,
       ticker: false,
-      env: { PAGEPERFECT_QUEUE_VISIBILITY: "6" },
+      env: { PAGEPERFECT_QUEUE_VISIBILITY: "30" },
     });
     const { sql, standins } = stack;
     const site = await writeSite();
     const lane = new Lane(stack, await stack.serveFile(site));
     await sql`update pipeline.stage_config set retry_delay_seconds = 1, max_retry_delay_seconds = 1`;
+
+    /** Rings until what a stand-in holds back has been asked for: the worker is in the middle of it. */
+    const ringUntil = (held: Hold) =>
+      until(async () => {
+        await lane.ring();
+        return held.isAsked;
+      }, "a worker asks");
+    /** Ends the lease of whoever holds the job's message. */
+    const expire = async (id: string) => {
+      await sql`update pageperfect_job_stages set lease_expires_at = now()
+        where job_id = ${id} and status = 'processing'`;
+      await sql`update pgmq.q_pageperfect set vt = now() where message ->> 'job_id' = ${id}`;
+    };
+    const leaseIsLost = (id: string) =>
+      until(async () => {
+        const path = `${stack.logsDir}/pageperfect-segment-embed-worker.log`;
+        return (await Deno.readTextFile(path)).split("\n").some((line) =>
+          line.includes("lease_lost") && line.includes(id)
+        );
+      }, "its worker notices that the lease is lost");
 
     await test.step("a_job_passes_all_six_stages_with_one_attempt_each", async () => {
       const id = await lane.submit("article.html");
@@ -289,28 +310,27 @@ Deno.test({
 
     await test.step("waiting_for_a_crawl_spends_no_attempt_and_no_time_after_it_is_done", async () => {
       standins.reset();
-      standins.fail({ api: "files", delayMs: 1_500 });
+      using page = standins.hold("files");
       const id = await lane.submit("article.html");
-      equal(await lane.end(id), "completed");
+      await until(async () => {
+        await lane.ring();
+        return page.isAsked && (await lane.stage(id, "wait_crawl"))?.status === "queued";
+      }, "the page is fetched and the stage sleeps");
       const deferred = await lane.eventsOf(id, "deferred");
-      ok(deferred.length >= 1, "the stage slept");
       // Until the crawl begins it need not look at all.
       ok([5, 900].includes(deferred[0].metadata.delay_seconds));
-      const wait = await lane.stage(id, "wait_crawl");
-      equal(wait.attempt_count, 1);
-      const [crawl] = await sql`select finished_at from crawl_jobs where job_id = ${id}`;
-      ok(wait.finished_at - crawl.finished_at < 3_000, "woken by the crawl, not by the clock");
+      await sql`update pgmq.q_pageperfect set vt = now() + interval '1 hour'
+        where message ->> 'job_id' = ${id}`;
+      page.release();
+      equal(await lane.end(id), "completed", "woken by the crawl, not by the clock");
+      equal((await lane.stage(id, "wait_crawl")).attempt_count, 1);
     });
 
     await test.step("a_crawler_told_to_go_hands_its_crawls_back", async () => {
       standins.reset();
-      standins.fail({ api: "files", delayMs: 2_000 });
+      using page = standins.hold("files");
       const id = await lane.submit("article.html");
-      await until(async () => {
-        await lane.ring();
-        const [crawl] = await sql`select status from crawl_jobs where job_id = ${id}`;
-        return crawl?.status === "processing";
-      }, "the crawl runs");
+      await ringUntil(page);
       await stack.killFunction("crawl-cron", "SIGTERM");
       const [crawl] = await sql`select status, error from crawl_jobs where job_id = ${id}`;
       deepEqual([crawl.status, crawl.error], ["pending", null], "no attempt is spent");
@@ -320,13 +340,11 @@ Deno.test({
     await test.step("a_worker_killed_in_the_middle_loses_nothing", async () => {
       await sql`truncate embedding_cache`;
       standins.reset();
-      standins.fail({ api: "embeddings", delayMs: 1_500 });
+      using embeddings = standins.hold("embeddings");
       const id = await lane.submit("article.html");
-      await until(async () => {
-        await lane.ring();
-        return (await lane.stage(id, "segment_embed"))?.status === "processing";
-      }, "segment_embed runs");
+      await ringUntil(embeddings);
       equal(await stack.killFunction("pageperfect-segment-embed-worker"), true);
+      await expire(id);
       equal(await lane.end(id), "completed");
       equal((await lane.stage(id, "segment_embed")).attempt_count, 2);
       equal((await lane.eventsOf(id, "completed")).length, 6);
@@ -335,12 +353,9 @@ Deno.test({
     await test.step("a_worker_told_to_go_hands_its_job_back_at_once", async () => {
       await sql`truncate embedding_cache`;
       standins.reset();
-      standins.fail({ api: "embeddings", delayMs: 1_500 });
+      using embeddings = standins.hold("embeddings");
       const id = await lane.submit("article.html");
-      await until(async () => {
-        await lane.ring();
-        return (await lane.stage(id, "segment_embed"))?.status === "processing";
-      }, "segment_embed runs");
+      await ringUntil(embeddings);
       await stack.killFunction("pageperfect-segment-embed-worker", "SIGTERM");
       equal((await lane.eventsOf(id, "deferred")).at(-1)!.stage, "segment_embed");
       equal(await lane.end(id), "completed");
@@ -350,42 +365,30 @@ Deno.test({
     await test.step("a_worker_that_lost_its_lease_changes_nothing", async () => {
       await sql`truncate embedding_cache`;
       standins.reset();
-      standins.fail({ api: "embeddings", delayMs: 3_500 });
+      using embeddings = standins.hold("embeddings");
       const id = await lane.submit("article.html");
-      await until(async () => {
-        await lane.ring();
-        return (await lane.stage(id, "segment_embed"))?.status === "processing";
-      }, "segment_embed runs");
+      await ringUntil(embeddings);
       // As if the lease had run out and another worker had the message now.
-      await sql`update pgmq.q_pageperfect set read_ct = read_ct + 1, vt = clock_timestamp() + interval '4 s'
-        where message ->> 'job_id' = ${id}`;
-      await sql`update pageperfect_job_stages set read_ct = read_ct + 1,
-          lease_expires_at = clock_timestamp() + interval '4 s'
+      await sql`update pgmq.q_pageperfect set read_ct = read_ct + 1 where message ->> 'job_id' = ${id}`;
+      await sql`update pageperfect_job_stages set read_ct = read_ct + 1
         where job_id = ${id} and stage = 'segment_embed'`;
       const before = await lane.stage(id, "segment_embed");
-      await until(async () => {
-        const log = await Deno.readTextFile(
-          `${stack.logsDir}/pageperfect-segment-embed-worker.log`,
-        );
-        return log.includes("lease_lost") && log.includes(id);
-      }, "the worker notices");
+      await leaseIsLost(id);
       const after = await lane.stage(id, "segment_embed");
       deepEqual([after.status, after.attempt_count], [before.status, before.attempt_count]);
       equal((await sql`select from page_embeddings where job_id = ${id}`).length, 0);
+      await expire(id);
       equal(await lane.end(id), "completed");
     });
 
     await test.step("a_cancelled_job_stops_its_worker", async () => {
       await sql`truncate embedding_cache`;
       standins.reset();
-      standins.fail({ api: "embeddings", delayMs: 2_500 });
+      using embeddings = standins.hold("embeddings");
       const id = await lane.submit("article.html");
-      await until(async () => {
-        await lane.ring();
-        return (await lane.stage(id, "segment_embed"))?.status === "processing";
-      }, "segment_embed runs");
+      await ringUntil(embeddings);
       await sql`select cancel_job('pageperfect', ${id})`;
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await leaseIsLost(id);
       equal((await lane.stage(id, "segment_embed")).status, "cancelled");
       equal((await sql`select from page_embeddings where job_id = ${id}`).length, 0);
     });
