@@ -32,6 +32,31 @@ Deno.test("a_runner_that_did_not_compile_or_ran_nothing_counts_as_failed", () =>
   assert.equal(count({ code: 127, text: "bash could not be run" }, denoResult).failed, 1);
 });
 
+Deno.test("what_failed_is_named", () => {
+  const rust =
+    "test a::b ... ok\ntest a::c ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\n";
+  assert.deepEqual(count({ code: 101, text: rust }, rustResult).notes, ["a::c"]);
+  const deno = `one ...
+  inner ... FAILED (1ms)
+
+ ERRORS 
+
+one ... inner => ./fail.test.ts:2:35
+error: AssertionError: 1 == 2
+
+ FAILURES 
+
+one ... inner => ./fail.test.ts:2:35
+
+FAILED | 0 passed | 1 failed (1 step) (2ms)
+`;
+  assert.deepEqual(count({ code: 1, text: deno + deno }, denoResult), {
+    passed: 0,
+    failed: 2,
+    notes: Array(2).fill("one ... inner => ./fail.test.ts:2:35\nerror: AssertionError: 1 == 2"),
+  });
+});
+
 Deno.test("tap_is_counted_against_its_plan", () => {
   const tap = (code: number, text: string) => countTap("a.sql", { code, text });
   assert.deepEqual(tap(0, "1..2\nok 1 - a\nok 2 - b\n"), { passed: 2, failed: 0, notes: [] });
