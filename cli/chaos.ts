@@ -40,7 +40,7 @@ function printMatrix(outcomes: Outcome[]) {
     `\n${outcomes.length} boundaries of ${workers.size} stages, crawls, imports and workers that go step by step: ` +
       `${failed.length} lost, doubled or stuck; slowest recovery ${
         (slowest / 1000).toFixed(1)
-      } s with leases of 5 s and a tick of 1 s`,
+      } s after the dead one's lease, with a tick of 1 s`,
   );
 }
 

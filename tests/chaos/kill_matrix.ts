@@ -5,7 +5,10 @@
 
 import { type Stack, startStack } from "../../local/stack.ts";
 
+/** Of a lane whose processes are killed at random: short, since they are waited for. */
 const leaseSeconds = 5;
+/** Of the matrix, which ends the leases of those it kills by itself: a slow machine loses none. */
+const matrixLeaseSeconds = 120;
 const tickSeconds = 1;
 
 export interface Outcome {
@@ -14,7 +17,7 @@ export interface Outcome {
   effect: string;
   /** Only crossed when the embedding API fails once. */
   faulty: boolean;
-  /** How much longer the job took than undisturbed: about a lease and a tick, and what the function takes to boot again. */
+  /** How much longer the job took than undisturbed, without the dead one's lease: a tick, and the function's boot. */
   recoveryMs: number;
   problems: string[];
 }
@@ -53,7 +56,10 @@ const keywords = [
 export async function killMatrix(
   options: { lanes?: number; report?: (outcome: Outcome, done: number, all: number) => void } = {},
 ): Promise<Outcome[]> {
-  const lanes = await Promise.all(Array.from({ length: options.lanes ?? 3 }, () => openLane()));
+  const lanes = await Promise.all(Array.from(
+    { length: options.lanes ?? 3 },
+    () => openLane({ PAGEPERFECT_QUEUE_VISIBILITY: String(matrixLeaseSeconds) }),
+  ));
   try {
     // Twice: the first run boots the functions.
     await Promise.all(lanes.map((lane) => run(lane, undefined)));
@@ -142,12 +148,14 @@ async function run(lane: Lane, boundary: Boundary | undefined, faulty = boundary
 
   const startedAt = Date.now();
   const jobId = await submit(lane);
-  const status = await finished(stack, jobId);
+  let crossed = false;
+  const status = await finished(stack, jobId, async () => {
+    if (crossed || !await hasFired(lane)) return;
+    crossed = true;
+    await expireLease(stack, boundary!.function);
+  });
   const elapsedMs = Date.now() - startedAt;
-  const crossed = boundary !== undefined && await eventually(
-    () => Deno.stat(`${dir}/fired`).then(() => true, () => false),
-    5_000,
-  );
+  crossed ||= await hasFired(lane);
   await Deno.remove(`${dir}/armed`).catch(() => {});
 
   if (status !== "completed") problems.push(`the job is ${status}`);
@@ -178,7 +186,7 @@ async function quiet(stack: Stack) {
     const [{ busy }] = await stack.sql`
       select exists (select from pipeline.job_stages where status in ('queued', 'processing')) as busy`;
     return !busy;
-  }, 30_000);
+  }, 300_000);
   await stack.sql`delete from pipeline.jobs`;
   await stack.sql`truncate public.pages, public.embedding_cache, pipeline.dead_letters cascade`;
   await stack.sql`delete from pgmq.q_pageperfect`;
@@ -204,14 +212,37 @@ export async function submit({ stack, pageUrl }: Lane, url = pageUrl): Promise<s
   throw new Error(`the job was not accepted: ${last}`);
 }
 
-/** How the job ended, or where it stands after five minutes. */
-export async function finished(stack: Stack, jobId: string): Promise<string> {
+const hasFired = ({ dir }: Lane) => Deno.stat(`${dir}/fired`).then(() => true, () => false);
+
+/** Time passes: the lease of the function that was killed runs out. */
+async function expireLease({ sql }: Stack, functionName: string) {
+  const stage = functionName === "crawl-cron"
+    ? "crawl"
+    : functionName.replace(/^pageperfect-(.*)-worker$/, "$1").replaceAll("-", "_");
+  await sql`
+    update pipeline.job_stages set lease_expires_at = clock_timestamp() - interval '1 second'
+    where stage = ${stage} and status = 'processing'`;
+  for (const queue of ["pageperfect", "fetch"]) {
+    await sql`
+      update ${sql(`pgmq.q_${queue}`)} as q set vt = clock_timestamp()
+      from pipeline.job_stages as s
+      where s.msg_id = q.msg_id and s.stage = ${stage} and s.status = 'processing' and q.message ->> 'stage' = s.stage`;
+  }
+}
+
+/** How the job ended, or where it stands after ten minutes; `meanwhile` is called again and again. */
+export async function finished(
+  stack: Stack,
+  jobId: string,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<string> {
   let status = "missing";
   await eventually(async () => {
+    await meanwhile();
     [{ status } = { status: "missing" }] = await stack.sql<{ status: string }[]>`
       select status from public.pageperfect_jobs where id = ${jobId}`;
     return ["completed", "failed", "cancelled"].includes(status);
-  }, 300_000);
+  }, 600_000);
   return status;
 }
 
