@@ -64,9 +64,9 @@ begin
     || jsonb_build_object('verified_by', p_output -> 'verified_by', 'draft_count', v_count)
     || case when v_count > 0 then jsonb_build_object('draft_model', p_output -> 'drafts' -> 0 ->> 'model')
        else jsonb_build_object('draft_skipped', coalesce(p_output ->> 'reason', 'no_gaps')) end;
-  return pipeline.finish_stage(v_lease, v_facts,
-    pipeline.pageperfect_analysis(v_lease.job_id, v_lease.page_id,
-      coalesce(v_lease.message -> 'payload', '{}'::jsonb) || v_facts));
+  return pipeline.finish_stage(v_lease, v_facts, (
+    select jsonb_object_agg(a.key, a.value)
+    from pipeline.pageperfect_analysis(v_lease.job_id, v_lease.page_id, coalesce(v_lease.message -> 'payload', '{}') || v_facts) as a));
 end;
 $$;
 

@@ -13,9 +13,9 @@ declare
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
   v_threshold double precision := coalesce((v_payload ->> 'threshold')::double precision, 0.7);
   v_edits jsonb := pipeline.analysis_edits(v_job.page_id, null);
-  v_topics jsonb := pipeline.analysis_topics(v_job.page_id, v_threshold);
 begin
-  return jsonb_build_object(
+  return (with topics as materialized (select * from pipeline.page_topics(v_job.page_id, v_threshold))
+  select jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
     'verify', (v_parameters ->> 'verify')::boolean,
     -- Drafts are scored beside what else the page is asked, which gives the scale; the most asked will do.
@@ -26,10 +26,10 @@ begin
           'position', coalesce(q.position, 0)) order by q.impressions desc, q.query), '[]'::jsonb)
         from (
           select q.query, q.impressions, q.clicks, q.position
-          from jsonb_array_elements(v_topics) as t (topic)
-          cross join jsonb_to_recordset(t.topic -> 'queries') as q (
+          from topics as t
+          cross join jsonb_to_recordset(t.queries) as q (
             query text, impressions double precision, clicks double precision, position double precision)
-          where t.topic ->> 'kind' not in ('brand', 'navigation', 'unrelated')
+          where t.kind not in ('brand', 'navigation', 'unrelated')
           order by q.impressions desc, q.query
           limit 200) as q)) end,
     'desk', jsonb_build_object(
@@ -47,14 +47,13 @@ begin
             order by e.embedding operator(extensions.<=>) k.centroid, e.position
             limit 16) as n)) order by d.ordinality), '[]'::jsonb)
         from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
-      'topics', (select coalesce(jsonb_agg(t.topic), '[]'::jsonb)
-        from jsonb_array_elements(v_topics) as t (topic)
-        where exists (
-          select 1 from jsonb_array_elements(v_edits) as d (edit) where d.edit -> 'topic_id' = t.topic -> 'id')),
+      'topics', (select coalesce(jsonb_agg(to_jsonb(t) order by t.impressions desc, t.id), '[]'::jsonb)
+        from topics as t
+        where t.id in (select (d.edit ->> 'topic_id')::bigint from jsonb_array_elements(v_edits) as d (edit))),
       'top', coalesce((v_payload ->> 'top')::integer, 10),
       'threshold', v_threshold,
       'draft_count', coalesce((v_parameters ->> 'drafts')::integer, 1),
-      'form', coalesce(v_parameters ->> 'draft_form', 'text')));
+      'form', coalesce(v_parameters ->> 'draft_form', 'text'))));
 end;
 $$;
 

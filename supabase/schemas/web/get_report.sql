@@ -1,6 +1,6 @@
 -- What the API serves of access.get_report, which checks the caller.
 create or replace function public.get_report(p_job_id uuid)
-returns jsonb
+returns json
 language sql
 stable
 set search_path = ''
