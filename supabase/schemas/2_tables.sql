@@ -1,6 +1,6 @@
 -- Who may do what. Nothing is reachable by anon. A signed-in user reads their own jobs and pages and what hangs on them.
 -- Everything else belongs to service_role. Right under both of Supabase's default-privilege regimes: all is revoked
--- first, then granted by name. Functions and views have their grants beside them.
+-- first, then granted by name. Views and what is not of the API have their grants beside them.
 
 -- Tables and the sequences of their identity columns. Older projects grant both to every API role as they are made.
 do $$
@@ -37,3 +37,19 @@ $$;
 revoke insert, update, delete on pipeline.stage_config from service_role;
 grant update (max_concurrency, trigger_batch_size, max_attempts, retry_delay_seconds, max_retry_delay_seconds,
   visibility_seconds, enabled) on pipeline.stage_config to service_role;
+
+-- The API's functions are the service's. What signed-in users may call as well stands in the folder web, and hands on to
+-- functions of `access` that check the caller.
+do $$
+declare
+  v record;
+begin
+  for v in
+    select o.identity, case when o.path like 'web/%' then 'authenticated, service_role' else 'service_role' end as roles
+    from pipeline.objects as o
+    where o.identity like 'function public.%' and to_regprocedure(substr(o.identity, 10)) is not null
+  loop
+    execute format('grant execute on %s to %s', v.identity, v.roles);
+  end loop;
+end;
+$$;

@@ -416,7 +416,7 @@ const list: Edge[] = [
       const worker = connect(), person = connect();
       await worker`select set_config('pageperfect.fake_now', '2026-01-01', false)`;
       await worker`begin`;
-      await worker`select pipeline.lock_commit('segment_embed', ${got.msg_id}, ${got.read_ct})`;
+      await worker`select pipeline.lock_commit('pageperfect', 'segment_embed', ${got.msg_id}, ${got.read_ct})`;
       const deleted = person`delete from pages`.execute();
       await new Promise((resolve) => setTimeout(resolve, 100));
       await worker`select commit_stage('pageperfect', ${got.msg_id}, ${got.read_ct})`;

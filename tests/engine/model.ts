@@ -1,12 +1,19 @@
 // The state machine of a pipeline in as few words as possible. It knows nothing of SQL, messages or
 // locks: what it says about the outcome of each operation is what the engine must do.
 
-import { maxAttempts, maxConcurrency, maxSilences, type Stage, stages } from "./trial.ts";
+import {
+  maxAttempts,
+  maxConcurrency,
+  maxOfOwner,
+  maxSilences,
+  type Stage,
+  stages,
+} from "./trial.ts";
 
 export interface OpenStage {
   stage: Stage;
   attemptCount: number;
-  /** Seconds on the model's clock from which the stage may be claimed. */
+  /** Seconds on the model's clock from which the stage may be claimed; Infinity until it is woken or let into its lane. */
   visibleAt: number;
   /** Workers that went silent in a row. */
   silentCount: number;
@@ -15,11 +22,19 @@ export interface OpenStage {
   /** Number of the claim that holds it. */
   claim: number | null;
   wakeRequested: boolean;
+  /** As many jobs of its owner go on as may. */
+  waitsForLane: boolean;
 }
 
 export interface Job {
   id: string;
   priority: number;
+  /** Null: the service. */
+  owner: string | null;
+  /** Whether it is one of its owner's jobs that go on. */
+  holdsLane: boolean;
+  /** The job that is woken when its last open child ends. */
+  parent: Job | null;
   /** The owner's jobs of at least its priority that were before it, see pipeline.place_job. */
   share: number;
   status: "open" | "completed" | "failed" | "cancelled";
@@ -34,8 +49,9 @@ export interface Claim {
 }
 
 export interface Letter {
-  job: Job;
-  stage: Stage;
+  /** Null: of a message that named no job of ours. */
+  job: Job | null;
+  stage: Stage | null;
   replayed: boolean;
 }
 
@@ -44,23 +60,34 @@ export class Model {
   jobs: Job[] = [];
   claims: Claim[] = [];
   letters: Letter[] = [];
-  create(id: string, priority: number) {
-    const job: Job = { id, priority, share: 0, status: "open", open: null, failedStage: null };
-    job.share = this.#nextShare(priority);
+
+  create(
+    id: string,
+    priority: number,
+    { owner = null, parent = null }: { owner?: string | null; parent?: Job | null } = {},
+  ) {
+    const job: Job = {
+      id,
+      priority,
+      owner,
+      parent,
+      holdsLane: false,
+      share: 0,
+      status: "open",
+      open: null,
+      failedStage: null,
+    };
+    job.share = this.#nextShare(job);
     this.jobs.push(job);
     this.#queue(job, stages[0]);
   }
 
   /** The job that a claim of `stage` must get, or null. */
   claim(stage: Stage, seconds: number): Claim | null {
-    const open = this.#open().filter(({ open }) => open.stage === stage);
-    const running = open.filter(({ open }) => (open.leaseUntil ?? -Infinity) > this.now);
-    if (running.length >= maxConcurrency) return null;
-    const waiting = open
-      .filter(({ open }) => open.visibleAt <= this.now)
-      .sort(({ job: a }, { job: b }) =>
-        a.share - b.share || b.priority - a.priority || this.jobs.indexOf(a) - this.jobs.indexOf(b)
-      );
+    if (!this.hasRoom(stage)) return null;
+    const waiting = this.#open()
+      .filter(({ open }) => open.stage === stage && open.visibleAt <= this.now)
+      .sort(({ job: a }, { job: b }) => this.#byRank(a, b));
     for (const { job, open } of waiting) {
       if (open.leaseUntil !== null && this.#silence(job, open)) continue;
       const claim = { job, number: this.claims.length };
@@ -72,6 +99,18 @@ export class Model {
       return claim;
     }
     return null;
+  }
+
+  /** Whether another worker may work at `stage` now. */
+  hasRoom(stage: Stage): boolean {
+    const running = this.#open().filter(({ open }) =>
+      open.stage === stage && (open.leaseUntil ?? -Infinity) > this.now
+    );
+    return running.length < maxConcurrency;
+  }
+
+  hasOpenChild(job: Job): boolean {
+    return this.jobs.some((other) => other.parent === job && other.open);
   }
 
   /** The stage that a claim still holds, or null when its lease is lost. */
@@ -119,7 +158,7 @@ export class Model {
   }
 
   wake(job: Job, stage: Stage): boolean {
-    if (job.open?.stage !== stage) return false;
+    if (job.open?.stage !== stage || job.open.waitsForLane) return false;
     if (job.open.leaseUntil === null) job.open.visibleAt = this.now;
     else job.open.wakeRequested = true;
     return true;
@@ -143,22 +182,34 @@ export class Model {
 
   replay(letter: Letter): string {
     if (letter.replayed) return "already_replayed";
-    if (letter.job.status !== "failed") return "not_replayable";
+    if (letter.job?.status !== "failed") return "not_replayable";
     letter.replayed = true;
-    letter.job.share = this.#nextShare(letter.job.priority);
+    letter.job.share = this.#nextShare(letter.job);
     letter.job.status = "open";
-    this.#queue(letter.job, letter.stage);
+    this.#queue(letter.job, letter.stage!);
     return "replayed";
   }
 
   /** Takes the message of a waiting job away, which the reaper then sends again. */
   lose(job: Job) {
-    job.open!.visibleAt = this.now;
+    if (!job.open!.waitsForLane) job.open!.visibleAt = this.now;
   }
 
-  #nextShare(priority: number): number {
+  /** A message that is nobody's work becomes a dead letter that cannot be replayed. */
+  buryForeign() {
+    this.letters.push({ job: null, stage: null, replayed: false });
+  }
+
+  /** Who is served first. */
+  #byRank(a: Job, b: Job): number {
+    return a.share - b.share || b.priority - a.priority ||
+      this.jobs.indexOf(a) - this.jobs.indexOf(b);
+  }
+
+  #nextShare({ priority, owner }: Job): number {
     const open = this.#open().map(({ job }) => job);
-    const before = open.filter((job) => job.priority >= priority).map(({ share }) => share + 1);
+    const before = open.filter((job) => job.owner === owner && job.priority >= priority)
+      .map(({ share }) => share + 1);
     const least = Math.min(...open.map(({ share }) => share));
     return Math.max(0, ...before, open.length > 0 ? least : 0);
   }
@@ -176,11 +227,18 @@ export class Model {
     return this.jobs.flatMap((job) => job.open ? [{ job, open: job.open }] : []);
   }
 
+  #hasRoomFor(owner: string): boolean {
+    return this.jobs.filter((job) => job.owner === owner && job.holdsLane).length < maxOfOwner;
+  }
+
   #queue(job: Job, stage: Stage) {
+    if (stage === stages[0] && job.owner) job.holdsLane ||= this.#hasRoomFor(job.owner);
+    const waitsForLane = stage === stages[0] && job.owner !== null && !job.holdsLane;
     job.open = {
       stage,
       attemptCount: 0,
-      visibleAt: this.now,
+      visibleAt: waitsForLane ? Infinity : this.now,
+      waitsForLane,
       silentCount: 0,
       leaseUntil: null,
       claim: null,
@@ -197,5 +255,18 @@ export class Model {
   #end(job: Job, status: "completed" | "failed" | "cancelled") {
     job.status = status;
     job.open = null;
+    if (job.holdsLane) {
+      job.holdsLane = false;
+      const [next] = this.jobs.filter((other) =>
+        other.owner === job.owner && other.open?.waitsForLane
+      )
+        .sort((a, b) => this.#byRank(a, b));
+      if (next) {
+        next.holdsLane = true;
+        Object.assign(next.open!, { waitsForLane: false, visibleAt: this.now });
+      }
+    }
+    const { parent } = job;
+    if (parent?.open && !this.hasOpenChild(parent)) this.wake(parent, parent.open.stage);
   }
 }

@@ -7,7 +7,17 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { startStack } from "../../local/stack.ts";
 import { type Claim, Model } from "./model.ts";
-import { addTrialPipeline, connect, createJob, pipeline, type Sql, stages } from "./trial.ts";
+import {
+  addTrialPipeline,
+  connect,
+  createJob,
+  maxOfOwner,
+  pipeline,
+  type Sql,
+  stages,
+} from "./trial.ts";
+import { root } from "../../local/paths.ts";
+import { applyStatement, readSchema } from "../../supabase/schema.ts";
 
 const runCount = Number(Deno.env.get("PAGEPERFECT_RUNS") ?? 250);
 const epoch = Date.UTC(2026, 0, 1) / 1000;
@@ -60,7 +70,7 @@ async function compare(model: Model, engine: Engine, leasesMayBeLate = true) {
       status: job.open ? job.open.leaseUntil === null ? "queued" : "processing" : job.status,
       stage: job.open?.stage ?? null,
       attempts: job.open?.attemptCount ?? null,
-      visible: job.open?.visibleAt ?? null,
+      visible: job.open?.visibleAt === Infinity ? "Infinity" : job.open?.visibleAt ?? null,
       lease: job.open?.leaseUntil ?? null,
       completed: job.status === "completed"
         ? stages.length
@@ -111,13 +121,27 @@ function onClaim(
   }, hasClaims);
 }
 
-const create = fc.constantFrom(0, 0, 5).map((priority) =>
-  step(`create(priority ${priority})`, async (model, engine) => {
+const owners = [1, 2].map((i) => `00000000-0000-4000-8000-00000000000${i}`);
+
+const create = fc.tuple(fc.constantFrom(0, 0, 5), fc.constantFrom(null, ...owners)).map(
+  ([priority, owner]) =>
+    step(`create(priority ${priority}, owner ${owner?.at(-1)})`, async (model, engine) => {
+      const id = crypto.randomUUID();
+      const sql = await engine.as(0, model.now);
+      await createJob(sql, id, priority, { owner });
+      model.create(id, priority, { owner });
+    }),
+);
+
+const createChild = which.map((which) =>
+  step(`create(child of job ${which})`, async (model, engine) => {
+    const parent = pick(model.jobs, which);
+    if (!parent.open) return;
     const id = crypto.randomUUID();
     const sql = await engine.as(0, model.now);
-    await createJob(sql, id, priority);
-    model.create(id, priority);
-  })
+    await createJob(sql, id, 0, { parent: parent.id });
+    model.create(id, 0, { parent });
+  }, hasJobs)
 );
 
 const claim = fc.tuple(worker, stage, leaseSeconds).map(([worker, stage, lease]) =>
@@ -185,6 +209,21 @@ const defer = fc.tuple(worker, which, seconds).map(([worker, which, delay]) =>
   )
 );
 
+/** A job whose children are all ended would sleep for ever. */
+const deferUntilWoken = fc.tuple(worker, which).map(([worker, which]) =>
+  onClaim(
+    `worker ${worker}: defer(claim ${which}, until its children end)`,
+    worker,
+    which,
+    async (sql, { msg_id, read_ct }, model, claim) => {
+      if (!model.hasOpenChild(claim.job)) return;
+      const [{ got }] =
+        await sql`select defer_stage(${pipeline}, ${msg_id}, ${read_ct}, null) as got`;
+      equal(got.status, model.defer(claim, Infinity));
+    },
+  )
+);
+
 const wake = fc.tuple(which, stage).map(([which, stage]) =>
   step(`wake(job ${which}, ${stage})`, async (model, engine) => {
     const job = pick(model.jobs, which);
@@ -241,6 +280,47 @@ const lose = fc.tuple(which, fc.constantFrom(...Object.keys(losses))).map(([whic
   }, hasJobs)
 );
 
+const strangers: Record<string, (stage: string) => unknown> = {
+  "without a job": (stage) => ({ stage }),
+  "of an unknown job": (stage) => ({ stage, job_id: crypto.randomUUID() }),
+  "of a finished job": (stage) => ({ stage }),
+};
+
+const foreign = fc.tuple(worker, stage, fc.constantFrom(...Object.keys(strangers))).map(
+  ([worker, stage, kind]) =>
+    step(`a message ${kind} is sent, worker ${worker}: claim(${stage})`, async (model, engine) => {
+      const finished = model.jobs.find(({ open }) => !open);
+      if (!model.hasRoom(stage) || (kind === "of a finished job" && !finished)) return;
+      const message = { ...strangers[kind](stage) as object };
+      if (kind === "of a finished job") Object.assign(message, { job_id: finished!.id });
+      const sql = await engine.as(worker, model.now);
+      // The engine's clock is not pgmq's.
+      await sql`insert into pgmq.q_trial (vt, message) values (pipeline.now(), ${
+        sql.json(message as never)
+      })`;
+      const [{ got }] = await sql`select claim_stage(${pipeline}, ${stage}, 10) as got`;
+      if (kind === "without a job") {
+        deepEqual([got.job_id, typeof got.msg_id], [null, "number"]);
+        return;
+      }
+      if (kind === "of an unknown job") model.buryForeign();
+      const expected = model.claim(stage, 10);
+      equal(got?.job_id ?? null, expected?.job.id ?? null, "the claimed job");
+      if (expected) {
+        engine.leases[expected.number] = { msg_id: got.msg_id, read_ct: got.read_ct };
+      }
+    }),
+);
+
+const odd = fc.constantFrom("null", '"text"', "[]", "{}", '{"asleep": "long"}').map((message) =>
+  step(`the message ${message} is sent, and the reaper comes`, async (model, engine) => {
+    const sql = await engine.as(0, model.now);
+    await sql`insert into pgmq.q_trial (vt, message) values (pipeline.now(), ${message}::text::jsonb)`;
+    await sql`select mend_pipelines()`;
+    model.buryForeign();
+  })
+);
+
 const dropQueue = fc.constant(
   step("the queue is dropped, and the reaper comes", async (model, engine) => {
     const sql = await engine.as(0, model.now);
@@ -270,9 +350,10 @@ const advance = fc.constantFrom(1, 5, 10, 30, 90, -3600).map((by) =>
 
 /** Whatever happened, what is left can be worked off: no job is stuck. */
 async function drain(model: Model, engine: Engine) {
-  model.now = Math.max(model.now, ...model.jobs.map(({ open }) => open?.visibleAt ?? 0));
+  const times = model.jobs.map(({ open }) => open?.visibleAt ?? 0);
+  model.now = Math.max(model.now, ...times.filter((at) => at < Infinity));
   for (let round = 0; model.jobs.some((job) => job.open); round++) {
-    if (round > 20) throw new Error("jobs are left that nothing moves");
+    if (round > 60) throw new Error("jobs are left that nothing moves");
     model.now += 100;
     const sql = await engine.as(round, model.now);
     await sql`select reap_expired_leases()`;
@@ -296,13 +377,28 @@ Deno.test("every interleaving of workers, reaper, operators and clock follows th
   await using stack = await startStack({ ticker: false });
   await addTrialPipeline(stack.dbUrl);
   // check_invariants() looks at every pipeline, and here it runs after every step.
-  await stack.sql`delete from pipeline.pipelines where pipeline <> ${pipeline}`;
+  await stack.sql`
+    with others as (delete from pipeline.pipelines where pipeline <> ${pipeline} returning queue)
+    select pgmq.drop_queue(queue) from others`;
+  await stack.sql`
+    update pipeline.stage_config set lane = 'owner' where pipeline = ${pipeline} and stage = ${
+    stages[0]
+  }`;
+  await stack
+    .sql`update pipeline.owner_policies set max_running_jobs = ${maxOfOwner} where role = 'user'`;
+  // Costs a second or two each time, and must change nothing.
+  const upgrade = await applyStatement(await readSchema(root));
+  let deploys = 0;
+  const deploy = fc.constant(step("every function is deployed again", async () => {
+    if (deploys++ % 100 === 0) await stack.sql.unsafe(upgrade);
+  }));
   const connections = [1, 2, 3].map(() => connect(stack.adminDbUrl));
   const seed = Number(Deno.env.get("PAGEPERFECT_SEED") ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`PAGEPERFECT_SEED=${seed}`);
   try {
-    const steps = [create, claim, claim, claim, commit, commit, extend, fail, defer, wake, cancel];
-    const trouble = [lose, dropQueue];
+    const work = [create, create, createChild, claim, claim, claim, claim, commit, commit, commit];
+    const steps = [...work, extend, fail, defer, deferUntilWoken, wake, cancel];
+    const trouble = [lose, dropQueue, foreign, odd, deploy];
     const started = Date.now();
     let runs = 0, stepCount = 0;
     await fc.assert(

@@ -11,6 +11,8 @@ export const maxAttempts = 3;
 /** Workers that may go silent in a row; pipeline.note_silence. */
 export const maxSilences = 2;
 export const maxConcurrency = 2;
+/** Jobs of one user that go on at once, where the test sets it. */
+export const maxOfOwner = 2;
 
 /** One connection. Without its look-up of array types: nobody hears when that one is cut off. */
 export function connect(url: string): Sql {
@@ -31,11 +33,18 @@ export async function addTrialPipeline(url: string, concurrency = maxConcurrency
 }
 
 /** Creates a job as every creator does: the row, then its first stage. */
-export async function createJob(sql: Sql, id: string, priority: number): Promise<void> {
+export async function createJob(
+  sql: Sql,
+  id: string,
+  priority: number,
+  { owner = null, parent = null }: { owner?: string | null; parent?: string | null } = {},
+): Promise<void> {
   await sql`
     with job as (
-      insert into pipeline.jobs (pipeline, id, stage, priority)
-      values (${pipeline}, ${id}, ${stages[0]}, ${priority}) returning id
+      insert into pipeline.jobs (pipeline, id, stage, priority, user_id, parent_pipeline, parent_id)
+      values (${pipeline}, ${id}, ${
+    stages[0]
+  }, ${priority}, ${owner}, ${pipeline}, ${parent}) returning id
     )
     select pipeline.queue_stage(${pipeline}, id, ${stages[0]}, '{}', ${priority}) from job`;
 }

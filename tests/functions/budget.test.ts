@@ -278,7 +278,7 @@ Deno.test({
           `${bytes / 1e6} MB of HTML`,
           () => harness.jobAt("segment_embed", pageOf(bytes), []),
           "segment_embed",
-          bytes === 2e6 ? 110 : 145,
+          bytes === 2e6 ? 130 : 145,
         );
         const [found] =
           await sql`select count(*)::int as rows, count(distinct embedding)::int as vectors,

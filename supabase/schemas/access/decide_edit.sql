@@ -8,16 +8,9 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs;
+  v_job pipeline.jobs := access.own_job('pageperfect', p_job_id);
   v_decision access.edit_decisions;
 begin
-  select * into v_job from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
-  if not found then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
-  if v_job.user_id is distinct from auth.uid() or auth.uid() is null then
-    perform access.require_operator();
-  end if;
   if p_decision is null then
     delete from access.edit_decisions as d where d.job_id = p_job_id and d.edit_id = p_edit_id;
     return null;

@@ -9,14 +9,11 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_page_id uuid;
+  v_job pipeline.jobs := access.visible_job('pageperfect', p_job_id);
+  v_page_id uuid := v_job.page_id;
+  v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}');
   v_clustering jsonb;
-  v_parameters jsonb;
 begin
-  select j.page_id, coalesce(j.payload -> 'parameters', '{}'::jsonb) into v_page_id, v_parameters from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
-  if not found then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
   if not exists (select from public.page_embeddings as e where e.page_id = v_page_id and e.job_id = p_job_id) then
     return null;
   end if;

@@ -9,25 +9,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_page_id uuid;
-  v_model text;
-  v_dimensions integer;
+  v_job pipeline.jobs := access.visible_job('pageperfect', p_job_id);
+  v_method jsonb := coalesce(v_job.result -> 'method', v_job.result -> 'parameters');
+  v_model text := v_method ->> 'model';
+  v_dimensions integer := v_method ->> 'dimensions';
   v_texts text[] := p_texts;
 begin
   if cardinality(p_texts) > 1000 then
     raise exception 'at most 1,000 texts at once' using errcode = '22023';
   end if;
-  select j.page_id, coalesce(j.result -> 'method' ->> 'model', j.result -> 'parameters' ->> 'model'),
-    coalesce(j.result -> 'method' ->> 'dimensions', j.result -> 'parameters' ->> 'dimensions')::integer
-  into v_page_id, v_model, v_dimensions
-  from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id;
-  if not found then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
   if not access.is_member() then
     select array_agg(case when exists (
         select from public.gsc_page_query as g
-        where g.page_id = v_page_id and g.query in (t.text, regexp_replace(t.text, '^[^:]*: ', '')))
+        where g.page_id = v_job.page_id and g.query in (t.text, regexp_replace(t.text, '^[^:]*: ', '')))
       then t.text end order by t.n) into v_texts
     from unnest(p_texts) with ordinality as t (text, n);
   end if;

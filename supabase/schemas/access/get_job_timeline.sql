@@ -7,12 +7,8 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs;
+  v_job pipeline.jobs := access.visible_job(p_pipeline, p_job_id);
 begin
-  select * into v_job from access.matching_jobs(jsonb_build_object('pipeline', p_pipeline)) as j where j.id = p_job_id;
-  if not found then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
   return jsonb_build_object(
     'job', to_jsonb(v_job) - 'result' - 'payload' - 'pipeline' || jsonb_build_object('parameters', v_job.payload -> 'parameters',
       'title', (select p.title from public.pages as p where p.id = v_job.page_id)),

@@ -8,9 +8,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  if not exists (select from access.matching_jobs('{}'::jsonb) as j where j.id = p_job_id) then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
+  perform access.visible_job('pageperfect', p_job_id);
   return (
     select jsonb_build_object('model', max(e.model), 'dimensions', max(e.dimensions),
       'ids', coalesce(jsonb_agg(e.id order by e.position), '[]'::jsonb),

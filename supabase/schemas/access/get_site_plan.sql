@@ -1,18 +1,11 @@
 -- The plan of a site's job that the caller may see; null before there is one.
 create or replace function access.get_site_plan(p_job_id uuid)
 returns jsonb
-language plpgsql
+language sql
 stable
 security definer
 set search_path = ''
-as $$
-begin
-  if not exists (select from access.matching_jobs('{"pipeline": "site"}'::jsonb) as j where j.id = p_job_id) then
-    raise exception 'there is no job %', p_job_id using errcode = 'P0002';
-  end if;
-  return public.get_site_report(p_job_id);
-end;
-$$;
+as $$ select public.get_site_report((access.visible_job('site', p_job_id)).id) $$;
 
 revoke execute on function access.get_site_plan(uuid) from public, anon, authenticated;
 grant execute on function access.get_site_plan(uuid) to authenticated, service_role;

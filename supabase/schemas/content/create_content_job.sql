@@ -20,4 +20,3 @@ end;
 $$;
 
 revoke execute on function public.create_content_job(jsonb, text, integer) from public, anon, authenticated;
-grant execute on function public.create_content_job(jsonb, text, integer) to service_role;

@@ -47,4 +47,3 @@ end;
 $$;
 
 revoke execute on function public.commit_crawl(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_crawl(bigint, integer, jsonb) to service_role;

@@ -18,4 +18,3 @@ as $$
 $$;
 
 revoke execute on function public.input_crawl(uuid) from public, anon, authenticated;
-grant execute on function public.input_crawl(uuid) to service_role;

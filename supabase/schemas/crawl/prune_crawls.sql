@@ -30,4 +30,3 @@ end;
 $$;
 
 revoke execute on function public.prune_crawls(interval, integer) from public, anon, authenticated;
-grant execute on function public.prune_crawls(interval, integer) to service_role;

@@ -14,14 +14,7 @@ begin
   if found and v_job.status in ('queued', 'processing') then
     return;
   elsif found then -- pending once more: tried again with new attempts
-    perform set_config('pageperfect.replays', 'on', true);
-    update pipeline.job_stages set attempt_count = 0, silent_count = 0, dead_lettered_at = null, dead_letter_reason = null
-    where pipeline = 'fetch' and job_id = p_crawl.id;
-    update pipeline.dead_letters set replayed_at = pipeline.now()
-    where pipeline = 'fetch' and job_id = p_crawl.id and replayed_at is null;
-    update pipeline.jobs set status = 'queued', error = null, completed_at = null, cancelled_at = null
-    where pipeline = 'fetch' and id = p_crawl.id;
-    perform set_config('pageperfect.replays', 'off', true);
+    perform pipeline.reopen_job('fetch', p_crawl.id);
   else
     insert into pipeline.jobs (pipeline, id, job_type, url, page_id, user_id, stage, priority, created_at)
     select 'fetch', p_crawl.id, 'crawl', p_crawl.url, p_crawl.page_id, p.owner_id, 'crawl',

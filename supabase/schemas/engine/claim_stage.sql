@@ -9,4 +9,3 @@ as $$
 $$;
 
 revoke execute on function public.claim_stage(text, text, integer) from public, anon, authenticated;
-grant execute on function public.claim_stage(text, text, integer) to service_role;

@@ -16,6 +16,7 @@ declare
   v_stage pipeline.job_stages;
   v_visibility integer;
   v_free integer;
+  v_now timestamptz;
   v_claims jsonb := '[]'::jsonb;
 begin
   select * into v_config from pipeline.stage_config as c where c.pipeline = p_pipeline and c.stage = p_stage;
@@ -38,7 +39,9 @@ begin
       v_claims := v_claims || jsonb_build_object('msg_id', v_lease.msg_id, 'job_id', null);
       continue;
     end if;
-    v_stage := pipeline.begin_attempt(v_lease, pipeline.now() + make_interval(secs => v_visibility));
+    v_now := pipeline.now();
+    v_stage := pipeline.mark_started(p_pipeline, v_lease.job_id, p_stage, v_lease.msg_id, v_lease.read_ct,
+      v_now + make_interval(secs => v_visibility), v_now);
     v_free := v_free - 1;
     if v_config.hook is not null then
       perform pipeline.tell_hook(p_pipeline, v_lease.job_id, p_stage, 'started',
@@ -57,4 +60,3 @@ end;
 $$;
 
 revoke execute on function public.claim_stages(text, text, integer, integer) from public, anon, authenticated;
-grant execute on function public.claim_stages(text, text, integer, integer) to service_role;

@@ -22,4 +22,3 @@ end;
 $$;
 
 revoke execute on function public.commit_and_claim(text, text, bigint, integer, jsonb, integer) from public, anon, authenticated;
-grant execute on function public.commit_and_claim(text, text, bigint, integer, jsonb, integer) to service_role;

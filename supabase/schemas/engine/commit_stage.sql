@@ -19,4 +19,3 @@ end;
 $$;
 
 revoke execute on function public.commit_stage(text, bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_stage(text, bigint, integer, jsonb) to service_role;

@@ -39,4 +39,3 @@ end;
 $$;
 
 revoke execute on function public.defer_stage(text, bigint, integer, integer, text, jsonb) from public, anon, authenticated;
-grant execute on function public.defer_stage(text, bigint, integer, integer, text, jsonb) to service_role;

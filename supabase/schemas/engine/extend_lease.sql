@@ -20,4 +20,3 @@ end;
 $$;
 
 revoke execute on function public.extend_lease(text, bigint, integer, integer) from public, anon, authenticated;
-grant execute on function public.extend_lease(text, bigint, integer, integer) to service_role;

@@ -50,4 +50,3 @@ end;
 $$;
 
 revoke execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) from public, anon, authenticated;
-grant execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) to service_role;

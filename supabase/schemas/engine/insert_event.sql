@@ -11,4 +11,3 @@ as $$
 $$;
 
 revoke execute on function public.insert_event(text, uuid, text, text, text, jsonb) from public, anon, authenticated;
-grant execute on function public.insert_event(text, uuid, text, text, text, jsonb) to service_role;

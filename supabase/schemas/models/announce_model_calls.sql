@@ -21,4 +21,3 @@ end;
 $$;
 
 revoke execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) from public, anon, authenticated;
-grant execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) to service_role;

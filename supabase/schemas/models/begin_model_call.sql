@@ -47,4 +47,3 @@ end;
 $$;
 
 revoke execute on function public.begin_model_call(text, text, double precision, uuid) from public, anon, authenticated;
-grant execute on function public.begin_model_call(text, text, double precision, uuid) to service_role;

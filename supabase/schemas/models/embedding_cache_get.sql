@@ -24,4 +24,3 @@ as $$
 $$;
 
 revoke execute on function public.embedding_cache_get(text, integer, text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_get(text, integer, text[]) to service_role;

@@ -16,4 +16,3 @@ as $$
 $$;
 
 revoke execute on function public.embedding_cache_missing(text, integer, text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_missing(text, integer, text[]) to service_role;

@@ -29,4 +29,3 @@ end;
 $$;
 
 revoke execute on function public.embedding_cache_put(text, integer, text[], text[]) from public, anon, authenticated;
-grant execute on function public.embedding_cache_put(text, integer, text[], text[]) to service_role;

@@ -67,4 +67,3 @@ end;
 $$;
 
 revoke execute on function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision) from public, anon, authenticated;
-grant execute on function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision) to service_role;

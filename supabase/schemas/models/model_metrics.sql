@@ -20,4 +20,3 @@ as $$
 $$;
 
 revoke execute on function public.model_metrics() from public, anon, authenticated;
-grant execute on function public.model_metrics() to service_role;

@@ -16,4 +16,3 @@ end;
 $$;
 
 revoke execute on function public.prune_embedding_cache(interval, integer) from public, anon, authenticated;
-grant execute on function public.prune_embedding_cache(interval, integer) to service_role;

@@ -46,4 +46,3 @@ end;
 $$;
 
 revoke execute on function public.cancel_job(text, uuid) from public, anon, authenticated;
-grant execute on function public.cancel_job(text, uuid) to service_role;

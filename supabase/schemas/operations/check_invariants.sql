@@ -38,4 +38,3 @@ as $$
 $$;
 
 revoke execute on function public.check_invariants() from public, anon, authenticated;
-grant execute on function public.check_invariants() to service_role;

@@ -27,4 +27,3 @@ as $$
 $$;
 
 revoke execute on function public.dispatch_plan(text) from public, anon, authenticated;
-grant execute on function public.dispatch_plan(text) to service_role;

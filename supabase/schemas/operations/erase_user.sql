@@ -33,4 +33,3 @@ end;
 $$;
 
 revoke execute on function public.erase_user(uuid) from public, anon, authenticated;
-grant execute on function public.erase_user(uuid) to service_role;

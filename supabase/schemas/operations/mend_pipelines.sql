@@ -13,32 +13,32 @@ declare
   v_stage pipeline.job_stages;
   v_message pipeline.message;
   v_payload jsonb;
+  v_sent jsonb;
   v_next text;
   v_done text;
   v_counts jsonb := '{"resent_count": 0, "swept_count": 0, "mended_count": 0}'::jsonb;
   v_name text;
+  v_event text;
 begin
   for v_pipeline in select p.pipeline, p.queue from pipeline.pipelines as p order by p.pipeline loop
     update pipeline.pipelines as p set mended_at = v_now where p.pipeline = v_pipeline.pipeline;
     for v in select * from pipeline.stuck(v_pipeline.pipeline, p_limit) loop
       v_done := null;
       v_name := 'mended_count';
+      v_event := 'mended';
       v_job := null;
       v_stage := null;
       if v.kind = 'queue' then
         perform pipeline.add_pipeline(v_pipeline.pipeline, v_pipeline.queue);
-        perform pipeline.log_event(v_pipeline.pipeline, null, null, 'mended', format('%s was made again', v.detail));
-        v_counts := jsonb_set(v_counts, array[v_name], to_jsonb((v_counts ->> v_name)::integer + 1));
-        continue;
+        v_done := format('%s was made again', v.detail);
       elsif v.kind = 'odd' then
         v_message := pipeline.lock_message(v_pipeline.queue, v.msg_id);
         continue when v_message.msg_id is null;
         perform pipeline.bury(v_pipeline.pipeline, v_pipeline.queue, v.msg_id, v_message.message, null, v.stage,
           'unreadable_message', null, v_message.read_ct);
-        perform pipeline.log_event(v_pipeline.pipeline, null, v.stage, 'unreadable', 'a message that nobody would take became a dead letter',
-          jsonb_build_object('msg_id', v.msg_id));
-        v_counts := jsonb_set(v_counts, '{swept_count}', to_jsonb((v_counts ->> 'swept_count')::integer + 1));
-        continue;
+        v_event := 'unreadable';
+        v_done := 'a message that nobody would take became a dead letter';
+        v_name := 'swept_count';
       elsif v.kind = 'lane' then
         perform pg_advisory_xact_lock(hashtextextended('lane:' || v.detail, 0));
         delete from pipeline.lane_holders as h
@@ -63,10 +63,8 @@ begin
       when 'message' then
         -- As it was, when it was only archived.
         execute format('select a.message -> ''payload'' from pgmq.%I as a where a.msg_id = $1 and a.message ->> ''job_id'' = $2',
-          'a_' || v_pipeline.queue) into v_payload using v.msg_id, v.job_id::text;
-        perform pipeline.queue_stage(v_pipeline.pipeline, v.job_id, v.stage,
-          coalesce(v_payload, v_job.payload || coalesce(pipeline.latest_payload(v_pipeline.pipeline, v.job_id), '{}'::jsonb)),
-          v_stage.priority);
+          'a_' || v_pipeline.queue) into v_sent using v.msg_id, v.job_id::text;
+        perform pipeline.queue_stage(v_pipeline.pipeline, v.job_id, v.stage, coalesce(v_sent, v_payload), v_stage.priority);
         v_done := format('%s: its message was lost and is sent again', v.stage);
         v_name := 'resent_count';
       when 'stage' then
@@ -114,7 +112,8 @@ begin
         null;
       end case;
       if v_done is not null then
-        perform pipeline.log_event(v_pipeline.pipeline, v.job_id, v.stage, 'mended', v_done, jsonb_build_object('kind', v.kind));
+        perform pipeline.log_event(v_pipeline.pipeline, v.job_id, v.stage, v_event, v_done,
+          jsonb_strip_nulls(jsonb_build_object('kind', v.kind, 'msg_id', v.msg_id)));
         v_counts := jsonb_set(v_counts, array[v_name], to_jsonb((v_counts ->> v_name)::integer + 1));
       end if;
     end loop;
@@ -124,4 +123,3 @@ end;
 $$;
 
 revoke execute on function public.mend_pipelines(integer) from public, anon, authenticated;
-grant execute on function public.mend_pipelines(integer) to service_role;

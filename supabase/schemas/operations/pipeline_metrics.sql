@@ -24,4 +24,3 @@ as $$
 $$;
 
 revoke execute on function public.pipeline_metrics() from public, anon, authenticated;
-grant execute on function public.pipeline_metrics() to service_role;

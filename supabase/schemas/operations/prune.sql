@@ -56,4 +56,3 @@ end;
 $$;
 
 revoke execute on function public.prune(interval, interval, interval, integer) from public, anon, authenticated;
-grant execute on function public.prune(interval, interval, interval, integer) to service_role;

@@ -53,4 +53,3 @@ end;
 $$;
 
 revoke execute on function public.reap_expired_leases(integer) from public, anon, authenticated;
-grant execute on function public.reap_expired_leases(integer) to service_role;

@@ -42,17 +42,10 @@ begin
     v_stage := v_first;
   end if;
 
-  perform set_config('pageperfect.replays', 'on', true);
-  update pipeline.job_stages
-  set attempt_count = 0, silent_count = 0, dead_lettered_at = null, dead_letter_reason = null
-  where pipeline = p_pipeline and job_id = v_letter.job_id and stage in (v_stage, v_letter.stage);
+  perform pipeline.reopen_job(p_pipeline, v_letter.job_id);
   v_msg_id := pipeline.queue_stage(p_pipeline, v_letter.job_id, v_stage, (v_letter.payload -> 'payload') - 'progress',
     coalesce((v_letter.payload ->> 'priority')::integer, 0));
-  update pipeline.jobs set error = null where pipeline = p_pipeline and id = v_letter.job_id;
-  perform set_config('pageperfect.replays', 'off', true);
   perform pipeline.tell_hook(p_pipeline, v_letter.job_id, v_letter.stage, 'replayed');
-  update pipeline.dead_letters set replayed_at = pipeline.now()
-  where pipeline = p_pipeline and job_id = v_letter.job_id and replayed_at is null;
   perform pipeline.log_event(p_pipeline, v_letter.job_id, v_stage, 'replayed',
     format('%s replayed from dead letter %s', v_stage, p_dead_letter_id),
     jsonb_build_object('dead_letter_id', p_dead_letter_id, 'msg_id', v_msg_id));
@@ -61,4 +54,3 @@ end;
 $$;
 
 revoke execute on function public.replay_dead_letter(text, bigint) from public, anon, authenticated;
-grant execute on function public.replay_dead_letter(text, bigint) to service_role;

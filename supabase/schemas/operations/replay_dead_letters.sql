@@ -36,4 +36,3 @@ end;
 $$;
 
 revoke execute on function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric) from public, anon, authenticated;
-grant execute on function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric) to service_role;

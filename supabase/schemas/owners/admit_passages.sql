@@ -36,4 +36,3 @@ end;
 $$;
 
 revoke execute on function public.admit_passages(uuid, uuid, bigint) from public, anon, authenticated;
-grant execute on function public.admit_passages(uuid, uuid, bigint) to service_role;

@@ -5,7 +5,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_commit('gap_analysis', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('pageperfect', 'gap_analysis', p_msg_id, p_read_ct);
   v_count integer;
 begin
   if v_lease.status <> 'held' then
@@ -44,4 +44,3 @@ end;
 $$;
 
 revoke execute on function public.commit_gap_analysis(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_gap_analysis(bigint, integer, jsonb) to service_role;

@@ -5,7 +5,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_commit('keyword_clustering', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('pageperfect', 'keyword_clustering', p_msg_id, p_read_ct);
   v_count integer;
   v_noise_count integer;
 begin
@@ -51,4 +51,3 @@ end;
 $$;
 
 revoke execute on function public.commit_keyword_clustering(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_keyword_clustering(bigint, integer, jsonb) to service_role;

@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_commit('rewrite_draft', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('pageperfect', 'rewrite_draft', p_msg_id, p_read_ct);
   v_count integer;
   v_facts jsonb;
 begin
@@ -71,4 +71,3 @@ end;
 $$;
 
 revoke execute on function public.commit_rewrite_draft(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_rewrite_draft(bigint, integer, jsonb) to service_role;

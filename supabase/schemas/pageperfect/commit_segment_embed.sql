@@ -5,7 +5,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_commit('segment_embed', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('pageperfect', 'segment_embed', p_msg_id, p_read_ct);
   v_count integer;
 begin
   if v_lease.status <> 'held' then
@@ -38,4 +38,3 @@ end;
 $$;
 
 revoke execute on function public.commit_segment_embed(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_segment_embed(bigint, integer, jsonb) to service_role;

@@ -5,7 +5,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_commit('wait_crawl', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('pageperfect', 'wait_crawl', p_msg_id, p_read_ct);
   v_crawl public.crawl_jobs;
 begin
   if v_lease.status <> 'held' then
@@ -22,4 +22,3 @@ end;
 $$;
 
 revoke execute on function public.commit_wait_crawl(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_wait_crawl(bigint, integer, jsonb) to service_role;

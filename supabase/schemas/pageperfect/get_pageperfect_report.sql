@@ -8,4 +8,3 @@ set search_path = ''
 as $$ select pipeline.pageperfect_report(p_job_id) $$;
 
 revoke execute on function public.get_pageperfect_report(uuid) from public, anon, authenticated;
-grant execute on function public.get_pageperfect_report(uuid) to service_role;

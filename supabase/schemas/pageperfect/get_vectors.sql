@@ -28,4 +28,3 @@ end;
 $$;
 
 revoke execute on function public.get_vectors(text, bigint[]) from public, anon, authenticated;
-grant execute on function public.get_vectors(text, bigint[]) to service_role;

@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('pageperfect', p_job_id);
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
 begin
   return (select jsonb_build_object(
@@ -37,4 +37,3 @@ end;
 $$;
 
 revoke execute on function public.input_keyword_clustering(uuid) from public, anon, authenticated;
-grant execute on function public.input_keyword_clustering(uuid) to service_role;

@@ -8,7 +8,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('pageperfect', p_job_id);
   v_payload jsonb := v_job.payload || coalesce(pipeline.latest_payload('pageperfect', p_job_id), '{}'::jsonb);
   v_parameters jsonb := coalesce(v_job.payload -> 'parameters', '{}'::jsonb);
   v_threshold double precision := coalesce((v_payload ->> 'threshold')::double precision, 0.7);
@@ -58,4 +58,3 @@ end;
 $$;
 
 revoke execute on function public.input_rewrite_draft(uuid) from public, anon, authenticated;
-grant execute on function public.input_rewrite_draft(uuid) to service_role;

@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('pageperfect', p_job_id);
   v_crawl public.crawl_jobs;
 begin
   select * into v_crawl from public.crawl_jobs as c where c.job_id = p_job_id order by c.created_at desc limit 1;
@@ -16,4 +16,3 @@ end;
 $$;
 
 revoke execute on function public.input_segment_embed(uuid) from public, anon, authenticated;
-grant execute on function public.input_segment_embed(uuid) to service_role;

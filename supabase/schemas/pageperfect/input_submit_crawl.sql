@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('pageperfect', p_job_id);
 begin
   return jsonb_build_object('page_id', v_job.page_id) || (
     select jsonb_object_agg(e.key, e.value) from jsonb_each(v_job.payload) as e
@@ -16,4 +16,3 @@ end;
 $$;
 
 revoke execute on function public.input_submit_crawl(uuid) from public, anon, authenticated;
-grant execute on function public.input_submit_crawl(uuid) to service_role;

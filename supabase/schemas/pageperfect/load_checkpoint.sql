@@ -11,4 +11,3 @@ as $$
 $$;
 
 revoke execute on function public.load_checkpoint(uuid, text, text) from public, anon, authenticated;
-grant execute on function public.load_checkpoint(uuid, text, text) to service_role;

@@ -6,7 +6,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.pageperfect_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('pageperfect', p_job_id);
 begin
   return (select json_object_agg(part.key, part.value) from (
     select r.key, to_json(r.value) as value from jsonb_each(v_job.result || '{}') as r

@@ -19,4 +19,3 @@ end;
 $$;
 
 revoke execute on function public.save_checkpoint(bigint, integer, text, text) from public, anon, authenticated;
-grant execute on function public.save_checkpoint(bigint, integer, text, text) to service_role;

@@ -26,4 +26,3 @@ end;
 $$;
 
 revoke execute on function public.stage_vectors(bigint, integer, text, integer, text[]) from public, anon, authenticated;
-grant execute on function public.stage_vectors(bigint, integer, text, integer, text[]) to service_role;

@@ -33,4 +33,3 @@ end;
 $$;
 
 revoke execute on function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer) from public, anon, authenticated;
-grant execute on function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer) to service_role;

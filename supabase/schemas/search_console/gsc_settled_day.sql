@@ -10,4 +10,3 @@ as $$
 $$;
 
 revoke execute on function public.gsc_settled_day() from public, anon, authenticated;
-grant execute on function public.gsc_settled_day() to service_role;

@@ -11,4 +11,3 @@ as $$
 $$;
 
 revoke execute on function public.input_gsc_import(uuid) from public, anon, authenticated;
-grant execute on function public.input_gsc_import(uuid) to service_role;

@@ -27,4 +27,3 @@ end;
 $$;
 
 revoke execute on function public.start_gsc_import(text, date, date) from public, anon, authenticated;
-grant execute on function public.start_gsc_import(text, date, date) to service_role;

@@ -58,4 +58,3 @@ end;
 $$;
 
 revoke execute on function public.upsert_gsc_rows(jsonb) from public, anon, authenticated;
-grant execute on function public.upsert_gsc_rows(jsonb) to service_role;

@@ -16,4 +16,3 @@ end;
 $$;
 
 revoke execute on function public.cancel_site_job(uuid) from public, anon, authenticated;
-grant execute on function public.cancel_site_job(uuid) to service_role;

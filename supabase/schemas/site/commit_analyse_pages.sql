@@ -6,7 +6,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit('analyse_pages', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'analyse_pages', p_msg_id, p_read_ct);
   v_counts jsonb;
 begin
   if v_lease.status <> 'held' then
@@ -26,4 +26,3 @@ end;
 $$;
 
 revoke execute on function public.commit_analyse_pages(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_analyse_pages(bigint, integer, jsonb) to service_role;

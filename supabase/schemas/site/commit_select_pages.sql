@@ -9,7 +9,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit('select_pages', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'select_pages', p_msg_id, p_read_ct);
   v_job pipeline.jobs;
   v_property text;
   v_select text;
@@ -23,7 +23,7 @@ begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
-  v_job := pipeline.site_job(v_lease.job_id);
+  v_job := pipeline.job('site', v_lease.job_id);
   v_property := v_job.payload -> 'site' ->> 'property';
   v_select := coalesce(v_job.payload ->> 'select', 'impressions');
   v_max_pages := coalesce((v_job.payload ->> 'max_pages')::integer, 300);
@@ -117,4 +117,3 @@ end;
 $$;
 
 revoke execute on function public.commit_select_pages(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_select_pages(bigint, integer, jsonb) to service_role;

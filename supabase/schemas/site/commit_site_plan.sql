@@ -7,14 +7,14 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit('site_plan', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_plan', p_msg_id, p_read_ct);
   v_report jsonb;
   v_job pipeline.jobs;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
   end if;
-  v_job := pipeline.site_job(v_lease.job_id);
+  v_job := pipeline.job('site', v_lease.job_id);
   v_report := public.site_state(v_job.id, 'site_plan', 'report')::jsonb;
   v_report := jsonb_set(v_report, '{links}', (
     select coalesce(jsonb_agg(l.link order by s.position, l.ordinality), '[]'::jsonb)
@@ -36,4 +36,3 @@ end;
 $$;
 
 revoke execute on function public.commit_site_plan(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_site_plan(bigint, integer, jsonb) to service_role;

@@ -6,7 +6,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_topics', p_msg_id, p_read_ct);
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
@@ -19,4 +19,3 @@ end;
 $$;
 
 revoke execute on function public.commit_site_topics(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.commit_site_topics(bigint, integer, jsonb) to service_role;

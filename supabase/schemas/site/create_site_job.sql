@@ -33,4 +33,3 @@ end;
 $$;
 
 revoke execute on function public.create_site_job(jsonb, uuid, text) from public, anon, authenticated;
-grant execute on function public.create_site_job(jsonb, uuid, text) to service_role;

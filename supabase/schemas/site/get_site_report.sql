@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('site', p_job_id);
 begin
   return jsonb_set(v_job.result, '{job}', (v_job.result -> 'job')
     || jsonb_build_object('status', v_job.status, 'completed_at', v_job.completed_at));
@@ -15,4 +15,3 @@ end;
 $$;
 
 revoke execute on function public.get_site_report(uuid) from public, anon, authenticated;
-grant execute on function public.get_site_report(uuid) to service_role;

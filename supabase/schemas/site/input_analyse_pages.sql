@@ -8,7 +8,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('site', p_job_id);
   v_page record;
   v_child uuid;
   v_open integer;
@@ -59,4 +59,3 @@ end;
 $$;
 
 revoke execute on function public.input_analyse_pages(uuid) from public, anon, authenticated;
-grant execute on function public.input_analyse_pages(uuid) to service_role;

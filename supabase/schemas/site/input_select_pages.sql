@@ -7,9 +7,8 @@ security definer
 set search_path = ''
 as $$
 begin
-  return (pipeline.site_job(p_job_id)).payload -> 'site';
+  return (pipeline.job('site', p_job_id)).payload -> 'site';
 end;
 $$;
 
 revoke execute on function public.input_select_pages(uuid) from public, anon, authenticated;
-grant execute on function public.input_select_pages(uuid) to service_role;

@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
   select public.input_site_topics(p_job_id) || jsonb_build_object(
-    'top', (pipeline.site_job(p_job_id)).payload -> 'top',
+    'top', (pipeline.job('site', p_job_id)).payload -> 'top',
     'has_report', public.site_state(p_job_id, 'site_plan', 'report') is not null,
     'similar', coalesce(public.site_state(p_job_id, 'site_topics', 'similar'), '[]'),
     'answers', (
@@ -18,4 +18,3 @@ as $$
 $$;
 
 revoke execute on function public.input_site_plan(uuid) from public, anon, authenticated;
-grant execute on function public.input_site_plan(uuid) to service_role;

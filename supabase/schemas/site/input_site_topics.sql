@@ -12,4 +12,3 @@ as $$
 $$;
 
 revoke execute on function public.input_site_topics(uuid) from public, anon, authenticated;
-grant execute on function public.input_site_topics(uuid) to service_role;

@@ -16,4 +16,3 @@ as $$
 $$;
 
 revoke execute on function public.next_site_candidate(uuid) from public, anon, authenticated;
-grant execute on function public.next_site_candidate(uuid) to service_role;

@@ -6,7 +6,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('site', p_job_id);
   v_count integer;
 begin
   if v_job.status in ('queued', 'processing') then
@@ -17,13 +17,9 @@ begin
   update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
   where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
   get diagnostics v_count = row_count;
-  perform set_config('pageperfect.replays', 'on', true);
-  update pipeline.jobs set payload = payload || jsonb_build_object('round', coalesce((payload ->> 'round')::integer, 0) + 1),
-    status = 'queued', error = null, completed_at = null, cancelled_at = null
+  perform pipeline.reopen_job('site', p_job_id);
+  update pipeline.jobs set payload = payload || jsonb_build_object('round', coalesce((payload ->> 'round')::integer, 0) + 1)
   where pipeline = 'site' and id = p_job_id;
-  perform set_config('pageperfect.replays', 'off', true);
-  update pipeline.job_stages set attempt_count = 0, dead_lettered_at = null, dead_letter_reason = null
-  where pipeline = 'site' and job_id = p_job_id;
   perform pipeline.log_event('site', p_job_id, null, 'retried', format('%s pages once more', v_count));
   perform pipeline.queue_stage('site', p_job_id,
     case when exists (select from public.site_pages as s where s.job_id = p_job_id) then 'analyse_pages' else 'select_pages' end,
@@ -33,4 +29,3 @@ end;
 $$;
 
 revoke execute on function public.retry_site_job(uuid) from public, anon, authenticated;
-grant execute on function public.retry_site_job(uuid) to service_role;

@@ -19,4 +19,3 @@ as $$
 $$;
 
 revoke execute on function public.site_candidate_page(uuid) from public, anon, authenticated;
-grant execute on function public.site_candidate_page(uuid) to service_role;

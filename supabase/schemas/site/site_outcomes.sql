@@ -34,4 +34,3 @@ as $$
 $$;
 
 revoke execute on function public.site_outcomes(uuid) from public, anon, authenticated;
-grant execute on function public.site_outcomes(uuid) to service_role;

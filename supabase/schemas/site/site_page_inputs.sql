@@ -63,4 +63,3 @@ as $$
 $$;
 
 revoke execute on function public.site_page_inputs(uuid, text, integer, integer) from public, anon, authenticated;
-grant execute on function public.site_page_inputs(uuid, text, integer, integer) to service_role;

@@ -17,4 +17,3 @@ as $$
 $$;
 
 revoke execute on function public.site_page_parts(uuid, text, integer, integer) from public, anon, authenticated;
-grant execute on function public.site_page_parts(uuid, text, integer, integer) to service_role;

@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_job pipeline.jobs := pipeline.site_job(p_job_id);
+  v_job pipeline.jobs := pipeline.job('site', p_job_id);
   -- Pages that ended since are counted before the site's job wakes.
   v_counts jsonb := (
     select jsonb_build_object('total', count(*), 'waiting', count(*) filter (where s.status = 'waiting'),
@@ -30,4 +30,3 @@ end;
 $$;
 
 revoke execute on function public.site_progress(uuid) from public, anon, authenticated;
-grant execute on function public.site_progress(uuid) to service_role;

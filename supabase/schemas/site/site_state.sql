@@ -11,4 +11,3 @@ as $$
 $$;
 
 revoke execute on function public.site_state(uuid, text, text) from public, anon, authenticated;
-grant execute on function public.site_state(uuid, text, text) to service_role;

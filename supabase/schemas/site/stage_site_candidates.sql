@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit('site_topics', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_topics', p_msg_id, p_read_ct);
 begin
   if v_lease.status = 'held' then
     insert into public.site_answers (job_id, page_id, query, other_page_id)
@@ -21,4 +21,3 @@ end;
 $$;
 
 revoke execute on function public.stage_site_candidates(bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.stage_site_candidates(bigint, integer, jsonb) to service_role;

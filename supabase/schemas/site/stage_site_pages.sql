@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit(p_stage, p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', p_stage, p_msg_id, p_read_ct);
 begin
   if v_lease.status = 'held' then
     update public.site_pages as s
@@ -21,4 +21,3 @@ end;
 $$;
 
 revoke execute on function public.stage_site_pages(text, bigint, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.stage_site_pages(text, bigint, integer, jsonb) to service_role;

@@ -6,7 +6,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_site_commit(p_stage, p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_commit('site', p_stage, p_msg_id, p_read_ct);
 begin
   if v_lease.status = 'held' then
     insert into pipeline.stage_checkpoints (pipeline, job_id, stage, digest, state)
@@ -18,4 +18,3 @@ end;
 $$;
 
 revoke execute on function public.stage_site_state(text, bigint, integer, text, text) from public, anon, authenticated;
-grant execute on function public.stage_site_state(text, bigint, integer, text, text) to service_role;

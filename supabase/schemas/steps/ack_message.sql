@@ -11,4 +11,3 @@ end;
 $$;
 
 revoke execute on function public.ack_message(text, bigint, integer) from public, anon, authenticated;
-grant execute on function public.ack_message(text, bigint, integer) to service_role;

@@ -27,4 +27,3 @@ end;
 $$;
 
 revoke execute on function public.complete_stage(text, uuid, text, integer) from public, anon, authenticated;
-grant execute on function public.complete_stage(text, uuid, text, integer) to service_role;

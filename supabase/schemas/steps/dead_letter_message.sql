@@ -24,4 +24,3 @@ end;
 $$;
 
 revoke execute on function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer) from public, anon, authenticated;
-grant execute on function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer) to service_role;

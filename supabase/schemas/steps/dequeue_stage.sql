@@ -17,4 +17,3 @@ end;
 $$;
 
 revoke execute on function public.dequeue_stage(text, integer, text) from public, anon, authenticated;
-grant execute on function public.dequeue_stage(text, integer, text) to service_role;

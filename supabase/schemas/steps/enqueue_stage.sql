@@ -28,4 +28,3 @@ end;
 $$;
 
 revoke execute on function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer) from public, anon, authenticated;
-grant execute on function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer) to service_role;

@@ -22,4 +22,3 @@ end;
 $$;
 
 revoke execute on function public.extend_message_visibility(text, bigint, integer, integer) from public, anon, authenticated;
-grant execute on function public.extend_message_visibility(text, bigint, integer, integer) to service_role;

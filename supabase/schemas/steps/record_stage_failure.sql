@@ -33,4 +33,3 @@ end;
 $$;
 
 revoke execute on function public.record_stage_failure(text, uuid, text, jsonb, integer) from public, anon, authenticated;
-grant execute on function public.record_stage_failure(text, uuid, text, jsonb, integer) to service_role;

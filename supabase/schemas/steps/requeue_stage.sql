@@ -40,4 +40,3 @@ end;
 $$;
 
 revoke execute on function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer) from public, anon, authenticated;
-grant execute on function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer) to service_role;

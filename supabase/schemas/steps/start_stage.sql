@@ -7,29 +7,24 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease;
+  v_msg_id bigint;
   v_stage pipeline.job_stages;
   v_message pipeline.message;
   v_status text;
 begin
-  v_lease.pipeline := p_pipeline;
-  v_lease.queue := pipeline.queue_of(p_pipeline);
-  v_lease.job_id := p_job_id;
-  v_lease.stage := p_stage;
-  select s.msg_id into v_lease.msg_id from pipeline.job_stages as s
+  select s.msg_id into v_msg_id from pipeline.job_stages as s
   where s.pipeline = p_pipeline and s.job_id = p_job_id and s.stage = p_stage;
   if not found then
     raise exception 'job % has no stage % in pipeline %', p_job_id, p_stage, p_pipeline using errcode = 'P0002';
   end if;
-  v_message := pipeline.lock_own_message(v_lease.queue, v_lease.msg_id, p_job_id, p_stage);
-  v_lease.read_ct := v_message.read_ct;
+  v_message := pipeline.lock_own_message(pipeline.queue_of(p_pipeline), v_msg_id, p_job_id, p_stage);
   select j.status into v_status from pipeline.jobs as j where j.pipeline = p_pipeline and j.id = p_job_id for update;
   if v_status in ('completed', 'failed', 'cancelled') then
     raise exception 'job % is %', p_job_id, v_status using errcode = '55000';
   elsif v_message.msg_id is null or v_message.read_ct <> coalesce(p_read_ct, v_message.read_ct) then
     raise exception 'the message of stage % of job % is another worker''s now', p_stage, p_job_id using errcode = '55000';
   end if;
-  v_stage := pipeline.begin_attempt(v_lease, v_message.vt);
+  v_stage := pipeline.mark_started(p_pipeline, p_job_id, p_stage, v_msg_id, v_message.read_ct, v_message.vt, pipeline.now());
   return jsonb_build_object(
     'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
     'retry_delay_seconds', v_stage.retry_delay_seconds, 'max_retry_delay_seconds', v_stage.max_retry_delay_seconds,
@@ -38,4 +33,3 @@ end;
 $$;
 
 revoke execute on function public.start_stage(text, uuid, text, integer) from public, anon, authenticated;
-grant execute on function public.start_stage(text, uuid, text, integer) to service_role;

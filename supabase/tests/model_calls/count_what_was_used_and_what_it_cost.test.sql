@@ -22,7 +22,7 @@ select tests.used(:'job', 'openai', 'unheard-of', 500);
 select is(tests.cost('unheard-of'), null, 'no price is not the price 0');
 select tests.used(gen_random_uuid(), 'openai', 'writer', 1);
 select is((select count(*)::int from model_usage), 4, 'a job that is gone is no error');
-select is((select jsonb_array_length(get_pageperfect_report(:'job') -> 'costs')), 4, 'the report shows them');
+select is((select json_array_length(get_pageperfect_report(:'job') -> 'costs')), 4, 'the report shows them');
 select is((select array[sum(cost_usd)::numeric(9, 6)::text, sum(unpriced_count)::text] from v_pageperfect_costs), array['0.116000', '1'],
   'the view sums what has a price and counts what has none');
 
