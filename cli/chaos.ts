@@ -44,10 +44,16 @@ function printMatrix(outcomes: Outcome[]) {
   );
 }
 
-function printStorm({ jobs, kills, seconds, ended, problems }: StormResult) {
-  console.log(`\n${jobs} jobs in ${seconds} s, ${kills} processes killed:`);
+function printStorm(
+  { jobs, kills, seconds, troubles, completedPerMinute, ended, problems }: StormResult,
+) {
+  const befell = Object.entries(troubles).map(([what, count]) => `, ${count} × ${what}`).join("");
+  console.log(`\n${jobs} jobs in ${seconds} s, ${kills} processes killed${befell}:`);
   for (const [end, count] of Object.entries(ended)) {
     console.log(`  ${String(count).padStart(6)} ${end}`);
+  }
+  if (completedPerMinute.length > 2) {
+    console.log(`  completed a minute: ${completedPerMinute.join(", ")}`);
   }
   for (const problem of problems) console.log(`  FAILED ${problem}`);
 }
@@ -63,41 +69,56 @@ export function registerChaos(commands: Command) {
       Number,
       0,
     )
+    .option(
+      "--minutes <count>",
+      "then let jobs come for so long while processes are killed, messages deleted, sessions ended and snapshots held",
+      Number,
+      0,
+    )
     .option("--no-matrix", "leave out the kills at every boundary")
     .option("--lanes <count>", "stacks that work at the same time", Number, 3)
     .option("--json", "print JSON")
-    .action(async (options: { jobs: number; matrix: boolean; lanes: number; json?: boolean }) => {
-      await ensureBuilt(say);
-      const report = (outcome: Outcome, done: number, all: number) =>
-        say(
-          `${done}/${all} ${outcome.problems.length ? "FAILED" : "ok"} ` +
-            `${outcome.function} ${outcome.when} ${outcome.effect}`,
+    .action(
+      async (
+        options: { jobs: number; minutes: number; matrix: boolean; lanes: number; json?: boolean },
+      ) => {
+        await ensureBuilt(say);
+        const report = (outcome: Outcome, done: number, all: number) =>
+          say(
+            `${done}/${all} ${outcome.problems.length ? "FAILED" : "ok"} ` +
+              `${outcome.function} ${outcome.when} ${outcome.effect}`,
+          );
+        const outcomes = options.matrix
+          ? [
+            ...await killMatrix({ lanes: options.lanes, report }),
+            ...await importMatrix(report),
+            ...await stepMatrix(report),
+          ]
+          : [];
+        const length = options.minutes > 0
+          ? { minutes: options.minutes }
+          : options.jobs > 0
+          ? { jobs: options.jobs }
+          : undefined;
+        const result = length
+          ? await storm({
+            ...length,
+            report: (open, kills) => say(`${open} jobs open, ${kills} processes killed`),
+          })
+          : undefined;
+        if (options.json) console.log(JSON.stringify({ matrix: outcomes, storm: result }, null, 2));
+        else {
+          if (outcomes.length > 0) printMatrix(outcomes);
+          if (result) printStorm(result);
+        }
+        const untrue = Object.keys(result?.ended ?? {}).some((end) =>
+          !/^(completed|dead letter: )/.test(end)
         );
-      const outcomes = options.matrix
-        ? [
-          ...await killMatrix({ lanes: options.lanes, report }),
-          ...await importMatrix(report),
-          ...await stepMatrix(report),
-        ]
-        : [];
-      const result = options.jobs > 0
-        ? await storm({
-          jobs: options.jobs,
-          report: (open, kills) => say(`${open} jobs open, ${kills} processes killed`),
-        })
-        : undefined;
-      if (options.json) console.log(JSON.stringify({ matrix: outcomes, storm: result }, null, 2));
-      else {
-        if (outcomes.length > 0) printMatrix(outcomes);
-        if (result) printStorm(result);
-      }
-      const untrue = Object.keys(result?.ended ?? {}).some((end) =>
-        !/^(completed|dead letter: )/.test(end)
-      );
-      if (
-        untrue || result?.problems.length || outcomes.some(({ problems }) => problems.length > 0)
-      ) {
-        Deno.exit(1);
-      }
-    });
+        if (
+          untrue || result?.problems.length || outcomes.some(({ problems }) => problems.length > 0)
+        ) {
+          Deno.exit(1);
+        }
+      },
+    );
 }

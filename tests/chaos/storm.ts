@@ -1,22 +1,49 @@
-// Many jobs through all six real stages while some function's process is killed every second.
+// Many jobs through all six real stages while some function's process is killed every second; as a soak for minutes, and
+// with what befalls a database in that time.
 
+import postgres, { type Sql } from "npm:postgres@3.4.9";
 import { openLane, submit } from "./kill_matrix.ts";
 
 export interface StormResult {
   jobs: number;
   kills: number;
   seconds: number;
+  /** What else befell them, and how often. */
+  troubles: Record<string, number>;
+  /** Jobs completed in each minute. */
+  completedPerMinute: number[];
   /** Jobs by how they ended: "completed", or "dead letter: <reason>"; anything else is a defect. */
   ended: Record<string, number>;
   problems: string[];
 }
 
+/** Jobs of a soak that are open at once. */
+const openAtOnce = 20;
+
+/** What befalls a database, one of it every ten seconds of a soak. */
+const troubles: Record<string, (sql: Sql) => Promise<unknown>> = {
+  "a waiting message was deleted": (sql) =>
+    sql`delete from pgmq.q_pageperfect where msg_id = (
+      select s.msg_id from public.pageperfect_job_stages as s where s.status = 'queued' order by random() limit 1)`,
+  "all database sessions were ended": (sql) =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()`,
+  "a snapshot was held for eight seconds": (sql) =>
+    sql.begin(
+      "isolation level repeatable read",
+      (sql) => sql`select count(*), pg_sleep(8) from pgmq.q_pageperfect`,
+    ),
+  "a crawl's job was cancelled": (sql) =>
+    sql`select public.cancel_job('fetch', id) from public.fetch_jobs where is_open order by random() limit 1`,
+};
+
 /** Rejects nothing by itself: what went wrong is in `problems`. */
 export async function storm(
   options: {
-    jobs: number;
+    /** How many jobs; or else for how long new ones come. */
+    jobs?: number;
+    minutes?: number;
     killEveryMs?: number;
-    /** Then they are left in peace, or a machine on which a function boots slower than it is killed never ends. Default: two a job. */
+    /** Then they are left in peace, or a machine on which a function boots slower than it is killed never ends. Default: two a job; as a soak, as many as there is time for. */
     maxKills?: number;
     /** A guard against hanging; default an hour. */
     withinMs?: number;
@@ -27,32 +54,64 @@ export async function storm(
   const { stack, dir } = lane;
   const startedAt = Date.now();
   let kills = 0;
+  const soakMs = (options.minutes ?? 0) * 60_000;
   const killer = setInterval(async () => {
     const running = stack.functions.running();
     const victim = running[Math.floor(Math.random() * running.length)];
-    if (kills >= (options.maxKills ?? 2 * options.jobs)) clearInterval(killer);
+    const isOver = options.jobs === undefined
+      ? Date.now() > startedAt + soakMs
+      : kills >= (options.maxKills ?? 2 * options.jobs);
+    if (isOver) clearInterval(killer);
     else if (victim && await stack.killFunction(victim)) kills++;
   }, options.killEveryMs ?? 1_000);
 
+  const befell: Record<string, number> = {};
+  const troubler = setInterval(async () => {
+    if (Date.now() > startedAt + soakMs) return;
+    const [what, befall] =
+      Object.entries(troubles)[Math.floor(Math.random() * Object.keys(troubles).length)];
+    const sql = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });
+    try {
+      await befall(sql);
+      befell[what] = (befell[what] ?? 0) + 1;
+    } catch {
+      // Another trouble came first.
+    } finally {
+      await sql.end();
+    }
+  }, 10_000);
+  const countOpen = async () => {
+    for (;;) {
+      try {
+        const [{ open }] = await stack.sql<{ open: number }[]>`
+          select count(*)::int as open from public.pageperfect_jobs where status in ('queued', 'processing')`;
+        return open;
+      } catch (error) {
+        if (soakMs === 0) throw error; // else our own session was ended
+      }
+    }
+  };
+
   try {
-    const waiting = Array.from({ length: options.jobs }, (_, i) => i);
-    const ids: string[] = [];
+    let jobs = 0;
     const submitter = async () => {
-      for (let i = waiting.shift(); i !== undefined; i = waiting.shift()) {
-        ids.push(await submit(lane, `${lane.pageUrl}?page=${i}`));
+      while (options.jobs === undefined ? Date.now() < startedAt + soakMs : jobs < options.jobs) {
+        if (soakMs > 0 && await countOpen() >= openAtOnce) {
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        } else await submit(lane, `${lane.pageUrl}?page=${jobs++}`);
       }
     };
     await Promise.all([submitter(), submitter()]);
 
-    const until = startedAt + (options.withinMs ?? 60 * 60_000);
+    const until = startedAt + soakMs + (options.withinMs ?? 60 * 60_000);
     for (;;) {
-      const [{ open }] = await stack.sql<{ open: number }[]>`
-        select count(*)::int as open from public.pageperfect_jobs where status in ('queued', 'processing')`;
+      const open = await countOpen();
       options.report?.(open, kills);
       if (open === 0 || Date.now() > until) break;
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
     clearInterval(killer);
+    clearInterval(troubler);
 
     const rows = await stack.sql<{ ended: string; count: number }[]>`
       select case when j.status = 'failed' then 'dead letter: ' || (
@@ -68,22 +127,30 @@ export async function storm(
         (select count(*)::int from public.rewrite_drafts) as drafts,
         (select count(*)::int from (
           select from public.pageperfect_job_events where status = 'completed' group by job_id, stage having count(*) > 1) as t) as doubled`;
-    if (counts.jobs !== options.jobs) {
-      problems.push(`${counts.jobs} jobs instead of ${options.jobs}`);
-    }
+    if (counts.jobs !== jobs) problems.push(`${counts.jobs} jobs instead of ${jobs}`);
+    const minutes = await stack.sql<{ count: number }[]>`
+      select count(j.id)::int as count
+      from generate_series(${new Date(
+      startedAt,
+    )}::timestamptz, now(), interval '1 minute') as m (start)
+      left join public.pageperfect_jobs as j on j.completed_at >= m.start and j.completed_at < m.start + interval '1 minute'
+      group by m.start order by m.start`;
     if (counts.drafts < counts.completed) {
       problems.push(`${counts.drafts} drafts for ${counts.completed} completed jobs`);
     }
     if (counts.doubled > 0) problems.push(`${counts.doubled} stages were committed twice`);
     return {
-      jobs: options.jobs,
+      jobs,
       kills,
+      troubles: befell,
+      completedPerMinute: minutes.map(({ count }) => count),
       seconds: Math.round((Date.now() - startedAt) / 1000),
       ended: Object.fromEntries(rows.map(({ ended, count }) => [ended, count])),
       problems,
     };
   } finally {
     clearInterval(killer);
+    clearInterval(troubler);
     await stack.stop();
     await Deno.remove(dir, { recursive: true });
   }
