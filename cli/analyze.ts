@@ -51,7 +51,7 @@ interface Keyword {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 export function registerAnalyze(program: Command) {

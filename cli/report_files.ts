@@ -5,12 +5,17 @@ import { renderCsv } from "./report/csv.ts";
 import { renderMarkdown } from "./report/markdown.ts";
 import type { Report } from "./report/report.ts";
 import { type JobResult, schemaVersion } from "./report/result.ts";
+import { rpc } from "./rpc.ts";
 
 /** Reads what a job found so far. */
 export async function readResult(supabase: SupabaseClient, jobId: string): Promise<JobResult> {
-  const { data, error } = await supabase.rpc("get_pageperfect_report", { p_job_id: jobId });
-  if (error) throw new Error(`the report of job ${jobId} cannot be read: ${error.message}`);
-  return checkVersion(data, `job ${jobId}`);
+  let result: JobResult;
+  try {
+    result = await rpc(supabase, "get_pageperfect_report", { p_job_id: jobId });
+  } catch (error) {
+    throw new Error(`the report of job ${jobId} cannot be read: ${(error as Error).message}`);
+  }
+  return checkVersion(result, `job ${jobId}`);
 }
 
 /** The value, when it is of the version that this command line reads. */

@@ -107,6 +107,8 @@ export interface Method {
   period_days?: number | null;
   /** Where the click-through rate by position comes from that expected clicks are computed with. */
   ctr_curve?: { source: string; by_position?: number[] } | null;
+  /** Why the advice is to be read with care, such as `few_queries` or `positions_unknown`. */
+  warnings?: { code: string; message: string }[] | null;
 }
 
 /** Null where nothing is known yet. */

@@ -247,13 +247,7 @@ export function warningsOf(report: Report): string[] {
   return [
     ...(report.page?.warnings ?? []).map(({ message }) => message),
     ...report.warnings,
-    // The table of words, not the encoder, which stands in for an API as well.
-    ...report.made_by_standins.includes("embeddings") &&
-        /^wordllama/.test(report.method.model ?? "")
-      ? [
-        "the fast offline model compares words more than meanings: a passage that answers in other words may count as a gap",
-      ]
-      : [],
+    ...(report.method.warnings ?? []).map(({ message }) => message),
   ].map(plain);
 }
 

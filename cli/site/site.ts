@@ -2,12 +2,14 @@
 // get_site_report over REST.
 
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
+import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
 import { type Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
 import { root, sha256 } from "../../local/paths.ts";
 import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
 import { ensureBuilt } from "../build.ts";
 import { say } from "../say.ts";
 import { plain } from "../report/text.ts";
+import { rpc, RpcError } from "../rpc.ts";
 import { filesUnder } from "../../local/paths.ts";
 import type { Counts, SitePlan } from "./plan.ts";
 import { kindNames, task } from "./plan.ts";
@@ -156,7 +158,9 @@ async function site(file: string | undefined, options: SiteOptions) {
       auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     });
     if (options.cancel !== undefined) {
-      const answer = await call<{ status: string }>(supabase, "cancel_site_job", options.cancel);
+      const answer: { status: string } = await call(supabase, "cancel_site_job", {
+        p_job_id: options.cancel,
+      });
       return say(`job ${options.cancel}: ${answer.status}`);
     }
     if (options.outcomes !== undefined) {
@@ -165,7 +169,9 @@ async function site(file: string | undefined, options: SiteOptions) {
     let jobId = options.retry;
     let shown: Shown = {};
     if (jobId !== undefined) {
-      const answer = await call<{ retried_count: number }>(supabase, "retry_site_job", jobId);
+      const answer: { retried_count: number } = await call(supabase, "retry_site_job", {
+        p_job_id: jobId,
+      });
       say(`job ${jobId}: ${answer.retried_count} pages once more`);
     } else {
       const source = await readSource(stack, file, options);
@@ -174,7 +180,7 @@ async function site(file: string | undefined, options: SiteOptions) {
     }
     const progress = await watch(supabase, jobId, options.timeout, interruption.signal);
     if (progress.status !== "completed") explain(jobId, progress, interruption.signal.aborted);
-    const found = await call<SitePlan>(supabase, "get_site_report", jobId);
+    const found: SitePlan = await call(supabase, "get_site_report", { p_job_id: jobId });
     const plan = rename(found, shown);
     if (options.json) console.log(JSON.stringify(plan, null, 2));
     else console.log(renderTerminal(plan));
@@ -332,13 +338,19 @@ async function findOrCreate(
   );
 }
 
-async function call<T>(supabase: SupabaseClient, name: string, jobId: string): Promise<T> {
-  const { data, error } = await supabase.rpc(name, { p_job_id: jobId });
-  if (error?.code === "P0002" || error?.code === "22P02") {
-    stop(exitCodes.input, plain(error.message));
+async function call<Name extends FunctionName, InJson>(
+  supabase: SupabaseClient,
+  name: Name,
+  args: Args<Name>,
+): Promise<Answer<Name, InJson>> {
+  try {
+    return await rpc(supabase, name, args);
+  } catch (error) {
+    if (error instanceof RpcError && ["P0002", "22P02"].includes(error.code)) {
+      stop(exitCodes.input, plain(error.message));
+    }
+    throw error;
   }
-  if (error) throw new Error(`${name}: ${error.message}`);
-  return data;
 }
 
 interface Progress {
@@ -368,7 +380,7 @@ async function watch(
   const deadline = Date.now() + timeoutSeconds * 1000;
   let before = "", toldEstimate = false;
   while (true) {
-    const progress = await call<Progress>(supabase, "site_progress", jobId);
+    const progress: Progress = await call(supabase, "site_progress", { p_job_id: jobId });
     const chosen = progress.facts.select_pages;
     if (chosen && !toldEstimate) {
       toldEstimate = true;
@@ -509,7 +521,7 @@ interface Outcome {
 
 /** Clicks of the edits that were made, against the pages that nobody edited. */
 async function showOutcomes(supabase: SupabaseClient, jobId: string, options: SiteOptions) {
-  const outcomes = await call<Outcome[]>(supabase, "site_outcomes", jobId);
+  const outcomes: Outcome[] = await call(supabase, "site_outcomes", { p_job_id: jobId });
   if (outcomes.length === 0) {
     return say("no edit of this plan was made yet: run the site again when pages have changed");
   }

@@ -3,8 +3,7 @@ import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.1
 import type * as v from "npm:valibot@1.5.0";
 import { expect } from "./engine/expect.ts";
 import { Failure } from "./engine/failure.ts";
-import type { FunctionName } from "./platform/database.ts";
-import type { Database, Json } from "./platform/database.types.ts";
+import type { Args, FunctionName, Returns } from "./platform/database.ts";
 import { readEnv } from "./platform/env.ts";
 
 let client: SupabaseClient | undefined;
@@ -25,17 +24,6 @@ export const supabaseAdmin: SupabaseClient = new Proxy({} as SupabaseClient, {
     return typeof value === "function" ? value.bind(client) : value;
   },
 });
-
-type Functions = Database["public"]["Functions"];
-
-/** Null is a value of every SQL argument, and anything that JSON can hold one of jsonb; the generated types say neither. */
-type Args<Name extends FunctionName> = {
-  [Key in keyof Functions[Name]["Args"]]: Json extends Functions[Name]["Args"][Key] ? unknown
-    : Functions[Name]["Args"][Key] | null;
-};
-
-/** As SQL declares it; it may be null. */
-type Returns<Name extends FunctionName> = Functions[Name]["Returns"] | null;
 
 /**
  * Calls a database function by its generated types. What a jsonb holds SQL does not declare: `answer` says what is expected,

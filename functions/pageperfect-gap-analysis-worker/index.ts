@@ -35,8 +35,10 @@ serveStage({
     const input = await context.input(v.variant("method", [MeasuredInput, CosineInput]));
     if (input.method === "calibrated") {
       const { method, threshold, top, model } = input;
-      const is_english_model = model_profile(model).is_english;
-      const advice = JSON.parse(advise(JSON.stringify({ ...input, is_english_model })));
+      const { is_english: is_english_model, is_lexical: is_lexical_model } = model_profile(model);
+      const advice = JSON.parse(
+        advise(JSON.stringify({ ...input, is_english_model, is_lexical_model })),
+      );
       return { output: { method, threshold, top, model, ...advice } };
     }
     const { threshold, top, model, dimensions, segments, clusters } = input;

@@ -91,6 +91,9 @@ pub struct Input {
     /// The embedding model knows English alone.
     #[serde(default)]
     pub is_english_model: bool,
+    /// The embedding model compares words more than meanings.
+    #[serde(default)]
+    pub is_lexical_model: bool,
 }
 
 /// What a topic is to the page.
@@ -239,6 +242,21 @@ fn warnings(input: &Input, query_count: usize) -> Vec<Warning> {
             "the embedding model knows English alone, and the page is in {language}: coverage rests on shared words"
         );
         warn("english_model", message);
+    }
+    if input.is_lexical_model {
+        warn(
+            "lexical_model",
+            "the embedding model compares words more than meanings: a passage that answers in other words may count as a gap"
+                .into(),
+        );
+    }
+    let is_ranked = |topic: &Topic| topic.queries.iter().any(|query| query.position.is_some());
+    if query_count > 0 && !input.topics.iter().any(is_ranked) {
+        warn(
+            "positions_unknown",
+            "it is not known where the page ranks: clicks are estimated from impressions alone"
+                .into(),
+        );
     }
     if query_count < FEW_QUERIES {
         warn(
@@ -757,6 +775,7 @@ mod tests {
             top: 10,
             period_days: Some(30.0),
             is_english_model: false,
+            is_lexical_model: false,
         }
     }
 
@@ -838,6 +857,29 @@ mod tests {
             advice.edits[0].reason,
             "about 79 more clicks a month: 1,000 impressions at position 20, and nothing on the page answers this query"
         );
+    }
+
+    #[test]
+    fn what_makes_it_doubtful_is_said() {
+        let mut asked = input(vec![topic(
+            1,
+            vec![query("cold brew", 1000.0, 20.0, 0.0, 0)],
+        )]);
+        let codes = |input: &Input| -> Vec<&'static str> {
+            advise(input)
+                .warnings
+                .iter()
+                .map(|warning| warning.code)
+                .collect()
+        };
+        assert_eq!(codes(&asked), ["few_queries"]);
+        asked.topics[0].queries[0].position = None;
+        asked.is_lexical_model = true;
+        assert_eq!(
+            codes(&asked),
+            ["lexical_model", "positions_unknown", "few_queries"]
+        );
+        assert!(advise(&asked).edits[0].expected_clicks > 0.0);
     }
 
     #[test]

@@ -10,12 +10,12 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** A search query of a page and how it did. `position` 1 is the top. */
+/** A search query of a page and how it did. `position` 1 is the top, null: not known. */
 export interface Keyword {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 /** A keyword cluster, or one noise point. */
@@ -37,7 +37,7 @@ export interface ClusterSummary {
   impressions: number;
   clicks: number;
   /** Weighted by impressions. */
-  avg_position: number;
+  avg_position: number | null;
 }
 "#;
 

@@ -22,4 +22,4 @@ pub use dbscan::{Dbscan, DbscanError, NOISE};
 pub use keywords::Keywords;
 pub use sketch::Projection;
 pub use split::{Split, split};
-pub use summary::{Centroid, ClusterSummary, Keyword, SummaryError, summarize};
+pub use summary::{Centroid, ClusterSummary, Keyword, SummaryError, mean_position, summarize};

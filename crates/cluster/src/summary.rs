@@ -29,8 +29,8 @@ pub struct Keyword {
     pub query: String,
     pub impressions: f64,
     pub clicks: f64,
-    /// Average position in the results, 1 is the top.
-    pub position: f64,
+    /// Average position in the results, 1 is the top; `None` where it is not known.
+    pub position: Option<f64>,
 }
 
 /// A keyword cluster, or one noise point.
@@ -52,8 +52,8 @@ pub struct ClusterSummary {
     pub cohesion: f64,
     pub impressions: f64,
     pub clicks: f64,
-    /// Mean position weighted by impressions.
-    pub avg_position: f64,
+    /// Mean of the positions that are known, weighted by impressions.
+    pub avg_position: Option<f64>,
 }
 
 /// Mean of a cluster's unit vectors, of length 1. Not part of the summary: the centroids of thousands
@@ -194,11 +194,8 @@ fn describe(
     let sum =
         |value: fn(&Keyword) -> f64| members.iter().map(|&m| value(&keywords[m])).sum::<f64>();
     let impressions = sum(|keyword| keyword.impressions);
-    let avg_position = if impressions > 0.0 {
-        sum(|keyword| keyword.position * keyword.impressions) / impressions
-    } else {
-        sum(|keyword| keyword.position) / members.len() as f64
-    };
+    let avg_position =
+        mean_position((members.iter()).map(|&m| (keywords[m].position, keywords[m].impressions)));
     let terms = vocabulary.terms(&members);
     let medoid_words: Vec<String> = words(&medoid_query).collect();
     let known: HashSet<&str> = medoid_words.iter().map(|word| stem(word)).collect();
@@ -227,6 +224,26 @@ fn describe(
         impressions,
         clicks: sum(|keyword| keyword.clicks),
         avg_position,
+    }
+}
+
+/// Mean of the positions that are known, of (position, impressions), weighted by impressions; the plain
+/// mean where nobody saw any.
+pub fn mean_position(rows: impl Iterator<Item = (Option<f64>, f64)>) -> Option<f64> {
+    let (mut count, mut sum, mut weight, mut weighted) = (0.0, 0.0, 0.0, 0.0);
+    for (position, impressions) in rows {
+        let Some(position) = position else {
+            continue;
+        };
+        count += 1.0;
+        sum += position;
+        weight += impressions;
+        weighted += position * impressions;
+    }
+    if weight > 0.0 {
+        Some(weighted / weight)
+    } else {
+        (count > 0.0).then(|| sum / count)
     }
 }
 
@@ -331,7 +348,7 @@ mod tests {
             query: query.into(),
             impressions,
             clicks,
-            position,
+            position: Some(position),
         }
     }
 
@@ -364,12 +381,12 @@ mod tests {
         assert_eq!(care.queries, ["shoe care", "shoe care tips"]);
         assert_eq!(
             (care.impressions, care.clicks, care.avg_position),
-            (500.0, 6.0, 3.0)
+            (500.0, 6.0, Some(3.0))
         );
         assert_eq!(care.terms, ["care"]);
         assert_eq!(care.label, "shoe care");
         let trail = &summaries[1];
-        assert_eq!(trail.avg_position, 7.0);
+        assert_eq!(trail.avg_position, Some(7.0));
         assert!(trail.cohesion > 0.99 && trail.cohesion < 1.0);
         assert_eq!(trail.terms, ["trail"]);
     }
@@ -492,7 +509,7 @@ mod tests {
         vectors.push(&[1.0, 1.0]).unwrap();
         let keywords = [keyword("a", 0.0, 0.0, 4.0), keyword("b", 0.0, 0.0, 8.0)];
         let summaries = summarize(&vectors, &[0, 0], &keywords).unwrap();
-        assert_eq!(summaries[0].avg_position, 6.0);
+        assert_eq!(summaries[0].avg_position, Some(6.0));
         assert_eq!(summaries[0].medoid_query, "a");
     }
 

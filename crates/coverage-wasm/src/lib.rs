@@ -19,7 +19,7 @@ export interface CoverageQuery {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 /** How well the page answers one query. */
@@ -51,7 +51,7 @@ export interface CoverageTopic {
   impressions: number;
   open_impressions: number;
   clicks: number;
-  avg_position: number;
+  avg_position: number | null;
 }
 "#;
 

@@ -90,9 +90,8 @@ pub struct Query {
     pub impressions: f64,
     #[serde(default)]
     pub clicks: f64,
-    /// Average position in the results, 1 is the top.
-    #[serde(default)]
-    pub position: f64,
+    /// Average position in the results, 1 is the top; `None` where it is not known.
+    pub position: Option<f64>,
 }
 
 /// Why scoring was refused.

@@ -2,6 +2,7 @@
 
 use crate::scorer::{Query, QueryCoverage, SegmentText};
 use crate::terms::fold;
+use pageperfect_cluster::mean_position;
 use pageperfect_cluster::words::stem;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +27,8 @@ pub struct Topic {
     /// Of the open ones.
     pub open_impressions: f64,
     pub clicks: f64,
-    /// Weighted by impressions.
-    pub avg_position: f64,
+    /// Of the positions that are known, weighted by impressions.
+    pub avg_position: Option<f64>,
     /// Where a reader would look for what is open, or what is answered.
     pub place: Option<Place>,
 }
@@ -206,7 +207,10 @@ fn describe(
             .collect::<Vec<_>>()
             .join(" "),
         coverage: (mean(&|m| covered[m].coverage) * 1e4).round() / 1e4,
-        avg_position: (mean(&|m| queries[m].position) * 100.0).round() / 100.0,
+        avg_position: mean_position(
+            (members.iter()).map(|&m| (queries[m].position, queries[m].impressions)),
+        )
+        .map(|position| (position * 100.0).round() / 100.0),
         clicks: members.iter().map(|&m| queries[m].clicks).sum(),
         open_impressions: impressions_of(&open),
         place: sections.place(about.iter().map(|&m| (weight(m), &covered[m]))),
@@ -291,7 +295,7 @@ mod tests {
             query: query.into(),
             impressions,
             clicks: 0.0,
-            position: 1.0,
+            position: Some(1.0),
         };
         let queries = [
             query("sudo timeout", 50.0),

@@ -36,7 +36,7 @@ fn begin(segments: &Texts, queries: &Texts, dimensions: usize) -> PageCoverage {
             query: text(words),
             impressions: 100.0 / (index + 1) as f64,
             clicks: 1.0,
-            position: 4.0,
+            position: Some(4.0),
         })
         .collect();
     PageCoverage::new(dimensions, segments, queries, Options::default()).unwrap()

@@ -224,6 +224,20 @@ pub fn draft_passages(body_markdown: &str, queries: Vec<String>) -> Vec<String> 
     pageperfect_draft::passages(body_markdown, &queries)
 }
 
+/// What text beside the page's own changes, as `Desk.effect` says it of a draft: of queries their impressions, and their coverages
+/// without the text and with it.
+#[wasm_bindgen(unchecked_return_type = "Effect")]
+pub fn text_effect(
+    queries: Vec<String>,
+    impressions: &[f64],
+    before: &[f64],
+    after: &[f64],
+    threshold: f64,
+) -> Result<JsValue, JsError> {
+    let effect = pageperfect_draft::effect(&queries, impressions, before, after, threshold);
+    write(&effect.ok_or_else(|| JsError::new("as many impressions and coverages as queries"))?)
+}
+
 fn settled(edit: JsValue) -> Result<SettledEdit, JsError> {
     read("the edit is not of its shape", edit)
 }

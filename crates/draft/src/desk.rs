@@ -209,6 +209,42 @@ pub struct QueryEffect {
     pub after: f64,
 }
 
+/// What text beside the page's own changes: of queries their impressions (one with fewer than 1 weighs as one), and their
+/// coverages without the text and with it. `None` when there are none, or not as many of each.
+pub fn effect(
+    queries: &[String],
+    impressions: &[f64],
+    before: &[f64],
+    after: &[f64],
+    threshold: f64,
+) -> Option<Effect> {
+    let lengths = [impressions.len(), before.len(), after.len()];
+    if queries.is_empty() || lengths.iter().any(|length| *length != queries.len()) {
+        return None;
+    }
+    let weights: Vec<f64> = impressions.iter().map(|count| count.max(1.0)).collect();
+    let total: f64 = weights.iter().sum();
+    let mean = |values: &[f64]| {
+        let pairs = weights.iter().zip(values);
+        pairs.map(|(weight, value)| weight * value).sum::<f64>() / total
+    };
+    let coverage_after = mean(after);
+    Some(Effect {
+        coverage_before: mean(before),
+        coverage_after,
+        per_query: queries
+            .iter()
+            .zip(before.iter().zip(after))
+            .map(|(query, (&before, &after))| QueryEffect {
+                query: query.clone(),
+                before,
+                after,
+            })
+            .collect(),
+        closes_gap: coverage_after >= threshold,
+    })
+}
+
 /// See the module.
 pub struct Desk {
     input: DeskInput,
@@ -442,35 +478,12 @@ impl Desk {
     /// there is no such edit, or not as many coverages.
     pub fn effect(&self, settled: &SettledEdit, before: &[f64], after: &[f64]) -> Option<Effect> {
         let edit = self.edit(settled.id)?;
+        let of_topic = self.weights(edit);
+        let weights: Vec<f64> = (settled.open_queries.iter())
+            .map(|query| of_topic.get(query.as_str()).copied().unwrap_or_default())
+            .collect();
         let queries = &settled.open_queries;
-        if queries.is_empty() || before.len() != queries.len() || after.len() != queries.len() {
-            return None;
-        }
-        let weights = self.weights(edit);
-        let weight = |query: &str| weights.get(query).copied().unwrap_or(1.0).max(1.0);
-        let total: f64 = queries.iter().map(|query| weight(query)).sum();
-        let mean = |values: &[f64]| {
-            let pairs = queries.iter().zip(values);
-            pairs
-                .map(|(query, value)| weight(query) * value)
-                .sum::<f64>()
-                / total
-        };
-        let coverage_after = mean(after);
-        Some(Effect {
-            coverage_before: mean(before),
-            coverage_after,
-            per_query: queries
-                .iter()
-                .zip(before.iter().zip(after))
-                .map(|(query, (&before, &after))| QueryEffect {
-                    query: query.clone(),
-                    before,
-                    after,
-                })
-                .collect(),
-            closes_gap: coverage_after >= self.input.threshold,
-        })
+        effect(queries, &weights, before, after, self.input.threshold)
     }
 
     /// What a writer needs who starts from nothing.

@@ -40,7 +40,7 @@ mod validate;
 pub use brief::{Brief, Link, WordCount, brief};
 pub use desk::{
     Desk, DeskInput, Edit, EditPlace, Effect, PlaceKind, QueryEffect, READER_ERROR, Segment,
-    Settled, SettledEdit, SettledTopic, Topic, TopicQuery, Verification, VerifiedQuery,
+    Settled, SettledEdit, SettledTopic, Topic, TopicQuery, Verification, VerifiedQuery, effect,
 };
 pub use input::{
     DraftInput, Form, Kind, OpenQuery, Page, Passage, Place, Previous, Recommendation,

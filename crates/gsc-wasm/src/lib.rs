@@ -10,8 +10,8 @@ export interface Keyword {
   query: string;
   impressions: number;
   clicks: number;
-  /** Average rank; 1 is the first. */
-  position: number;
+  /** Average rank; 1 is the first, null: not known. */
+  position: number | null;
 }
 
 export interface ParsedCsv {
@@ -30,7 +30,7 @@ export interface SearchConsoleRow {
   date: string | null;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 "#;
 

@@ -27,14 +27,15 @@ pub struct Keyword {
     pub impressions: f64,
     /// How often it was clicked, `>= 0`.
     pub clicks: f64,
-    /// Average rank in the results: 1 is the first, 0 only where there were no impressions.
-    pub position: f64,
+    /// Average rank in the results: 1 is the first, 0 only where there were no impressions; `None`
+    /// where the source does not say.
+    pub position: Option<f64>,
 }
 
 /// Collects keywords and merges those of the same query, in order of first appearance.
 ///
-/// Impressions and clicks are summed; the position is the average weighted by impressions, or the
-/// plain average while there are none.
+/// Impressions and clicks are summed; the position is the average of those that are known, weighted
+/// by impressions, or the plain average while there are none.
 #[derive(Debug, Default)]
 pub struct KeywordMerger {
     merger: Merger<String>,
@@ -82,7 +83,7 @@ impl Keyword {
 pub(crate) struct Figures {
     pub impressions: f64,
     pub clicks: f64,
-    pub position: f64,
+    pub position: Option<f64>,
 }
 
 /// Merges the figures of one key, whatever a key is, as [`KeywordMerger`] says.
@@ -109,20 +110,13 @@ impl<K: Eq + Hash> Merger<K> {
         match self.index_of_key.entry(key) {
             Entry::Vacant(entry) => {
                 entry.insert(self.sums.len());
-                self.sums.push(Sum {
-                    figures,
-                    position_times_impressions: figures.position * figures.impressions,
-                    row_count: 1.0,
-                });
+                let mut sum = Sum::default();
+                sum.add(figures);
+                self.sums.push(sum);
                 true
             }
             Entry::Occupied(entry) => {
-                let sum = &mut self.sums[*entry.get()];
-                sum.figures.impressions += figures.impressions;
-                sum.figures.clicks += figures.clicks;
-                sum.figures.position += figures.position;
-                sum.position_times_impressions += figures.position * figures.impressions;
-                sum.row_count += 1.0;
+                self.sums[*entry.get()].add(figures);
                 self.merged_count += 1;
                 false
             }
@@ -140,26 +134,40 @@ impl<K: Eq + Hash> Merger<K> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sum {
-    /// Its position is the sum of the positions.
-    figures: Figures,
+    impressions: f64,
+    clicks: f64,
+    /// Of the rows whose position is known: how many, their impressions, and the sums of their
+    /// positions.
+    ranked_count: f64,
+    ranked_impressions: f64,
+    positions: f64,
     position_times_impressions: f64,
-    row_count: f64,
 }
 
 impl Sum {
+    fn add(&mut self, figures: Figures) {
+        self.impressions += figures.impressions;
+        self.clicks += figures.clicks;
+        if let Some(position) = figures.position {
+            self.ranked_count += 1.0;
+            self.ranked_impressions += figures.impressions;
+            self.positions += position;
+            self.position_times_impressions += position * figures.impressions;
+        }
+    }
+
     fn figures(self) -> Figures {
-        let position = if self.row_count == 1.0 {
-            self.figures.position
-        } else if self.figures.impressions > 0.0 {
-            self.position_times_impressions / self.figures.impressions
+        let position = if self.ranked_count > 1.0 && self.ranked_impressions > 0.0 {
+            Some(self.position_times_impressions / self.ranked_impressions)
         } else {
-            self.figures.position / self.row_count
+            (self.ranked_count > 0.0).then(|| self.positions / self.ranked_count)
         };
         Figures {
+            impressions: self.impressions,
+            clicks: self.clicks,
             position,
-            ..self.figures
         }
     }
 }

@@ -26,7 +26,8 @@ pub struct Row<'a> {
     pub date: Option<&'a str>,
     pub impressions: f64,
     pub clicks: f64,
-    pub position: f64,
+    /// `None` where the source does not say.
+    pub position: Option<f64>,
 }
 
 type Day = [u8; 10];
@@ -152,7 +153,7 @@ impl SearchConsoleRows {
         })?;
         queries.check(header.line)?;
         let mut warnings = skipped.warnings();
-        warnings.extend(header.warning());
+        warnings.extend(header.warnings());
         if source_count == 0 {
             warnings.push("the file has no rows".into());
         }
@@ -197,7 +198,7 @@ impl SearchConsoleRows {
                 query: query.to_owned(),
                 impressions: row.impressions.round(),
                 clicks: row.clicks.round(),
-                position: row.position,
+                position: Some(row.position),
             };
             let (query, figures) = keyword.split();
             merger.push(
@@ -287,7 +288,9 @@ impl SearchConsoleRows {
                 quoted(&key.query),
                 figures.clicks,
                 figures.impressions,
-                figures.position,
+                figures
+                    .position
+                    .map_or(String::new(), |position| position.to_string()),
             );
             if self.next > start && part.len() + line.len() > max_bytes {
                 break;

@@ -41,7 +41,8 @@ pub(crate) fn error<T>(line: u64, message: impl Into<String>) -> Result<T, CsvEr
 /// Reads a CSV file of search queries.
 ///
 /// The header names the columns, in any order and case: `Top queries`, `query`, `keys` …;
-/// `impressions`; `clicks`; `position` or `average position`. Other columns are ignored. An export
+/// `impressions`, or `search volume` where there are none; `clicks` and `position` or `average
+/// position`, where they are known. Other columns are ignored. An export
 /// with a header in another language is known by its shape and read with a warning. The delimiter
 /// (comma, semicolon or tab) is found from the header. Takes UTF-8 with or without a byte order
 /// mark, and UTF-16 with one.
@@ -108,7 +109,7 @@ pub fn parse_csv(
     }
 
     let mut warnings = skipped.warnings();
-    warnings.extend(header.warning());
+    warnings.extend(header.warnings());
     if other_pages > 0 {
         warnings.push(format!("{other_pages} rows of other pages were left out"));
     }
@@ -357,8 +358,12 @@ impl Names {
 pub(crate) struct Header {
     /// The header's own line.
     pub line: u64,
-    /// Indexes in the order of [`COLUMNS`].
-    columns: [usize; 4],
+    query: usize,
+    impressions: usize,
+    clicks: Option<usize>,
+    position: Option<usize>,
+    /// Whether the search volume stands in for impressions.
+    is_volume: bool,
     column_count: usize,
     /// Index and name of a column of page addresses, if there is one.
     pub page: Option<(usize, String)>,
@@ -384,6 +389,7 @@ impl Header {
         let mut found = [None; 4];
         let mut page = None;
         let mut date = None;
+        let mut volume = None;
         let mut sums_places = false;
         let mut anonymized = None;
         let ends_in = |word: &str| {
@@ -410,6 +416,7 @@ impl Header {
                         page = Some((index, name.clone()));
                     }
                     "date" | "day" | "data date" => date = Some((index, name.clone())),
+                    "volume" | "search volume" | "avg monthly searches" => volume = Some(index),
                     _ => {}
                 }
                 continue;
@@ -437,8 +444,9 @@ impl Header {
         if by_order {
             found = EXPORT_ORDER.map(Some);
         }
-        let [Some(query), Some(impressions), Some(clicks), Some(position)] = found else {
-            let missing: Vec<&str> = (0..4)
+        let [query, impressions, clicks, position] = found;
+        let (Some(query), Some(counted)) = (query, impressions.or(volume)) else {
+            let missing: Vec<&str> = (0..2)
                 .filter(|&c| found[c].is_none())
                 .map(|c| COLUMNS[c])
                 .collect();
@@ -446,14 +454,18 @@ impl Header {
             return error(
                 line,
                 format!(
-                    "the header lacks {}; it must name the columns query, clicks, impressions and position (found: {names})",
+                    "the header lacks {}; it must name the columns query and impressions, and may name clicks and position (found: {names})",
                     missing.join(", "),
                 ),
             );
         };
         Ok(Self {
             line,
-            columns: [query, impressions, clicks, position],
+            query,
+            impressions: counted,
+            clicks,
+            position,
+            is_volume: impressions.is_none(),
             column_count: names.len(),
             page,
             date,
@@ -466,10 +478,30 @@ impl Header {
     }
 
     /// What the file's reader should know about how the header was understood.
-    pub fn warning(&self) -> Option<String> {
-        self.by_order.then(|| {
-            "the header is not in English: the columns are taken in Search Console's order".into()
-        })
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        if self.by_order {
+            warnings.push(
+                "the header is not in English: the columns are taken in Search Console's order"
+                    .into(),
+            );
+        }
+        if self.is_volume {
+            warnings.push(
+                "there is no column of impressions: the search volume is taken for them".into(),
+            );
+        }
+        let unknown: Vec<&str> = [("clicks", self.clicks), ("position", self.position)]
+            .into_iter()
+            .filter_map(|(name, column)| column.is_none().then_some(name))
+            .collect();
+        if !unknown.is_empty() {
+            warnings.push(format!(
+                "there is no column of {}: what an edit is worth is estimated from impressions alone",
+                unknown.join(" nor of ")
+            ));
+        }
+        warnings
     }
 
     /// The row's keyword, or nothing when it has no query to speak of.
@@ -503,8 +535,7 @@ impl Header {
             skipped.add(Reason::Anonymized, line);
             return Ok(None);
         }
-        let [query, impressions, clicks, position] = self.columns;
-        let query = text(query)?;
+        let query = text(self.query)?;
         if query.is_empty() {
             skipped.add(Reason::Empty, line);
             return Ok(None);
@@ -537,18 +568,26 @@ impl Header {
                 }
             }
         };
-        let impressions = number(impressions, "impressions", parse_count, "a whole number")?;
-        let clicks = number(clicks, "clicks", parse_count, "a whole number")?;
-        let position = match text(position)? {
-            // Nobody saw it anywhere.
-            "" | "-" | "–" | "—" if impressions == 0.0 => 0.0,
-            _ => number(position, "position", parse_position, "a number")?,
+        let impressions = number(
+            self.impressions,
+            "impressions",
+            parse_count,
+            "a whole number",
+        )?;
+        let clicks = self.clicks.map_or(Ok(0.0), |column| {
+            number(column, "clicks", parse_count, "a whole number")
+        })?;
+        let position = match self.position {
+            Some(column) if !matches!(text(column)?, "" | "-" | "–" | "—") => {
+                Some(number(column, "position", parse_position, "a number")?)
+            }
+            _ => None,
         };
-        let position = match (self.sums_places, impressions > 0.0) {
-            (true, true) => position / impressions + 1.0,
-            (true, false) => 0.0,
-            (false, _) => position,
-        };
+        let position = position.and_then(|position| match (self.sums_places, impressions > 0.0) {
+            (true, true) => Some(position / impressions + 1.0),
+            (true, false) => None,
+            (false, _) => Some(position),
+        });
         if self.by_order && impressions > 0.0 {
             // Five columns under unknown words: only the rate tells that they are what they seem.
             let shown = text(EXPORT_RATE)?.trim_end_matches('%').trim_end();

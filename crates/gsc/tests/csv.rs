@@ -8,7 +8,7 @@ fn row(query: &str, impressions: f64, clicks: f64, position: f64) -> Keyword {
         query: query.into(),
         impressions,
         clicks,
-        position,
+        position: Some(position),
     }
 }
 
@@ -86,6 +86,30 @@ fn rows_of_the_same_query_are_merged_with_a_warning() {
         parsed.warnings,
         ["2 rows repeated an earlier query and were merged into it"]
     );
+}
+
+#[test]
+fn queries_without_clicks_and_positions_are_read_with_a_warning() {
+    let unknown = "there is no column of clicks nor of position: what an edit is worth is estimated from impressions alone";
+    let parsed = parse_csv(b"Keyword,Volume\na,10\nb,5\na,2\n", None, |_| None).unwrap();
+    let read: Vec<_> = (parsed.keywords.iter())
+        .map(|k| (k.query.as_str(), k.impressions, k.clicks, k.position))
+        .collect();
+    assert_eq!(read, [("a", 12.0, 0.0, None), ("b", 5.0, 0.0, None)]);
+    assert_eq!(
+        parsed.warnings,
+        [
+            "there is no column of impressions: the search volume is taken for them",
+            unknown,
+            "1 row repeated an earlier query and was merged into it",
+        ]
+    );
+    let csv = "query,impressions,volume,position\na,10,99,3\na,30,99,\nb,5,9,–\n";
+    let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
+    let read: Vec<_> = (parsed.keywords.iter())
+        .map(|k| (k.query.as_str(), k.impressions, k.position))
+        .collect();
+    assert_eq!(read, [("a", 40.0, Some(3.0)), ("b", 5.0, None)]);
 }
 
 #[test]
@@ -194,7 +218,6 @@ fn broken_lines_are_named() {
             "line 3: position is not a number: \"third\"",
         ),
         ("a,1,2,50%,-3", "line 3: position is negative: \"-3\""),
-        ("a,1,2,50%,", "line 3: position is empty"),
         ("a,1,2,50%,NaN", "line 3: position is not a number: \"NaN\""),
         (
             "\"a,1,2,50%,3\nb,1,2,50%,3",
@@ -242,11 +265,11 @@ fn headers_that_do_not_name_the_columns() {
         ),
         (
             "trail shoes,12,1340,0.9%,7.2\n",
-            "line 1: the header lacks query, impressions, clicks, position; it must name the columns query, clicks, impressions and position (found: trail shoes, 12, 1340, 0.9%, 7.2)",
+            "line 1: the header lacks query, impressions; it must name the columns query and impressions, and may name clicks and position (found: trail shoes, 12, 1340, 0.9%, 7.2)",
         ),
         (
             "\nquery,clicks\n",
-            "line 2: the header lacks impressions, position; it must name the columns query, clicks, impressions and position (found: query, clicks)",
+            "line 2: the header lacks impressions; it must name the columns query and impressions, and may name clicks and position (found: query, clicks)",
         ),
         (
             "query,keyword,clicks,impressions,position\n",
@@ -403,7 +426,7 @@ fn the_bulk_export_of_bigquery_is_read() {
         2026-01-31,shoes,false,10,1,25\n2026-01-31,,true,7,0,3\n";
     let parsed = parse_csv(csv.as_bytes(), None, |_| None).unwrap();
     assert_eq!(parsed.keywords.len(), 1);
-    assert_eq!(parsed.keywords[0].position, 3.5);
+    assert_eq!(parsed.keywords[0].position, Some(3.5));
     assert!(parsed.warnings[0].contains("withholds"));
 }
 
@@ -421,10 +444,10 @@ fn blank_rows_missing_positions_and_totals_do_no_harm() {
     assert_eq!(
         read,
         [
-            ("shoes", 3.0),
-            ("boots", 0.0),
-            ("hats", 0.0),
-            ("caps", 8.125)
+            ("shoes", Some(3.0)),
+            ("boots", None),
+            ("hats", None),
+            ("caps", Some(8.125))
         ]
     );
     assert!(

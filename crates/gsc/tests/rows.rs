@@ -25,7 +25,7 @@ fn row<'a>(page: &'a str, query: &'a str, date: Option<&'a str>, figures: [f64; 
         date,
         impressions,
         clicks,
-        position,
+        position: Some(position),
     }
 }
 

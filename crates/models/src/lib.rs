@@ -21,6 +21,8 @@ pub struct Profile {
     pub dimensions: Option<u32>,
     /// Knows English alone.
     pub is_english: bool,
+    /// A table of words, whose vectors are means of its words': it compares words more than meanings.
+    pub is_lexical: bool,
 }
 
 impl Profile {
@@ -37,6 +39,7 @@ const PLAIN: Profile = Profile {
     max_tokens: 512,
     dimensions: None,
     is_english: false,
+    is_lexical: false,
 };
 
 const fn prefixed(
@@ -239,7 +242,13 @@ const PROFILES: &[(&str, Profile)] = &[
     ("all-minilm", english(of_length(plain(256), 384))),
     ("all-mpnet", english(of_length(plain(384), 768))),
     ("granite-embedding", plain(512)),
-    ("wordllama", english(of_length(plain(8192), 256))),
+    (
+        "wordllama",
+        Profile {
+            is_lexical: true,
+            ..english(of_length(plain(8192), 256))
+        },
+    ),
 ];
 
 /// The profile of a model; an unknown one takes texts as they are.

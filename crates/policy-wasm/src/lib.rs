@@ -42,7 +42,7 @@ export interface IntakeRequest {
   ultra_premium: boolean;
   render: boolean;
   generate_draft: boolean;
-  keywords?: { query: string; impressions: number; clicks: number; position: number }[];
+  keywords?: { query: string; impressions: number; clicks: number; position: number | null }[];
   parameters: {
     eps: number;
     min_points: number;
@@ -69,6 +69,7 @@ export interface ModelProfile {
   max_tokens: number;
   dimensions: number | null;
   is_english: boolean;
+  is_lexical: boolean;
 }
 
 export type IntakeCheck =

@@ -337,7 +337,7 @@ fn keyword(row: &Value, index: usize, errors: &mut Errors) -> Option<Keyword> {
     let clicks = reader.number("clicks", count, whole);
     let rank = |n: f64| (0.0..=MAX_COUNT).contains(&n);
     let position = reader.number("position", rank, "must be a number that is not negative");
-    for field in KEYWORD_FIELDS {
+    for field in ["query", "impressions"] {
         if reader.get(field).is_none() {
             reader.error(field, "is required");
         }
@@ -345,8 +345,8 @@ fn keyword(row: &Value, index: usize, errors: &mut Errors) -> Option<Keyword> {
     Some(Keyword {
         query: query?,
         impressions: impressions?,
-        clicks: clicks?,
-        position: position?,
+        clicks: clicks.unwrap_or(0.0),
+        position,
     })
 }
 

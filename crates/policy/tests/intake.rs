@@ -344,8 +344,6 @@ fn every_wrong_field_is_named_at_once() {
             "parameters.top",
             "keywords[0].query",
             "keywords[0].impressions",
-            "keywords[0].clicks",
-            "keywords[0].position",
         ]
     );
 }
@@ -375,10 +373,8 @@ fn rows_of_keywords() {
         ("impressions", json!("10"), whole),
         ("impressions", json!(1e10), whole),
         ("clicks", json!(-1), whole),
-        ("clicks", json!(null), "is required"),
         ("position", json!(-0.5), position),
         ("position", json!("3"), position),
-        ("position", json!(null), "is required"),
         (
             "ctr",
             json!(0.1),
@@ -404,6 +400,20 @@ fn rows_of_keywords() {
         "clicks may exceed impressions"
     );
     assert!(check(&changed("query", json!("q".repeat(500)))).is_ok());
+}
+
+#[test]
+fn clicks_and_position_may_be_unknown() {
+    let rows = json!([
+        { "query": "a", "impressions": 10 },
+        { "query": "b", "impressions": 10, "clicks": null, "position": null },
+        { "query": "b", "impressions": 30, "position": 4 },
+    ]);
+    let keywords = check(&with("keywords", rows)).unwrap().keywords.unwrap();
+    let read: Vec<_> = (keywords.iter())
+        .map(|k| (k.query.as_str(), k.impressions, k.clicks, k.position))
+        .collect();
+    assert_eq!(read, [("a", 10.0, 0.0, None), ("b", 40.0, 0.0, Some(4.0))]);
 }
 
 #[test]

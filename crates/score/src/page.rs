@@ -33,7 +33,7 @@ pub fn page(page: Page) -> Result<Advice, Box<dyn Error>> {
             query: row.query.clone(),
             impressions: row.impressions,
             clicks: row.clicks,
-            position: row.position.unwrap_or_default(),
+            position: row.position,
         })
         .collect();
     let dimensions = page.query_vectors.first().map_or(1, Vec::len);
@@ -75,5 +75,6 @@ pub fn page(page: Page) -> Result<Advice, Box<dyn Error>> {
         top: 10,
         period_days: None,
         is_english_model: page.is_english_model,
+        is_lexical_model: false,
     }))
 }

@@ -760,7 +760,7 @@ export type Database = {
           "id": number;
           "impressions": number;
           "page_id": string;
-          "position": number;
+          "position": number | null;
           "query": string;
           "updated_at": string;
         };
@@ -772,7 +772,7 @@ export type Database = {
           "id"?: never;
           "impressions"?: number;
           "page_id": string;
-          "position": number;
+          "position"?: number | null;
           "query": string;
           "updated_at"?: string;
         };
@@ -783,7 +783,7 @@ export type Database = {
           "id"?: never;
           "impressions"?: number;
           "page_id"?: string;
-          "position"?: number;
+          "position"?: number | null;
           "query"?: string;
           "updated_at"?: string;
         };
@@ -2620,9 +2620,11 @@ export type Database = {
       "get_analysis_input": { Args: { "p_job_id": string }; Returns: Json };
       "get_costs": { Args: { "p_days"?: number }; Returns: Json };
       "get_embeddings": { Args: { "p_job_id": string; "p_texts": (string)[] }; Returns: Json };
+      "get_estimate": { Args: { "p_request": Json }; Returns: Json };
       "get_job_timeline": { Args: { "p_job_id": string; "p_pipeline": string }; Returns: Json };
       "get_operations": { Args: Record<PropertyKey, never>; Returns: Json };
       "get_pageperfect_report": { Args: { "p_job_id": string }; Returns: Json };
+      "get_passages": { Args: { "p_job_id": string }; Returns: Json };
       "get_report": { Args: { "p_job_id": string }; Returns: Json };
       "get_segments": { Args: { "p_job_id": string }; Returns: Json };
       "get_site_outcomes": { Args: { "p_job_id": string }; Returns: Json };

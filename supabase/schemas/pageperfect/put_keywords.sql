@@ -14,7 +14,7 @@ begin
     and g.query not in (select k ->> 'query' from jsonb_array_elements(p_keywords) as k);
   insert into public.gsc_page_query as g (page_id, query, date, impressions, clicks, position)
   select p_page_id, k.query, null, sum(k.impressions), sum(k.clicks),
-    sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1))
+    sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1)) filter (where k.position is not null)
   from jsonb_to_recordset(p_keywords) as k (query text, impressions numeric, clicks numeric, position double precision)
   group by k.query
   on conflict (page_id, query, date) where page_id is not null do update

@@ -35,7 +35,8 @@ begin
       sum(r.clicks)::bigint as clicks,
       case
         when count(*) = 1 then min(r.position)
-        when sum(r.impressions) > 0 then sum(r.position * r.impressions::double precision) / sum(r.impressions)::double precision
+        when sum(r.impressions) filter (where r.position is not null) > 0
+        then sum(r.position * r.impressions::double precision) / sum(r.impressions) filter (where r.position is not null)::double precision
         else avg(r.position)
       end as position
     from jsonb_to_recordset(p_rows)

@@ -10,8 +10,8 @@ as $$
   select
     coalesce(sum(g.clicks) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.clicks) filter (where g.date > p_on), 0)::bigint,
     coalesce(sum(g.impressions) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.impressions) filter (where g.date > p_on), 0)::bigint,
-    sum(g.position * g.impressions) filter (where g.date < p_on) / nullif(sum(g.impressions) filter (where g.date < p_on), 0),
-    sum(g.position * g.impressions) filter (where g.date > p_on) / nullif(sum(g.impressions) filter (where g.date > p_on), 0)
+    sum(g.position * g.impressions) filter (where g.date < p_on) / nullif(sum(g.impressions) filter (where g.date < p_on and g.position is not null), 0),
+    sum(g.position * g.impressions) filter (where g.date > p_on) / nullif(sum(g.impressions) filter (where g.date > p_on and g.position is not null), 0)
   from public.gsc_page_query as g
   where g.page_id = pipeline.keyword_page_id(p_page_id) and g.date between p_on - p_days and p_on + p_days
     and (p_queries is null or g.query = any (p_queries));

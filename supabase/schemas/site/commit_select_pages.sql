@@ -43,9 +43,7 @@ begin
     insert into pg_temp.site_candidates
     select p.id, p.url, null, p.id from public.pages as p
     where p.owner_id is not distinct from v_job.user_id
-      and case when v_property like 'sc-domain:%'
-        then substring(p.url from '^https?://([^/:?#]+)') ~ ('(^|\.)' || replace(substr(v_property, 11), '.', '\.') || '$')
-        else starts_with(p.url, v_property) end
+      and pipeline.is_of_property(p.url, v_property)
       and exists (select from public.gsc_page_query as g where g.page_id = p.id);
   end if;
 

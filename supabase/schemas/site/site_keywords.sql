@@ -11,11 +11,11 @@ as $$
     coalesce(sum(g.impressions) filter (where v.is_now), 0)::bigint,
     coalesce(sum(g.clicks) filter (where v.is_now), 0)::bigint,
     sum(g.position * greatest(g.impressions, 1)) filter (where v.is_now)
-      / sum(greatest(g.impressions, 1)) filter (where v.is_now),
+      / sum(greatest(g.impressions, 1)) filter (where v.is_now and g.position is not null),
     sum(g.impressions) filter (where not v.is_now)::bigint,
     sum(g.clicks) filter (where not v.is_now)::bigint,
     sum(g.position * greatest(g.impressions, 1)) filter (where not v.is_now)
-      / sum(greatest(g.impressions, 1)) filter (where not v.is_now)
+      / sum(greatest(g.impressions, 1)) filter (where not v.is_now and g.position is not null)
   from public.gsc_page_query as g
   cross join lateral (select g.date is null or g.date > p_until - p_days as is_now) as v
   where g.page_id = (select pipeline.keyword_page_id(p_page_id))

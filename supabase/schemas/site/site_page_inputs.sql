@@ -34,7 +34,7 @@ as $$
             'position', coalesce((k.k ->> 'position')::double precision, (q.q ->> 'position')::double precision, 50),
             'coverage', coalesce((q.q ->> 'coverage')::double precision, 0), 'segment_id', q.q -> 'segment_id',
             'before', case when (k.k ->> 'impressions_before')::bigint > 0 then jsonb_build_object('impressions', k.k -> 'impressions_before',
-              'clicks', k.k -> 'clicks_before', 'position', k.k -> 'position_before') end) order by q.ordinality), '[]'::jsonb) as queries
+              'clicks', k.k -> 'clicks_before', 'position', coalesce((k.k ->> 'position_before')::double precision, 50)) end) order by q.ordinality), '[]'::jsonb) as queries
         from jsonb_array_elements(coalesce(t.query_coverage, '[]'::jsonb)) with ordinality as q (q, ordinality)
         cross join lateral (select s.by_query -> (q.q ->> 'query') as k) as k) as q
       where t.page_id = s.page_id),

@@ -29,6 +29,10 @@ create or replace function public.get_embeddings(p_job_id uuid, p_texts text[]) 
 language sql stable set search_path = '' as $$ select access.get_embeddings(p_job_id, p_texts) $$;
 revoke execute on function public.get_embeddings(uuid, text[]) from public, anon, authenticated;
 
+create or replace function public.get_estimate(p_request jsonb) returns jsonb
+language sql stable set search_path = '' as $$ select access.get_estimate(p_request) $$;
+revoke execute on function public.get_estimate(jsonb) from public, anon, authenticated;
+
 create or replace function public.get_job_timeline(p_pipeline text, p_job_id uuid) returns jsonb
 language sql stable set search_path = '' as $$ select access.get_job_timeline(p_pipeline, p_job_id) $$;
 revoke execute on function public.get_job_timeline(text, uuid) from public, anon, authenticated;
@@ -36,6 +40,10 @@ revoke execute on function public.get_job_timeline(text, uuid) from public, anon
 create or replace function public.get_operations() returns jsonb
 language sql stable set search_path = '' as $$ select access.get_operations() $$;
 revoke execute on function public.get_operations() from public, anon, authenticated;
+
+create or replace function public.get_passages(p_job_id uuid) returns jsonb
+language sql stable set search_path = '' as $$ select access.get_passages(p_job_id) $$;
+revoke execute on function public.get_passages(uuid) from public, anon, authenticated;
 
 create or replace function public.get_report(p_job_id uuid) returns json
 language sql stable set search_path = '' as $$ select access.get_report(p_job_id) $$;

@@ -138,7 +138,7 @@ begin
   where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
 
   for v_file in
-    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_outcomes(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.own_job(text, uuid)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.retry_own_site_job(uuid)', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.visible_job(text, uuid)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.job(text, uuid)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_commit(text, text, bigint, integer)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.reopen_job(text, uuid)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_pipeline_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function pipeline.note_model_call(text, text, uuid, uuid, numeric)', 'function public.prune_embedding_cache(interval, integer)', 'function pipeline.wait_for_dollars(uuid, numeric)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function public.admit_passages(uuid, uuid, bigint)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.page_topics(uuid, double precision)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_report(uuid, jsonb)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.mark_site_edits(uuid)', 'function public.next_site_candidate(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, text, integer, integer)', 'function public.site_page_parts(uuid, text, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function public.site_state(uuid, text, text)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.stage_site_candidates(bigint, integer, jsonb)', 'function public.stage_site_pages(text, bigint, integer, jsonb)', 'function public.stage_site_state(text, bigint, integer, text, text)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
+    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_estimate(jsonb)', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_passages(uuid)', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_outcomes(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.own_job(text, uuid)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.retry_own_site_job(uuid)', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.visible_job(text, uuid)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.job(text, uuid)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_commit(text, text, bigint, integer)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.reopen_job(text, uuid)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_pipeline_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function pipeline.note_model_call(text, text, uuid, uuid, numeric)', 'function public.prune_embedding_cache(interval, integer)', 'function pipeline.wait_for_dollars(uuid, numeric)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function public.admit_passages(uuid, uuid, bigint)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.page_topics(uuid, double precision)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_report(uuid, jsonb)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.is_of_property(text, text)', 'function pipeline.mark_site_edits(uuid)', 'function public.next_site_candidate(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, text, integer, integer)', 'function public.site_page_parts(uuid, text, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function public.site_state(uuid, text, text)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.stage_site_candidates(bigint, integer, jsonb)', 'function public.stage_site_pages(text, bigint, integer, jsonb)', 'function public.stage_site_state(text, bigint, integer, text, text)', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_estimate(jsonb)', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_passages(uuid)', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'
   loop
     begin
@@ -352,6 +352,7 @@ begin
 ('mark', '20261127043000_shorter_path.sql', '902bbdf84bfb7e4bb9837d9b1a53c7e3ed8be7d02b161bddf6f5e870b63f5f75', '{}'::text[], $file$$file$),
 ('mark', '20261127043100_model_calls_under_way.sql', 'b8de04d8b4d9b03e78556a1a55584dd00cd07b69d14b96703bdc1a5d37dc98ac', '{}'::text[], $file$$file$),
 ('mark', '20261127045500_site_scale.sql', 'd002d17ad452dc2ae6f34caa40d83aa8d1ac24584694205760ec894400bbba55', '{}'::text[], $file$$file$),
+('mark', '20261127124500_unknown_positions.sql', 'b2615d49a4832aca26a3f9d6cfbb7fdfdee8d7050af64b9e94dad8771f30cf9c', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb
@@ -524,6 +525,85 @@ $$;
 revoke execute on function access.get_embeddings(uuid, text[]) from public, anon, authenticated;
 grant execute on function access.get_embeddings(uuid, text[]) to authenticated, service_role;
 $file$),
+('object', 'access/get_estimate.sql', '715daa77bad1e4fba50559a703427477236130cb8dd07cb052eaf28e2d7ff563', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
+-- tokens, usd, job_count}. `keyword_count` stands for the request's keywords. page_count is null while nobody knows how many pages a
+-- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null; so are
+-- tokens and usd for users, who are not told what others paid for.
+create or replace function access.get_estimate(p_request jsonb)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_owner_id uuid := auth.uid();
+  v_site jsonb := p_request -> 'site';
+  v_most integer := coalesce((p_request ->> 'max_pages')::integer, 300);
+  v_draft_count integer := case when coalesce((p_request ->> 'generate_draft')::boolean, true)
+    then coalesce((p_request #>> '{parameters,drafts}')::integer, 1) else 0 end;
+  v_page_count integer := 1;
+  v_query_count bigint := (p_request ->> 'keyword_count')::bigint;
+  v_page record;
+begin
+  if v_site is not null then
+    v_page_count := case
+      when v_site ? 'urls' then least(jsonb_array_length(v_site -> 'urls'), v_most)
+      when v_site ? 'property' then (
+        select least(count(*), v_most) from public.pages as p
+        where p.owner_id is not distinct from v_owner_id and pipeline.is_of_property(p.url, v_site ->> 'property')
+          and exists (select from public.gsc_page_query as g where g.page_id = p.id)) end;
+  elsif v_query_count is null then
+    select count(*) into v_query_count
+    from public.pages as p, pipeline.page_keywords(p.id)
+    where p.url = p_request ->> 'url' and p.owner_id is not distinct from v_owner_id;
+  end if;
+
+  with lately as materialized (
+    select n.id, coalesce((n.result #>> '{summary,query_count}')::bigint, 0) as query_count,
+      jsonb_array_length(coalesce(n.result -> 'drafts', '[]'::jsonb)) as draft_count
+    from pipeline.jobs as n
+    where n.pipeline = 'pageperfect' and n.status = 'completed' and n.result is not null
+    order by n.completed_at desc limit 30
+  ), units as (
+    -- A page's text, its queries and its drafts: each is paid for, and takes its time, by its number.
+    select 'page' as part, count(*)::numeric as had, 1::numeric as wanted from lately
+    union all
+    select 'query', sum(l.query_count), coalesce(v_query_count, avg(l.query_count)) from lately as l
+    union all
+    select 'draft', sum(l.draft_count), v_draft_count from lately as l
+  ), part_of (stage, part) as (
+    select c.stage, case c.stage when 'keyword_clustering' then 'query' when 'rewrite_draft' then 'draft' else 'page' end
+    from pipeline.stage_config as c where c.pipeline = 'pageperfect'
+  ), used as (
+    select o.part, sum(u.input_tokens + u.output_tokens) as tokens, sum(u.cost_usd) as usd, bool_or(u.cost_usd is null) as is_unpriced
+    from public.model_usage as u join lately as l on l.id = u.job_id join part_of as o using (stage) group by o.part
+  ), took as (
+    select o.part, extract(epoch from sum(s.finished_at - s.started_at)) as seconds
+    from pipeline.job_stages as s join lately as l on l.id = s.job_id join part_of as o using (stage)
+    where s.pipeline = 'pageperfect' group by o.part
+  )
+  select sum(n.had) filter (where n.part = 'page') as job_count,
+    sum(t.seconds * n.wanted / n.had) as seconds,
+    case when not coalesce(bool_or(n.had is null and n.wanted > 0), true) then sum(u.tokens * n.wanted / n.had) end as tokens,
+    case when not coalesce(bool_or(n.had is null and n.wanted > 0 or u.is_unpriced), true) then sum(u.usd * n.wanted / n.had) end as usd
+  into v_page
+  from (select m.part, m.wanted, nullif(m.had, 0) as had from units as m) as n
+  left join used as u using (part) left join took as t using (part);
+
+  return jsonb_build_object(
+    'page_count', v_page_count, 'query_count', case when v_site is null then v_query_count end, 'job_count', coalesce(v_page.job_count, 0),
+    'seconds', case when v_site is null then v_page.seconds
+      when v_page.job_count > 0 then coalesce(v_page_count, v_most) * pipeline.page_seconds() end)
+    || case when (select access.is_member()) then jsonb_build_object(
+      'tokens', round(v_page.tokens * coalesce(v_page_count, v_most)), 'usd', round(v_page.usd * coalesce(v_page_count, v_most), 6))
+      else '{"tokens": null, "usd": null}'::jsonb end;
+end;
+$$;
+
+revoke execute on function access.get_estimate(jsonb) from public, anon, authenticated;
+grant execute on function access.get_estimate(jsonb) to authenticated, service_role;
+$file$),
 ('object', 'access/get_job_timeline.sql', 'a058c17a6781a0c63eae757a394495d0074f63660623ce86baf90c2bed4e3b80', array['function access.get_job_timeline(text, uuid)'], $file$-- Everything that happened to a job: {job, stages, events, dead_letters, costs}; the newest 1,000 events.
 create or replace function access.get_job_timeline(p_pipeline text, p_job_id uuid)
 returns jsonb
@@ -583,6 +663,24 @@ $$;
 
 revoke execute on function access.get_operations() from public, anon, authenticated;
 grant execute on function access.get_operations() to authenticated, service_role;
+$file$),
+('object', 'access/get_passages.sql', '09613e39d111267323b503fb0c2883fe1ba6a97ed325a0cb5a89689013912d6a', array['function access.get_passages(uuid)'], $file$-- The texts of a job's segments that a report cuts, whole: {segment id: text}. Empty when a later job has replaced them.
+create or replace function access.get_passages(p_job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform access.visible_job('pageperfect', p_job_id);
+  return (select coalesce(jsonb_object_agg(e.id, e.text), '{}'::jsonb)
+    from public.page_embeddings as e where e.job_id = p_job_id and length(e.text) > 400);
+end;
+$$;
+
+revoke execute on function access.get_passages(uuid) from public, anon, authenticated;
+grant execute on function access.get_passages(uuid) to authenticated, service_role;
 $file$),
 ('object', 'access/get_report.sql', '7e6ba1b33bf8071a0795dfe898fc97924297b57c589fea759af7b9c3ba598bd4', array['function access.get_report(uuid)'], $file$-- The report of a job that the caller may see.
 create or replace function access.get_report(p_job_id uuid)
@@ -4768,7 +4866,8 @@ as $$ select 10000 $$;
 
 revoke execute on function pipeline.max_keywords() from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/page_keywords.sql', '9cceee18abc5fac9dc1c398b815ea10dd5efae1078badad96f461ddc3a5d82a7', array['function pipeline.page_keywords(uuid)'], $file$-- A page's queries over all their rows: dated rows summed where there are any, else the undated total.
+('object', 'pageperfect/page_keywords.sql', 'f17b99bd7a393575b87cc64fdc8d4fdc200aa7671399e3635feabef150bbb4fd', array['function pipeline.page_keywords(uuid)'], $file$-- A page's queries over all their rows: dated rows summed where there are any, else the undated total. A position that no row
+-- knows is null.
 create or replace function pipeline.page_keywords(p_page_id uuid)
 returns table (query text, impressions bigint, clicks bigint, "position" double precision)
 language sql
@@ -4781,7 +4880,7 @@ as $$
     where g.page_id = (select pipeline.keyword_page_id(p_page_id))
   )
   select r.query, sum(r.impressions)::bigint, sum(r.clicks)::bigint,
-    sum(r.position * greatest(r.impressions, 1)) / sum(greatest(r.impressions, 1))
+    sum(r.position * greatest(r.impressions, 1)) / sum(greatest(r.impressions, 1)) filter (where r.position is not null)
   from ranked as r
   where (r.date is not null) = r.is_dated
   group by r.query
@@ -4927,7 +5026,7 @@ $$;
 
 revoke execute on function pipeline.pageperfect_report(uuid, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/put_keywords.sql', '61945021d8692613864b61af06557fc228c8356bbc8249f2b8b45378ac18b998', array['function pipeline.put_keywords(uuid, jsonb)'], $file$-- Upserts undated keyword totals of a page. They are a snapshot of one export: queries of an earlier snapshot that
+('object', 'pageperfect/put_keywords.sql', 'ed20a4bb0248d6b4a5bec4610eccc0dbe367f567ab5bd75e02ff5f8f51ffc598', array['function pipeline.put_keywords(uuid, jsonb)'], $file$-- Upserts undated keyword totals of a page. They are a snapshot of one export: queries of an earlier snapshot that
 -- this one does not name are dropped, dated rows are untouched. Returns how many keywords there are now.
 create or replace function pipeline.put_keywords(p_page_id uuid, p_keywords jsonb)
 returns integer
@@ -4943,7 +5042,7 @@ begin
     and g.query not in (select k ->> 'query' from jsonb_array_elements(p_keywords) as k);
   insert into public.gsc_page_query as g (page_id, query, date, impressions, clicks, position)
   select p_page_id, k.query, null, sum(k.impressions), sum(k.clicks),
-    sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1))
+    sum(k.position * greatest(k.impressions, 1)) / sum(greatest(k.impressions, 1)) filter (where k.position is not null)
   from jsonb_to_recordset(p_keywords) as k (query text, impressions numeric, clicks numeric, position double precision)
   group by k.query
   on conflict (page_id, query, date) where page_id is not null do update
@@ -5464,7 +5563,7 @@ $$;
 
 revoke execute on function public.start_gsc_import(text, date, date) from public, anon, authenticated;
 $file$),
-('object', 'search_console/upsert_gsc_rows.sql', '2b9972805307f65f7cf27b174916bdee85b282356835086a04d926e3628ece1d', array['function public.upsert_gsc_rows(jsonb)'], $file$-- Stores rows [{page, query, date, impressions, clicks, position}] and makes the pages they name, which are the project's
+('object', 'search_console/upsert_gsc_rows.sql', '44390775d9a237218d5badae7e2b7db0ef8633e93097e5400aefa12b93acc308', array['function public.upsert_gsc_rows(jsonb)'], $file$-- Stores rows [{page, query, date, impressions, clicks, position}] and makes the pages they name, which are the project's
 -- own. `page` is a normalised URL; `date` is a day, or null for a total over a period. Rows of one key within a call are added up;
 -- a row that is stored already is replaced. Nothing is dropped, which makes this an upload in parts, not a snapshot.
 -- Returns {row_count, page_count} of the call.
@@ -5501,7 +5600,8 @@ begin
       sum(r.clicks)::bigint as clicks,
       case
         when count(*) = 1 then min(r.position)
-        when sum(r.impressions) > 0 then sum(r.position * r.impressions::double precision) / sum(r.impressions)::double precision
+        when sum(r.impressions) filter (where r.position is not null) > 0
+        then sum(r.position * r.impressions::double precision) / sum(r.impressions) filter (where r.position is not null)::double precision
         else avg(r.position)
       end as position
     from jsonb_to_recordset(p_rows)
@@ -5544,7 +5644,7 @@ $$;
 
 revoke execute on function public.cancel_site_job(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/clicks_around.sql', '0982d01346c06ec30ef0c19154184dffb7f122f5a5fe8c3c478433b87e9ae4e5', array['function pipeline.clicks_around(uuid, text[], date, integer)'], $file$-- What a page was shown and clicked in the p_days before a day and after it; of p_queries only, where they are given.
+('object', 'site/clicks_around.sql', '06394173d55b8a1dfbf18a64dd8b50ea4bf5b94798a7b9e122bcc2b6e7355496', array['function pipeline.clicks_around(uuid, text[], date, integer)'], $file$-- What a page was shown and clicked in the p_days before a day and after it; of p_queries only, where they are given.
 create or replace function pipeline.clicks_around(p_page_id uuid, p_queries text[], p_on date, p_days integer)
 returns table (
   clicks_before bigint, clicks_after bigint, impressions_before bigint, impressions_after bigint,
@@ -5556,8 +5656,8 @@ as $$
   select
     coalesce(sum(g.clicks) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.clicks) filter (where g.date > p_on), 0)::bigint,
     coalesce(sum(g.impressions) filter (where g.date < p_on), 0)::bigint, coalesce(sum(g.impressions) filter (where g.date > p_on), 0)::bigint,
-    sum(g.position * g.impressions) filter (where g.date < p_on) / nullif(sum(g.impressions) filter (where g.date < p_on), 0),
-    sum(g.position * g.impressions) filter (where g.date > p_on) / nullif(sum(g.impressions) filter (where g.date > p_on), 0)
+    sum(g.position * g.impressions) filter (where g.date < p_on) / nullif(sum(g.impressions) filter (where g.date < p_on and g.position is not null), 0),
+    sum(g.position * g.impressions) filter (where g.date > p_on) / nullif(sum(g.impressions) filter (where g.date > p_on and g.position is not null), 0)
   from public.gsc_page_query as g
   where g.page_id = pipeline.keyword_page_id(p_page_id) and g.date between p_on - p_days and p_on + p_days
     and (p_queries is null or g.query = any (p_queries));
@@ -5594,7 +5694,7 @@ $$;
 
 revoke execute on function public.commit_analyse_pages(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_select_pages.sql', '23da12e2b024d26502e927e89d1bb680a8c4cb1cb972e58200edb8264f926ff1', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, skipped_count}; without pages those of
+('object', 'site/commit_select_pages.sql', 'e6d3f1809fadbb4784c89b7426b72555b5498d83a30778ce2535b886dad8b6c2', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, skipped_count}; without pages those of
 -- the property that have Search Console rows. A page whose queries, parameters, model and modification time are those of an earlier
 -- analysis keeps its result; without a modification time for as long as max_age_hours says. What the ceiling (max_usd) does not
 -- pay for is left out, the pages with the fewest impressions first.
@@ -5639,9 +5739,7 @@ begin
     insert into pg_temp.site_candidates
     select p.id, p.url, null, p.id from public.pages as p
     where p.owner_id is not distinct from v_job.user_id
-      and case when v_property like 'sc-domain:%'
-        then substring(p.url from '^https?://([^/:?#]+)') ~ ('(^|\.)' || replace(substr(v_property, 11), '.', '\.') || '$')
-        else starts_with(p.url, v_property) end
+      and pipeline.is_of_property(p.url, v_property)
       and exists (select from public.gsc_page_query as g where g.page_id = p.id);
   end if;
 
@@ -5942,6 +6040,20 @@ $$;
 
 revoke execute on function public.input_site_topics(uuid) from public, anon, authenticated;
 $file$),
+('object', 'site/is_of_property.sql', 'b72bdd283348db979a852dde095c3e5c3b0653a8f57d9dd59413af7bd56234ea', array['function pipeline.is_of_property(text, text)'], $file$-- Whether an address belongs to a Search Console property: `sc-domain:example.com`, or the beginning of the address.
+create or replace function pipeline.is_of_property(p_url text, p_property text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when p_property like 'sc-domain:%'
+    then substring(p_url from '^https?://([^/:?#]+)') ~ ('(^|\.)' || replace(substr(p_property, 11), '.', '\.') || '$')
+    else starts_with(p_url, p_property) end;
+$$;
+
+revoke execute on function pipeline.is_of_property(text, text) from public, anon, authenticated;
+$file$),
 ('object', 'site/mark_site_edits.sql', 'f62c5dffc5223502a7f55848489cc0ad807a01db074a6aa41360ece017d85632', array['function pipeline.mark_site_edits(uuid)'], $file$-- Marks the edits of earlier plans that were made: the page's text is another than it was then, and the plan of p_job_id has
 -- no such edit any more. Returns how many.
 create or replace function pipeline.mark_site_edits(p_job_id uuid)
@@ -6090,7 +6202,7 @@ $$;
 
 revoke execute on function pipeline.site_counts(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/site_keywords.sql', 'f2938961a61b04beb40fdc59bd21d60c80602332237335e35cde159248912c05', array['function pipeline.site_keywords(uuid, date, integer)'], $file$-- A page's queries of the last p_days up to p_until and of as many days before; undated totals where a page has no dated rows.
+('object', 'site/site_keywords.sql', 'ee42a1d43a44d0a3bd30e3f40b90dd5ad04732c278ccf31c76b9435a00415d63', array['function pipeline.site_keywords(uuid, date, integer)'], $file$-- A page's queries of the last p_days up to p_until and of as many days before; undated totals where a page has no dated rows.
 create or replace function pipeline.site_keywords(p_page_id uuid, p_until date, p_days integer)
 returns table (
   query text, impressions bigint, clicks bigint, "position" double precision,
@@ -6103,11 +6215,11 @@ as $$
     coalesce(sum(g.impressions) filter (where v.is_now), 0)::bigint,
     coalesce(sum(g.clicks) filter (where v.is_now), 0)::bigint,
     sum(g.position * greatest(g.impressions, 1)) filter (where v.is_now)
-      / sum(greatest(g.impressions, 1)) filter (where v.is_now),
+      / sum(greatest(g.impressions, 1)) filter (where v.is_now and g.position is not null),
     sum(g.impressions) filter (where not v.is_now)::bigint,
     sum(g.clicks) filter (where not v.is_now)::bigint,
     sum(g.position * greatest(g.impressions, 1)) filter (where not v.is_now)
-      / sum(greatest(g.impressions, 1)) filter (where not v.is_now)
+      / sum(greatest(g.impressions, 1)) filter (where not v.is_now and g.position is not null)
   from public.gsc_page_query as g
   cross join lateral (select g.date is null or g.date > p_until - p_days as is_now) as v
   where g.page_id = (select pipeline.keyword_page_id(p_page_id))
@@ -6156,7 +6268,7 @@ $$;
 
 revoke execute on function public.site_outcomes(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/site_page_inputs.sql', '15eee4bb11df1122fc46a9b1ac7ede210c2b8264dce60c6001595b673f26d4c8', array['function public.site_page_inputs(uuid, text, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after that lack p_part ('summary' or 'links'): {last, pages}, the position of the
+('object', 'site/site_page_inputs.sql', '571d1544a1581724d85e11f2513926cc503237db7833420f4f275bcac21e279e', array['function public.site_page_inputs(uuid, text, integer, integer)'], $file$-- The analysed pages of a site's job after position p_after that lack p_part ('summary' or 'links'): {last, pages}, the position of the
 -- last one, null when there are no more, and as text, which is for Rust, the JSON of an array of {id, url, title, page_type, language,
 -- topics, edits, segments, links} (crates/site). Queries are counted over the job's period, and over the one before.
 create or replace function public.site_page_inputs(p_job_id uuid, p_part text, p_after integer, p_limit integer)
@@ -6192,7 +6304,7 @@ as $$
             'position', coalesce((k.k ->> 'position')::double precision, (q.q ->> 'position')::double precision, 50),
             'coverage', coalesce((q.q ->> 'coverage')::double precision, 0), 'segment_id', q.q -> 'segment_id',
             'before', case when (k.k ->> 'impressions_before')::bigint > 0 then jsonb_build_object('impressions', k.k -> 'impressions_before',
-              'clicks', k.k -> 'clicks_before', 'position', k.k -> 'position_before') end) order by q.ordinality), '[]'::jsonb) as queries
+              'clicks', k.k -> 'clicks_before', 'position', coalesce((k.k ->> 'position_before')::double precision, 50)) end) order by q.ordinality), '[]'::jsonb) as queries
         from jsonb_array_elements(coalesce(t.query_coverage, '[]'::jsonb)) with ordinality as q (q, ordinality)
         cross join lateral (select s.by_query -> (q.q ->> 'query') as k) as k) as q
       where t.page_id = s.page_id),
@@ -6803,7 +6915,7 @@ comment on view public.v_pageperfect_throughput is 'Per hour and stage: completi
 revoke all on public.v_pageperfect_throughput from public, anon, authenticated, service_role;
 grant select on public.v_pageperfect_throughput to service_role;
 $file$),
-('object', 'web/api.sql', '82832932a524d0472ba5c0db0d3a3cf2efb762fd27c86e45b95ea927978d1e3b', array['function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()'], $file$-- What the API serves to signed-in users: functions of `access` under their own names, which check the caller and have their
+('object', 'web/api.sql', '1552a44fd3a1714f74fa9944f9cbbb02cc3b1f2afaf2a2d5c380c338c983eda6', array['function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_estimate(jsonb)', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_passages(uuid)', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()'], $file$-- What the API serves to signed-in users: functions of `access` under their own names, which check the caller and have their
 -- owner's rights; these have the caller's, since a function of the API with its owner's would be open to anybody.
 
 create or replace function public.cancel_matching(p_filters jsonb, p_expected bigint) returns jsonb
@@ -6834,6 +6946,10 @@ create or replace function public.get_embeddings(p_job_id uuid, p_texts text[]) 
 language sql stable set search_path = '' as $$ select access.get_embeddings(p_job_id, p_texts) $$;
 revoke execute on function public.get_embeddings(uuid, text[]) from public, anon, authenticated;
 
+create or replace function public.get_estimate(p_request jsonb) returns jsonb
+language sql stable set search_path = '' as $$ select access.get_estimate(p_request) $$;
+revoke execute on function public.get_estimate(jsonb) from public, anon, authenticated;
+
 create or replace function public.get_job_timeline(p_pipeline text, p_job_id uuid) returns jsonb
 language sql stable set search_path = '' as $$ select access.get_job_timeline(p_pipeline, p_job_id) $$;
 revoke execute on function public.get_job_timeline(text, uuid) from public, anon, authenticated;
@@ -6841,6 +6957,10 @@ revoke execute on function public.get_job_timeline(text, uuid) from public, anon
 create or replace function public.get_operations() returns jsonb
 language sql stable set search_path = '' as $$ select access.get_operations() $$;
 revoke execute on function public.get_operations() from public, anon, authenticated;
+
+create or replace function public.get_passages(p_job_id uuid) returns jsonb
+language sql stable set search_path = '' as $$ select access.get_passages(p_job_id) $$;
+revoke execute on function public.get_passages(uuid) from public, anon, authenticated;
 
 create or replace function public.get_report(p_job_id uuid) returns json
 language sql stable set search_path = '' as $$ select access.get_report(p_job_id) $$;
@@ -7155,7 +7275,7 @@ begin
   -- A name of ours on which something of the project's own depends is left to it.
   for v_object in
     select o.identity from pipeline.objects as o
-    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_outcomes.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/own_job.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/retry_own_site_job.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/visible_job.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/job.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_commit.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/reopen_job.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_pipeline_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/note_model_call.sql', 'models/prune_embedding_cache.sql', 'models/wait_for_dollars.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/admit_passages.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/page_topics.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_report.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/mark_site_edits.sql', 'site/next_site_candidate.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_page_parts.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_state.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'site/stage_site_candidates.sql', 'site/stage_site_pages.sql', 'site/stage_site_state.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/api.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
+    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_estimate.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_passages.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_outcomes.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/own_job.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/retry_own_site_job.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/visible_job.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/job.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_commit.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/reopen_job.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_pipeline_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/note_model_call.sql', 'models/prune_embedding_cache.sql', 'models/wait_for_dollars.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/admit_passages.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/page_topics.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_report.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/is_of_property.sql', 'site/mark_site_edits.sql', 'site/next_site_candidate.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_page_parts.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_state.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'site/stage_site_candidates.sql', 'site/stage_site_pages.sql', 'site/stage_site_state.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/api.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
     order by o.identity desc -- views before functions
   loop
     begin
