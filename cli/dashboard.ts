@@ -4,6 +4,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
+import type { FunctionName } from "../functions/_shared/platform/database.ts";
 import { root } from "../local/paths.ts";
 import { attachStack, type RunningStack, startStack } from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
@@ -11,18 +12,39 @@ import { say } from "./say.ts";
 import { bundleWeb, contentSecurityPolicy, ensureWebBuilt } from "./web_bundle.ts";
 
 /** What the app may ask of the project; the key would open much more. */
-const allowedFunctions = new Set(
-  [
-    ...["whoami", "list_pages", "list_jobs", "get_report", "get_job_timeline", "get_operations"],
-    ...["get_throughput", "get_costs", "list_dead_letters", "list_members", "count_open_jobs"],
-    ...["replay_matching", "replay_letter", "cancel_matching", "cancel_own_job", "decide_edit"],
-    ...["set_stages_enabled", "set_member", "get_embeddings", "get_segments"],
-    ...["get_analysis_input", "get_site_plan", "get_site_progress", "get_site_outcomes"],
-    ...["retry_own_site_job"],
-  ].map((name) => `/rest/v1/rpc/${name}`).concat(
-    ["workflow", "embed-passages"].map((name) => `/functions/v1/pageperfect-${name}`),
-  ),
-);
+const served: FunctionName[] = [
+  "whoami",
+  "list_pages",
+  "list_jobs",
+  "get_report",
+  "get_job_timeline",
+  "get_operations",
+  "get_throughput",
+  "get_costs",
+  "list_dead_letters",
+  "list_members",
+  "count_open_jobs",
+  "replay_matching",
+  "replay_letter",
+  "cancel_matching",
+  "cancel_own_job",
+  "decide_edit",
+  "set_stages_enabled",
+  "set_member",
+  "get_embeddings",
+  "get_segments",
+  "get_passages",
+  "get_analysis_input",
+  "get_estimate",
+  "get_site_plan",
+  "get_site_progress",
+  "get_site_outcomes",
+  "retry_own_site_job",
+];
+const allowedFunctions = new Set([
+  ...served.map((name) => `/rest/v1/rpc/${name}`),
+  ...["workflow", "embed-passages"].map((name) => `/functions/v1/pageperfect-${name}`),
+]);
 
 /** Bytes of a request's body: the CSV of a page with its 25,000 queries has some megabytes. */
 const maxBodyBytes = 16_000_000;
@@ -33,6 +55,8 @@ export interface Upstream {
   name: string;
   /** Whether it is a local stack, whose clock is not in the database. */
   hasOwnClock?: boolean;
+  /** Path of the sample page on the local stack. */
+  samplePath?: string;
 }
 
 export interface DashboardServer extends AsyncDisposable {
@@ -125,8 +149,8 @@ export function serveDashboard(dir: string, upstream: Upstream, port = 0): Dashb
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "GET it");
     if (url.pathname === "/config.json") {
       if (!isSignedIn) return refuse(401, "open the link that the terminal shows");
-      const { name, hasOwnClock } = upstream;
-      const config = { mode: "local", api: "/api", name, hasOwnClock };
+      const { name, hasOwnClock, samplePath } = upstream;
+      const config = { mode: "local", api: "/api", name, hasOwnClock, samplePath };
       return answer(200, JSON.stringify(config), { "content-type": types.json });
     }
     const name = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
@@ -188,16 +212,17 @@ interface DashboardOptions {
   static?: string;
 }
 
-/** Starts the sample's analysis, so that a first look shows a report; returns its job. */
-export async function analyzeSample(stack: RunningStack): Promise<string> {
-  const sample = `${root}/cli/sample`;
+const sample = `${root}/cli/sample`;
+
+/** Starts the analysis of the sample at `url`, so that a first look shows a report; returns its job. */
+async function analyzeSample(stack: RunningStack, url: string): Promise<string> {
   const module = new URL("../functions/_shared/wasm/gsc.ts", import.meta.url).href;
   const gsc = await import(module);
   const { keywords } = gsc.parse_csv(await Deno.readFile(`${sample}/queries.csv`));
   const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
     method: "POST",
     headers: { apikey: stack.secretKey, "content-type": "application/json" },
-    body: JSON.stringify({ url: await stack.serveFile(`${sample}/index.html`), keywords }),
+    body: JSON.stringify({ url, keywords }),
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(`the sample was not accepted: ${JSON.stringify(answer)}`);
@@ -226,14 +251,21 @@ async function dashboard(options: DashboardOptions) {
   const stack = attached ?? await startStack({ instance: "default", report: say });
   try {
     let path = "";
+    const sampleUrl = await stack.serveFile(`${sample}/index.html`);
     const [{ count }] = await stack.sql`
       select count(*)::int from (select from public.pageperfect_jobs limit 1) as jobs`;
     if (count === 0 && options.sample) {
       say("nothing was analysed yet: the sample page is, while you look");
-      path = `report/${await analyzeSample(stack)}`;
+      path = `report/${await analyzeSample(stack, sampleUrl)}`;
     }
     const { apiUrl, secretKey } = stack;
-    const upstream = { apiUrl, secretKey, name: "this machine", hasOwnClock: true };
+    const upstream = {
+      apiUrl,
+      secretKey,
+      name: "this machine",
+      hasOwnClock: true,
+      samplePath: new URL(sampleUrl).pathname,
+    };
     await keepServing(dir, upstream, options.port, path);
   } finally {
     await stack.stop();

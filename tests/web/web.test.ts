@@ -205,6 +205,7 @@ journey(
       ].join("\n"),
     );
     await page.getByText("all.csv: 3 queries").waitFor();
+    await page.locator(".estimate").filter({ hasText: /3 queries.*going by the last/ }).waitFor();
     await page.getByRole("button", { name: "Analyse", exact: true }).click();
     await page.getByText(/This page answers/).waitFor();
     await page.getByRole("heading", { name: "Tea for beginners" }).first().waitFor();
@@ -240,6 +241,11 @@ journey(
     await using visitor = await Visitor.open(world);
     const { page } = visitor;
     await visitor.go(`report/${jobId}/text`);
+    // Whole, where the report has the beginning.
+    const [{ tail }] = await world.stack.sql`
+      select right(text, 60) as tail from public.page_embeddings
+      where job_id = ${jobId} and length(text) > 460 order by position limit 1`;
+    await page.locator(".passage p").filter({ hasText: tail }).waitFor();
     await page.locator(".topic-list button").nth(1).click();
     await page.locator(".passage.lit").first().waitFor();
     assert.match(page.url(), /topic=/);
@@ -397,8 +403,10 @@ journey(
   async () => {
     const { sql } = world.stack;
     const [page] = await sql`select page_id, url from public.pageperfect_jobs where id = ${jobId}`;
+    const other = crypto.randomUUID();
     const edit = (rank: number, kind: string, label: string, more = {}) => ({
-      ...{ id: String(rank), rank, kind, page_id: page.page_id, url: page.url, target_url: null },
+      ...{ id: String(rank), rank, kind, page_id: page.page_id, url: page.url },
+      ...{ target_page_id: null, target_url: null },
       ...{ place: { after_heading: "Kit and clothes" }, label, queries: [`${label} query`] },
       ...{
         impressions: 900,
@@ -426,9 +434,27 @@ journey(
       site: { page_count: 2, query_count: 30, impressions: 5000, clicks: 90, expected_clicks: 80 },
       edits: [
         edit(1, "write", "bike insurance"),
-        edit(2, "merge", "bike lights", { target_url: "https://other.example/lights" }),
+        edit(2, "merge", "bike lights", {
+          target_page_id: other,
+          target_url: "https://other.example/lights",
+        }),
       ],
-      topics: [],
+      topics: [{
+        ...{ id: 1, label: "bike lights", kind: "answered", intent: null, avg_position: 8 },
+        owner: { page_id: other, url: "https://other.example/lights", reason: "answers it best" },
+        ...{ queries: ["bike lights query"], query_count: 1, impressions: 1000, clicks: 20 },
+        expected_clicks: 38,
+        pages: [
+          {
+            ...{ page_id: page.page_id, url: page.url, impressions: 600 },
+            ...{ clicks: 5, position: 9, coverage: 0.4 },
+          },
+          {
+            ...{ page_id: other, url: "https://other.example/lights", impressions: 400 },
+            ...{ clicks: 15, position: 6, coverage: 0.9 },
+          },
+        ],
+      }],
       links: [],
       decays: [],
       pages: [],
@@ -474,6 +500,20 @@ journey(
     await visitor.checkAccessibility("the plan of a site");
     await screenshot(visitor, "site-light");
 
+    // Which pages take the same queries, and what to do about it.
+    await window.getByRole("link", { name: "Cannibalisation" }).click();
+    const rivalry = window.getByRole("region", { name: "bike lights", exact: true });
+    assert.match(
+      await rivalry.locator("tbody tr").nth(1).innerText(),
+      /other\.example\/lights\s+should own it\s+400 \(40%\)/,
+    );
+    await rivalry.getByText(/Merge this page into https:\/\/other\.example\/lights/).waitFor();
+    await window.getByText("600 impressions go to another page").waitFor();
+    await visitor.checkAccessibility("cannibalisation");
+    await screenshot(visitor, "cannibalisation-light");
+    await window.getByLabel("Search").fill("nothing like it");
+    await window.getByText("0 of 1").waitFor();
+
     // Whether it paid, by the same wasm as on the command line.
     await window.getByRole("link", { name: "Outcomes" }).click();
     await window.getByText("400 → 900").waitFor();
@@ -496,6 +536,111 @@ journey(
     await window.getByRole("link", { name: "Edits", exact: true }).click();
     await window.locator("tbody tr").first().getByRole("link").click();
     await window.getByText(/This page answers/).waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey(
+  "a site that is really run: planned from its sitemap, an edit made, found by the next run, its outcome",
+  async () => {
+    const { stack } = world;
+    const folder = await Deno.makeTempDir();
+    await Deno.chmod(folder, 0o755);
+    const base = await stack.serveFile(folder);
+    const write = async (name: string, title: string, sections: string[][]) =>
+      await Deno.writeTextFile(
+        `${folder}/${name}.html`,
+        `<!doctype html><html lang="en"><title>${title}</title><main><h1>${title}</h1>${
+          sections.map(([heading, text]) => `<h2>${heading}</h2><p>${text}</p>`).join("")
+        }</main></html>`,
+      );
+    const sitemap = async (changed: string) =>
+      await Deno.writeTextFile(
+        `${folder}/sitemap.xml`,
+        `<urlset>${
+          ["lights", "brightness", "locks"].map((name) =>
+            `<url><loc>${base}${name}.html</loc><lastmod>${
+              name === "locks" ? changed : "2026-01-01"
+            }</lastmod></url>`
+          ).join("")
+        }</urlset>`,
+      );
+    const brightness =
+      "Bike lights of 200 lumens are bright enough for lit streets; unlit lanes want a bright front light of 600 lumens or more.";
+    await write("lights", "Bike lights", [
+      ["How bright should bike lights be", brightness],
+      ["Mounting a light", "Clamp the front light to the handlebar, level with the road ahead."],
+    ]);
+    await write("brightness", "How bright should bike lights be", [
+      ["How bright should bike lights be", brightness],
+    ]);
+    const locks = [
+      [
+        "Which bike lock is best",
+        "A hardened steel shackle through the frame resists bolt cutters.",
+      ],
+      ["Where to lock a bike", "Lock the bike to an iron stand in a place where people pass by."],
+    ];
+    await write("locks", "Bike locks", locks);
+    await sitemap("2026-01-01");
+    const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    const rows = (page: string, query: string, impressions: number, position: number) =>
+      [...Array(70).keys()].map((ago) => ({
+        ...{ page: `${base}${page}.html`, query, date: day(ago + 1), impressions, position },
+        clicks: ago < 35 ? 9 : 4,
+      }));
+    await stack.sql`select public.upsert_gsc_rows(${
+      stack.sql.json([
+        ...rows("lights", "how bright should bike lights be", 300, 8),
+        ...rows("brightness", "how bright should bike lights be", 200, 11),
+        ...rows("locks", "which bike lock is best", 300, 6),
+        ...rows("locks", "what does bicycle insurance cost a year", 400, 14),
+      ])
+    })`;
+
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    const run = async () => {
+      await visitor.go("site/new");
+      await page.getByLabel("Sitemap").fill(`${base}sitemap.xml`);
+      await page.locator(".estimate").filter({ hasText: "going by the last" }).waitFor();
+      await page.getByRole("button", { name: "Begin" }).click();
+      await page.getByRole("link", { name: "Topics and owners" }).waitFor();
+      return page.url().match(/[0-9a-f-]{36}/)![0];
+    };
+    const first = await run();
+    const edit = page.getByRole("row").filter({ hasText: "insurance" }).first();
+    await edit.getByText("Write", { exact: true }).waitFor();
+    await visitor.checkAccessibility("the plan of a real site");
+    await screenshot(visitor, "site-real-light");
+    await page.getByRole("link", { name: "Cannibalisation" }).click();
+    const rivalry = page.getByRole("region", { name: "how bright should bike lights be" }).first();
+    await rivalry.getByText("lights.html").first().waitFor();
+    await rivalry.getByText("brightness.html").first().waitFor();
+    await screenshot(visitor, "cannibalisation-real-light");
+
+    // Somebody makes the edit; the next run finds it made, and analyses no page but this one.
+    await write("locks", "Bike locks", [...locks, [
+      "What does bicycle insurance cost a year",
+      "Bicycle insurance costs about 60 pounds a year for a bicycle of 1,000 pounds: what bicycle insurance does cost a year depends on the lock.",
+    ]]);
+    await sitemap("2026-02-02");
+    const second = await run();
+    assert.notEqual(second, first);
+    const pages = await stack.sql`
+      select status from public.site_pages where job_id = ${second} order by status`;
+    assert.deepEqual(pages.map(({ status }) => status), ["done", "reused", "reused"]);
+    await visitor.go(`site/${first}/outcomes`);
+    const outcome = page.getByRole("row").filter({ hasText: "insurance" });
+    await outcome.getByText("not over yet").waitFor();
+    // A month and more later.
+    await stack.sql`update public.site_edits set made_at = ${
+      day(35)
+    } where job_id = ${first} and made_at is not null`;
+    await page.reload();
+    await outcome.getByText(/^1\d\d → 2\d\d$/).waitFor();
+    await visitor.checkAccessibility("the outcome of an edit");
+    await screenshot(visitor, "outcomes-real-light");
     assert.deepEqual(visitor.problems, []);
   },
 );

@@ -106,6 +106,11 @@ Deno.test("what is computed in the browser is what the workers computed", async 
         ...{ dimensions, segmentVectors, queries },
         segments: segments!.map((segment, index) => ({ ...segment, text: passages[index] })),
         openCount: edit.open_queries.length,
+        openImpressions: edit.open_queries.map((wanted) =>
+          topics.find(({ id }) => id === edit.topic_id)!
+            .queries.find(({ query }) => query === wanted)?.impressions ?? 0
+        ),
+        threshold: 0.7,
         queryVectors: queries.map(({ query }) => vectorOf.get(prefix + query)),
       });
       const words = coverage.measure(draft.body_markdown);
@@ -123,6 +128,10 @@ Deno.test("what is computed in the browser is what the workers computed", async 
       assert.deepEqual(
         measured.queries.map(({ query, before, now }) => ({ query, before, after: now })),
         draft.per_query,
+      );
+      assert.deepEqual(
+        [measured.before, measured.now, measured.closes],
+        [draft.coverage_before, draft.coverage_after, draft.closes_gap],
       );
 
       // Nothing that answers: as the page stands. A passage that says what is asked for: better than that.

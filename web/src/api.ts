@@ -2,6 +2,7 @@
 // straight to Supabase as the user who is signed in. Both speak the same functions.
 
 import { computed, signal } from "@preact/signals";
+import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
 
 export interface Config {
   /** local: behind ./pageperfect dashboard · hosted: a static page beside a Supabase project. */
@@ -13,6 +14,8 @@ export interface Config {
   name: string;
   /** Whether it is a local stack, which needs no schedules in the database. */
   hasOwnClock?: boolean;
+  /** Path of the sample page that a local stack serves. */
+  samplePath?: string;
 }
 
 export interface Identity {
@@ -25,6 +28,12 @@ export interface Identity {
 export const config = signal<Config | undefined>(undefined);
 export const identity = signal<Identity | undefined>(undefined);
 export const isOperator = computed(() => identity.value?.role === "operator");
+
+/** Whether a page is the sample that comes along, which the local stack serves under a port of its own. */
+export function isSample(url: string | null | undefined): boolean {
+  const { samplePath } = config.value ?? {};
+  return samplePath !== undefined && (url ?? "").endsWith(samplePath);
+}
 
 /** Whether the last request came through; the banner says when not. */
 export const connection = signal<"ok" | "lost">("ok");
@@ -99,9 +108,14 @@ async function call(path: string, body: unknown, signal?: AbortSignal): Promise<
   );
 }
 
-/** Calls a function of the database. */
-export function rpc<T>(name: string, args: object = {}, signal?: AbortSignal): Promise<T> {
-  return call(`/rest/v1/rpc/${name}`, args, signal) as Promise<T>;
+/** Calls a function of the database, by its generated types. */
+export function rpc<Name extends FunctionName, T>(
+  name: Name,
+  ...[args, signal]: Record<string, never> extends Args<Name>
+    ? [args?: Args<Name>, signal?: AbortSignal]
+    : [args: Args<Name>, signal?: AbortSignal]
+): Promise<Answer<Name, T>> {
+  return call(`/rest/v1/rpc/${name}`, args ?? {}, signal) as Promise<Answer<Name, T>>;
 }
 
 /** Starts an analysis; intake answers with the job's id, or with every field that is wrong. */

@@ -12,6 +12,7 @@ const dollars = new Intl.NumberFormat(locale, {
 });
 const when = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const dayOnly = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
 const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
 
 const none = "–";
@@ -38,6 +39,10 @@ export const position = (
 export const date = (
   value: string | null | undefined,
 ) => (value ? when.format(new Date(value)) : none);
+/** A day that a page names. */
+export const day = (
+  value: string | null | undefined,
+) => (value ? dayOnly.format(new Date(value)) : none);
 export const dateExact = (
   value: string | null | undefined,
 ) => (value ? exact.format(new Date(value)) : none);

@@ -181,7 +181,8 @@ async function start() {
       const { signIn } = await import("./auth.tsx");
       signOut = await signIn(config.value, root);
     }
-    identity.value = await rpc<Identity>("whoami");
+    const who: Identity = await rpc("whoami");
+    identity.value = who;
   } catch (error) {
     const { message, hint } = error as ApiError;
     return render(

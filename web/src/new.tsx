@@ -3,7 +3,8 @@
 import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ApiError, startJob } from "./api.ts";
-import { compact, count, plural } from "./format.ts";
+import { Estimate } from "./estimate.tsx";
+import { compact, count, plural, position } from "./format.ts";
 import { go, param, route } from "./router.ts";
 import { Button, ErrorNote, Field, Page, Table, toast } from "./ui.tsx";
 
@@ -11,7 +12,7 @@ interface Keyword {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 interface Dropped {
@@ -242,7 +243,7 @@ export function New() {
                     <th scope="row" dir="auto">{keyword.query}</th>
                     <td class="number">{count(keyword.impressions)}</td>
                     <td class="number">{count(keyword.clicks)}</td>
-                    <td class="number">{keyword.position.toFixed(1)}</td>
+                    <td class="number">{position(keyword.position)}</td>
                   </tr>
                 ))}
               </tbody>
@@ -291,6 +292,16 @@ export function New() {
             Its text is made by scripts (needs ScraperAPI)
           </label>
         </fieldset>
+        <Estimate
+          request={URL.canParse(address)
+            ? {
+              url: new URL(address).href,
+              keyword_count: keywords?.length,
+              generate_draft: draft.value,
+              parameters: { drafts: Number(drafts.value) },
+            }
+            : undefined}
+        />
         <ErrorNote error={error.value} />
         <div class="actions">
           <button type="submit" class="button primary" disabled={busy.value} aria-busy={busy.value}>

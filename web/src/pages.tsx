@@ -1,6 +1,6 @@
 // Home: every page that was analysed, how it stands, and the way to the next one.
 
-import { rpc } from "./api.ts";
+import { isSample, rpc } from "./api.ts";
 import { compact, count, percent, plural, relative, shortUrl } from "./format.ts";
 import { refresh, useLive } from "./live.ts";
 import { href, param } from "./router.ts";
@@ -146,7 +146,9 @@ export function Pages() {
                     {row.title || shortUrl(row.url)}
                   </a>
                   <span class="quiet sub">
-                    <bdi>{shortUrl(row.url)}</bdi>
+                    {isSample(row.url)
+                      ? "the sample that comes with PagePerfect"
+                      : <bdi>{shortUrl(row.url)}</bdi>}
                   </span>
                 </th>
                 <td class="nowrap">
@@ -167,7 +169,7 @@ export function Pages() {
                 </td>
                 <td class="number">
                   {row.summary && row.summary.expected_clicks >= 1
-                    ? `+${compact(row.summary.expected_clicks)}`
+                    ? `+${compact(Math.round(row.summary.expected_clicks))}`
                     : "–"}
                 </td>
                 <td class="number">{compact(row.summary?.impressions)}</td>

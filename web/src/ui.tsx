@@ -146,8 +146,16 @@ export function Loading({ lines = 5, label = "Loading" }: { lines?: number; labe
 export function Tabs(
   { tabs, current }: { tabs: { id: string; label: string; href: string }[]; current: string },
 ) {
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen the tab that is shown may stand beyond the edge.
+  useEffect(() => {
+    const tab = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (tab) {
+      nav.current!.scrollLeft = tab.offsetLeft - (nav.current!.clientWidth - tab.clientWidth) / 2;
+    }
+  }, [current]);
   return (
-    <nav class="tabs" aria-label="Views of this report">
+    <nav class="tabs" aria-label="Views of this report" ref={nav}>
       {tabs.map((tab) => (
         <a key={tab.id} href={tab.href} aria-current={tab.id === current ? "page" : undefined}>
           {tab.label}

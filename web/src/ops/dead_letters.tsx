@@ -75,7 +75,7 @@ export function DeadLetters() {
     try {
       while (open > 0) {
         done.value = { sent, of };
-        const answer = await rpc<{ replayed_count: number; remaining_count: number }>(
+        const answer: { replayed_count: number; remaining_count: number } = await rpc(
           "replay_matching",
           { p_filters: filters, p_expected: open },
         );

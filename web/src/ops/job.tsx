@@ -93,9 +93,9 @@ export function Job({ jobId }: { jobId: string }) {
   }
   const { job, events, dead_letters, costs } = timeline;
   const open = dead_letters.filter((letter) => !letter.replayed_at);
-  const act = async (name: string, args: object, said: string) => {
+  const act = async (done: Promise<unknown>, said: string) => {
     try {
-      await rpc(name, args);
+      await done;
       toast(said);
     } catch (thrown) {
       toast((thrown as ApiError).message, { tone: "bad" });
@@ -131,8 +131,7 @@ export function Job({ jobId }: { jobId: string }) {
                   })
                 ) {
                   act(
-                    "cancel_own_job",
-                    { p_pipeline: pipeline, p_job_id: job.id },
+                    rpc("cancel_own_job", { p_pipeline: pipeline, p_job_id: job.id }),
                     "The job is cancelled",
                   );
                 }
@@ -158,8 +157,7 @@ export function Job({ jobId }: { jobId: string }) {
               kind="primary"
               onClick={() =>
                 act(
-                  "replay_letter",
-                  { p_pipeline: pipeline, p_dead_letter_id: letter.id },
+                  rpc("replay_letter", { p_pipeline: pipeline, p_dead_letter_id: letter.id }),
                   "Replayed with fresh attempts",
                 )}
             >

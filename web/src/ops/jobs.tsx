@@ -221,7 +221,7 @@ function CancelAll({ filters }: { filters: Record<string, string> }) {
   if (!isOperator.value) return null;
   const run = async () => {
     try {
-      let open = await rpc<number>("count_open_jobs", { p_filters: filters });
+      let open = await rpc("count_open_jobs", { p_filters: filters });
       if (open === 0) return toast("None of these jobs is open: there is nothing to cancel.");
       const yes = await ask({
         title: `Cancel ${plural(open, "job")}?`,
@@ -238,7 +238,7 @@ function CancelAll({ filters }: { filters: Record<string, string> }) {
       if (!yes) return;
       let cancelled = 0;
       while (open > 0) {
-        const answer = await rpc<{ cancelled_count: number; remaining_count: number }>(
+        const answer: { cancelled_count: number; remaining_count: number } = await rpc(
           "cancel_matching",
           { p_filters: filters, p_expected: open },
         );

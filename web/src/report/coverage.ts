@@ -105,16 +105,7 @@ export function useCoverage(
   }, [unknown.join("\n")]);
 
   const threshold = method.threshold ?? 0.7;
-  const byQuery = new Map((topic?.queries ?? []).map((query) => [query.query, query]));
-  const queries = news.value?.queries ?? recorded(edit, topic, draft, text);
-  // As the draft's worker weighs them (crates/draft, effect).
-  const weight = (name: string) => Math.max(1, byQuery.get(name)?.impressions ?? 1);
-  const total = queries.reduce((sum, { query }) => sum + weight(query), 0);
-  const mean = (key: "before" | "now") =>
-    total === 0
-      ? null
-      : queries.reduce((sum, query) => sum + weight(query.query) * query[key], 0) / total;
-  const now = mean("now");
+  const found = news.value ?? recorded(edit, topic, draft, text);
   const state = news.value
     ? (unknown.length > 0 || news.value.text !== text ? "words" : "measured")
     : reason.value
@@ -122,9 +113,9 @@ export function useCoverage(
     : "loading";
   return {
     threshold,
-    before: mean("before"),
-    now,
-    closes: now !== null && now >= threshold,
+    before: found.before,
+    now: found.now,
+    closes: found.closes,
     state,
     note: reason.value || {
       loading: "Loading what it is measured with …",
@@ -132,7 +123,7 @@ export function useCoverage(
       measured: "Measured as you write, like the page itself.",
       recorded: "",
     }[state],
-    queries,
+    queries: found.queries,
   };
 }
 
@@ -141,15 +132,22 @@ function recorded(edit: Edit, topic: Topic | undefined, draft: Draft | undefined
   const ofDraft = new Map((draft?.per_query ?? []).map((query) => [query.query, query]));
   const ofTopic = new Map((topic?.queries ?? []).map((query) => [query.query, query]));
   const names = edit.open_queries.length > 0 ? edit.open_queries : [...ofTopic.keys()];
-  return names.map((query) => {
-    const before = ofDraft.get(query)?.before ?? ofTopic.get(query)?.coverage ?? edit.coverage;
-    return {
-      query,
-      before,
-      now: text === "" ? before : ofDraft.get(query)?.after ?? before,
-      missing: ofTopic.get(query)?.missing_terms ?? [],
-    };
-  });
+  const before = draft?.coverage_before ?? edit.coverage;
+  const hasText = text !== "" && draft !== undefined;
+  return {
+    before,
+    now: hasText ? draft.coverage_after : before,
+    closes: hasText && draft.closes_gap === true,
+    queries: names.map((query) => {
+      const before = ofDraft.get(query)?.before ?? ofTopic.get(query)?.coverage ?? edit.coverage;
+      return {
+        query,
+        before,
+        now: text === "" ? before : ofDraft.get(query)?.after ?? before,
+        missing: ofTopic.get(query)?.missing_terms ?? [],
+      };
+    }),
+  };
 }
 
 /** What the text is measured with, or why that is not there any more. */
@@ -162,17 +160,17 @@ async function load(
   if (method.name !== "calibrated") {
     return "As it was drafted: text is measured while it is written for the calibrated method only.";
   }
-  const { ids, dimensions, texts: passages, vectors } = await rpc<
-    { ids: number[]; dimensions: number; texts: string[]; vectors: string[] }
-  >("get_segments", { p_job_id: job.id }, signal);
+  const stored: { ids: number[]; dimensions: number; texts: string[]; vectors: string[] } =
+    await rpc("get_segments", { p_job_id: job.id }, signal);
+  const { ids, dimensions, texts: passages, vectors } = stored;
   if (ids.length === 0) {
     return "As it was drafted: a later analysis of the page has replaced what it is measured with.";
   }
   const placeOf = new Map((segments ?? []).map((segment) => [segment.id, segment]));
 
-  const open = edit.open_queries.length > 0
-    ? edit.open_queries
-    : (model.topicById.get(edit.topic_id)?.queries ?? []).map(({ query }) => query);
+  const ofTopic = model.topicById.get(edit.topic_id)?.queries ?? [];
+  const impressionsOf = new Map(ofTopic.map((query) => [query.query, query.impressions]));
+  const open = edit.open_queries.length > 0 ? edit.open_queries : ofTopic.map(({ query }) => query);
   const queries = queriesBeside(open, model.asked);
   const texts = await Promise.all(queries.map(({ query }) => queryText(method.model, query)));
   const found = await loadVectors(job.id, texts, signal, () => {});
@@ -192,6 +190,8 @@ async function load(
     segmentVectors: vectors,
     queries,
     openCount: open.length,
+    openImpressions: open.map((query) => impressionsOf.get(query) ?? 0),
+    threshold: method.threshold ?? 0.7,
     queryVectors,
   };
 }

@@ -3,6 +3,7 @@
 
 import type { Topic } from "../../../cli/report/result.ts";
 import type { PageCoverage as PageCoverageType } from "../../../functions/_shared/wasm/coverage.ts";
+import type * as DraftModule from "../../../functions/_shared/wasm/draft.ts";
 
 export interface PageInput {
   dimensions: number;
@@ -10,8 +11,12 @@ export interface PageInput {
   /** Base64 of the segments' vector_send bytes, one string a segment. */
   segmentVectors: string[];
   /** The edit's open queries, then what else the page is asked, which gives the scale. */
-  queries: { query: string; impressions: number; clicks: number; position: number }[];
+  queries: { query: string; impressions: number; clicks: number; position: number | null }[];
   openCount: number;
+  /** Impressions of the open queries in their topic. */
+  openImpressions: number[];
+  /** Coverage from which a query is answered. */
+  threshold: number;
   /** Base64 of each query's little-endian f32s. */
   queryVectors: string[];
 }
@@ -27,13 +32,12 @@ export function queriesBeside(
   const most = asked.flatMap(({ queries }) => queries)
     .sort((a, b) => b.impressions - a.impressions || (a.query < b.query ? -1 : 1))
     .slice(0, scaleCount)
-    .map(({ query, impressions, clicks, position }) => ({
-      ...{ query, impressions, clicks },
-      position: position ?? 0,
-    }));
+    .map(({ query, impressions, clicks, position }) => ({ query, impressions, clicks, position }));
   const known = new Map(most.map((query) => [query.query, query]));
   return [
-    ...open.map((query) => known.get(query) ?? { query, impressions: 0, clicks: 0, position: 0 }),
+    ...open.map((query) =>
+      known.get(query) ?? { query, impressions: 0, clicks: 0, position: null }
+    ),
     ...most.filter(({ query }) => !open.includes(query)),
   ];
 }
@@ -43,13 +47,16 @@ export interface QueryNow {
   /** By the page alone, and with the text beside it, 0 to 1. */
   before: number;
   now: number;
-  isGap: boolean;
   /** Words of the query that its best passage does not have. */
   missing: string[];
 }
 
 export interface Measured {
   queries: QueryNow[];
+  /** Of the queries together. */
+  before: number;
+  now: number;
+  closes: boolean;
   /** Passages of the text whose vectors are not known: their words count, their meaning is that of the passage most like them. */
   unknown: string[];
 }
@@ -71,7 +78,7 @@ export class DraftCoverage {
     private readonly input: PageInput,
     private readonly own: Uint32Array,
     private readonly PageCoverage: typeof PageCoverageType,
-    private readonly passages: (text: string, queries: string[]) => string[],
+    private readonly draft: typeof DraftModule,
   ) {
     this.#ofPage = Array.from(own, (index) => ({
       words: wordsOf(input.segments[index].text),
@@ -80,13 +87,13 @@ export class DraftCoverage {
   }
 
   static async open(input: PageInput): Promise<DraftCoverage> {
-    const [{ own_segments }, { PageCoverage }, { draft_passages }] = await Promise.all([
+    const [{ own_segments }, { PageCoverage }, draft] = await Promise.all([
       import("../../../functions/_shared/wasm/advice.ts"),
       import("../../../functions/_shared/wasm/coverage.ts"),
       import("../../../functions/_shared/wasm/draft.ts"),
     ]);
     const own = own_segments(JSON.stringify(input.segments));
-    return new DraftCoverage(input, own, PageCoverage, draft_passages);
+    return new DraftCoverage(input, own, PageCoverage, draft);
   }
 
   /** Takes embeddings of passages: base64 of little-endian f32s. */
@@ -100,18 +107,26 @@ export class DraftCoverage {
   }
 
   measure(text: string): Measured {
-    const open = this.input.queries.slice(0, this.input.openCount);
-    const passages = this.passages(text, open.map(({ query }) => query));
+    const { openCount, openImpressions, queries, threshold } = this.input;
+    const open = queries.slice(0, openCount).map(({ query }) => query);
+    const passages = this.draft.draft_passages(text, open);
     this.#before ??= this.#coverage([]).map(({ coverage }) => coverage);
-    const before = this.#before;
+    const found = this.#coverage(passages);
+    const { per_query, coverage_before, coverage_after, closes_gap } = this.draft.text_effect(
+      open,
+      Float64Array.from(openImpressions),
+      Float64Array.from(this.#before),
+      Float64Array.from(found, ({ coverage }) => coverage),
+      threshold,
+    );
     return {
       unknown: [...new Set(passages.filter((passage) => !this.#vectors.has(passage)))],
-      queries: this.#coverage(passages).map(({ coverage, is_gap, missing_in_best }, index) => ({
-        query: open[index].query,
-        before: before[index],
-        now: coverage,
-        isGap: is_gap,
-        missing: missing_in_best,
+      before: coverage_before,
+      now: coverage_after,
+      closes: closes_gap,
+      queries: per_query.map(({ query, before, after }, index) => ({
+        ...{ query, before, now: after },
+        missing: found[index].missing_in_best,
       })),
     };
   }

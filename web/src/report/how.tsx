@@ -1,6 +1,6 @@
 // How the report was made: method, models, stages, cost. What somebody asks who doubts it.
 
-import { count, dateExact, duration, percent, usd, words } from "../format.ts";
+import { count, day, duration, percent, usd, words } from "../format.ts";
 import { href } from "../router.ts";
 import { Badge, Table } from "../ui.tsx";
 import type { ReportModel } from "./model.ts";
@@ -21,8 +21,8 @@ export function How({ model }: { model: ReportModel }) {
         ? `${page.page_type.type}, ${percent(page.page_type.probability)} sure`
         : null,
     ],
-    ["Published", page?.published_at ? dateExact(page.published_at) : null],
-    ["Modified", page?.modified_at ? dateExact(page.modified_at) : null],
+    ["Published", page?.published_at ? day(page.published_at) : null],
+    ["Modified", page?.modified_at ? day(page.modified_at) : null],
     [
       "HTML",
       crawl?.html_length

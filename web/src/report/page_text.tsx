@@ -1,7 +1,9 @@
 // The page's own text: which passage answers which topic, and where each edit goes.
 
 import { useEffect, useRef } from "preact/hooks";
+import { rpc } from "../api.ts";
 import { compact, percent } from "../format.ts";
+import { useLive } from "../live.ts";
 import { href, param, setQuery } from "../router.ts";
 import { Badge, Meter } from "../ui.tsx";
 import {
@@ -13,6 +15,9 @@ import {
   type Segment,
   type Topic,
 } from "./model.ts";
+
+/** A report has the first 400 characters of a passage. */
+const isCut = ({ text }: Segment) => text.length >= 400;
 
 export function PageText({ model }: { model: ReportModel }) {
   const topicId = Number(param("topic")) || undefined;
@@ -29,6 +34,15 @@ export function PageText({ model }: { model: ReportModel }) {
       lit.set(topic.best_segment_id, []);
     }
   }
+  const { segments } = model.result;
+  const whole = useLive<Record<string, string>>(
+    `passages ${model.result.job.id}`,
+    (signal) =>
+      segments.some(isCut)
+        ? rpc("get_passages", { p_job_id: model.result.job.id }, signal)
+        : Promise.resolve({}),
+    0,
+  ).data.value;
   const text = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // After the page has been shown from its top.
@@ -51,6 +65,7 @@ export function PageText({ model }: { model: ReportModel }) {
             topic={topic}
             selected={segmentId}
             model={model}
+            whole={whole}
             edits={after.get(section.index) ?? []}
           />
         ))}
@@ -111,12 +126,14 @@ export function placeEdits(model: ReportModel) {
 }
 
 function SectionText(
-  { section, lit, topic, selected, model, edits }: {
+  { section, lit, topic, selected, model, whole, edits }: {
     section: Section;
     lit: Map<number, string[]>;
     topic?: Topic;
     selected?: number;
     model: ReportModel;
+    /** The texts that the report cuts, by the id of their segment. */
+    whole?: Record<string, string>;
     edits: Edit[];
   },
 ) {
@@ -127,6 +144,7 @@ function SectionText(
           key={segment.id}
           segment={segment}
           section={section}
+          whole={whole?.[segment.id]}
           queries={lit.get(segment.id)}
           topic={topic}
           isSelected={segment.id === selected}
@@ -139,8 +157,9 @@ function SectionText(
 }
 
 function Passage(
-  { segment, section, queries, topic, isSelected, count }: {
+  { segment, section, whole, queries, topic, isSelected, count }: {
     segment: Segment;
+    whole?: string;
     section: Section;
     queries?: string[];
     topic?: Topic;
@@ -149,7 +168,6 @@ function Passage(
   },
 ) {
   const isHeading = segment.kind === "heading";
-  const cut = segment.text.length >= 400 && !isHeading ? " …" : "";
   const select = () => setQuery({ segment: isSelected ? null : segment.id, topic: null }, true);
   const Heading = `h${section.rank}` as "h2";
   return (
@@ -159,8 +177,8 @@ function Passage(
       } ${isSelected ? "selected" : ""}`}
     >
       {isHeading
-        ? <Heading dir="auto">{segment.text}</Heading>
-        : <p dir="auto">{segment.text}{cut}</p>}
+        ? <Heading dir="auto">{whole ?? segment.text}</Heading>
+        : <p dir="auto">{whole ?? `${segment.text}${isCut(segment) ? " …" : ""}`}</p>}
       {(count > 0 || isSelected) && (
         <button
           type="button"

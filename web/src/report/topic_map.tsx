@@ -277,8 +277,9 @@ export class Drawing {
 
   show(points: Point[], positions: Float32Array | undefined) {
     this.#points = points;
-    this.#positions = positions;
     this.#layer = undefined;
+    const { clientWidth, clientHeight } = this.canvas;
+    this.#positions = positions &&= lieAs(positions, clientWidth >= clientHeight);
     if (!positions) return;
     const sums = new Map<Topic, { x: number; top: number; count: number }>();
     points.forEach(({ topic }, index) => {
@@ -616,4 +617,19 @@ export function isInside(ring: { x: number; y: number }[], x: number, y: number)
     }
   }
   return inside;
+}
+
+/** The layout with its longer side along the canvas's: mirrored at the diagonal where it is not. Its axes mean nothing. */
+function lieAs(positions: Float32Array, isWide: boolean): Float32Array {
+  const spread = (from: number) => {
+    let sum = 0, squares = 0;
+    for (let index = from; index < positions.length; index += 2) {
+      sum += positions[index];
+      squares += positions[index] ** 2;
+    }
+    const count = positions.length / 2;
+    return squares / count - (sum / count) ** 2;
+  };
+  if (spread(0) >= spread(1) === isWide) return positions;
+  return positions.map((_, index) => positions[index ^ 1]);
 }

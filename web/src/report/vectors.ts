@@ -20,7 +20,7 @@ export async function loadVectors(
 ): Promise<QueryVectors> {
   const all: QueryVectors = { model: "", dimensions: 0, vectors: [] };
   for (let first = 0; first < texts.length; first += chunk) {
-    const part = await rpc<QueryVectors>("get_embeddings", {
+    const part: QueryVectors = await rpc("get_embeddings", {
       p_job_id: jobId,
       p_texts: texts.slice(first, first + chunk),
     }, signal);

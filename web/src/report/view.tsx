@@ -1,7 +1,7 @@
 // The report of one page: the verdict, and its views.
 
 import { useComputed } from "@preact/signals";
-import { rpc } from "../api.ts";
+import { isSample, rpc } from "../api.ts";
 import { compact, count, date, percent, plural, shortUrl, words } from "../format.ts";
 import { refresh, useLive } from "../live.ts";
 import { go, href } from "../router.ts";
@@ -64,12 +64,24 @@ export function ReportView(
       title={title}
       crumbs={
         <>
-          <a href={href("")}>Pages</a> › <bdi>{shortUrl(page?.url ?? job.url)}</bdi>,{" "}
+          <a href={href("")}>Pages</a> › {isSample(job.url)
+            ? "the sample that comes with PagePerfect"
+            : <bdi>{shortUrl(page?.url ?? job.url)}</bdi>},{" "}
           {date(job.completed_at ?? job.created_at)}
         </>
       }
       actions={<Exports model={model} />}
     >
+      {isSample(job.url) && !isOpen(job.status) && view === "edits" && (
+        <div class="note hello">
+          <p>
+            <strong>This is a sample.</strong>{" "}
+            Open an edit to see its draft in place, or begin with a page of your own: its address
+            and the CSV of its queries are all it takes.
+          </p>
+          <a class="button primary" href={href("new")}>Analyse a page of mine</a>
+        </div>
+      )}
       {isOpen(job.status) && <Progress result={model.result} />}
       {job.status === "failed" && (
         <div class="note tone-gap" role="alert">
@@ -82,10 +94,10 @@ export function ReportView(
           </p>
         </div>
       )}
-      {(page?.warnings ?? []).map((warning) => (
+      {[...page?.warnings ?? [], ...model.result.method.warnings ?? []].map((warning) => (
         <div class="note tone-partly" key={warning.code}>
           <p>
-            <strong>{words(warning.code)}:</strong> {warning.message}
+            <strong class="sentence">{words(warning.code)}:</strong> {warning.message}
           </p>
         </div>
       ))}

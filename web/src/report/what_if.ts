@@ -7,7 +7,7 @@ interface Keyword {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 /** What `get_analysis_input` answers. */
@@ -99,6 +99,7 @@ export async function compute(
       threshold: settings.threshold,
       top: settings.top,
       is_english_model: model_profile(gaps.model).is_english,
+      is_lexical_model: model_profile(gaps.model).is_lexical,
       topics: rows.map(({ label, kind, query_coverage }, id) => ({
         id,
         label,

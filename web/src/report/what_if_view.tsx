@@ -202,7 +202,7 @@ async function load(
   signal: AbortSignal,
   told: (text: string) => void,
 ): Promise<Input | string> {
-  const answer = await rpc<AnalysisInput | null>("get_analysis_input", { p_job_id: jobId }, signal);
+  const answer: AnalysisInput | null = await rpc("get_analysis_input", { p_job_id: jobId }, signal);
   if (!answer) return "A later analysis of the page has replaced what this one was made from.";
   if (answer.clustering.method !== "calibrated") {
     return "It was made with the plain cosine rule; the what-if is for the calibrated one.";
@@ -210,7 +210,7 @@ async function load(
   const { keywords } = answer.clustering;
   const texts = await Promise.all(keywords.map(({ query }) => queryText(answer.gaps.model, query)));
   const [segments, queries] = await Promise.all([
-    rpc<{ vectors: string[] }>("get_segments", { p_job_id: jobId }, signal),
+    rpc("get_segments", { p_job_id: jobId }, signal) as Promise<{ vectors: string[] }>,
     loadVectors(jobId, texts, signal, (share) => told(`Loading the embeddings: ${percent(share)}`)),
   ]);
   const queryVectors = queries.vectors.filter((vector) => vector !== null);

@@ -1,6 +1,6 @@
 // The plan of a site: edits over all pages, who owns which topic, links, what falls, and the run's progress.
 
-import type { ComponentChildren } from "preact";
+import type { SiteEdit, SitePlan } from "../../../cli/site/plan.ts";
 import { ApiError, isOperator, rpc } from "../api.ts";
 import {
   compact,
@@ -33,91 +33,11 @@ import {
 } from "../ui.tsx";
 import { Choice } from "../report/edits.tsx";
 import { SearchField } from "../ops/jobs.tsx";
+import { Cannibalisation, rivalries } from "./cannibalisation.tsx";
 import { Outcomes } from "./outcomes.tsx";
+import { editNames, editTones, PageLink } from "./parts.tsx";
 
-/** As `get_site_report` answers (cli/site/plan.ts); what a version lacks is left out of the view. */
-interface SitePlan {
-  job: { id: string; status: string; created_at: string; completed_at: string | null };
-  site: {
-    page_count: number;
-    query_count: number;
-    impressions: number;
-    clicks: number;
-    expected_clicks?: number;
-  };
-  topics?: SiteTopic[];
-  edits?: SiteEdit[];
-  links?: {
-    page_id: string;
-    url: string;
-    target_page_id: string;
-    target_url: string;
-    heading_path: string[];
-    sentence: string;
-    anchor: string;
-  }[];
-  decays?: {
-    page_id: string;
-    url: string;
-    label: string;
-    clicks_before: number;
-    clicks_after: number;
-    position_before: number;
-    position_after: number;
-    change: number;
-  }[];
-  pages?: {
-    page_id: string;
-    url: string;
-    title: string | null;
-    page_type?: string | null;
-    impressions: number;
-    edit_count: number;
-  }[];
-  failed_pages?: { page_id: string; url: string; error: { message?: string } | null }[];
-  costs?: { usd?: number; call_count?: number };
-}
-
-interface SiteTopic {
-  id: number;
-  label: string;
-  kind: string;
-  owner: { page_id: string; url: string; reason: string } | null;
-  queries: string[];
-  query_count: number;
-  impressions: number;
-  clicks: number;
-  avg_position: number | null;
-  pages: {
-    page_id: string;
-    url: string;
-    impressions: number;
-    clicks: number;
-    position: number | null;
-    coverage: number;
-  }[];
-}
-
-interface SiteEdit {
-  id: string | number;
-  rank: number;
-  kind: string;
-  page_id: string;
-  url: string;
-  target_url: string | null;
-  place: { after_heading?: string | null; heading_path?: string[] | null } | null;
-  label: string;
-  queries: string[];
-  impressions: number;
-  clicks: number;
-  avg_position: number | null;
-  coverage: number;
-  expected_clicks: number;
-  effort: string;
-  confidence: number;
-  reason: string;
-  is_decayed: boolean;
-}
+type SiteTopic = SitePlan["topics"][number];
 
 interface Progress {
   status: string;
@@ -145,32 +65,12 @@ interface Progress {
   };
 }
 
-const editNames: Record<string, string> = {
-  write: "Write",
-  extend: "Extend",
-  improve: "Improve",
-  merge: "Merge or redirect",
-  link: "Link",
-  move: "Point to",
-  new_page: "New page",
-};
-const tones: Record<string, string> = {
-  write: "gap",
-  new_page: "gap",
-  extend: "partly",
-  improve: "improve",
-  merge: "partly",
-  link: "answered",
-  move: "improve",
-};
 const views = [
   ["edits", "Edits"],
   ["topics", "Topics and owners"],
+  ["cannibalisation", "Cannibalisation"],
   ["links", "Links"],
-  [
-    "decays",
-    "Falling",
-  ],
+  ["decays", "Falling"],
   ["outcomes", "Outcomes"],
   ["pages", "Pages"],
 ] as const;
@@ -190,9 +90,9 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
   const found = plan.data.value;
   const failedCount = state?.counts.failed ?? 0;
-  const act = async (name: string, args: object, said: string) => {
+  const act = async (done: Promise<unknown>, said: string) => {
     try {
-      await rpc(name, args);
+      await done;
       toast(said);
     } catch (thrown) {
       toast((thrown as ApiError).message, { tone: "bad" });
@@ -230,8 +130,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
             <Button
               onClick={() =>
                 act(
-                  "retry_own_site_job",
-                  { p_job_id: jobId },
+                  rpc("retry_own_site_job", { p_job_id: jobId }),
                   `${plural(failedCount, "page")} tried once more; the plan is made anew`,
                 )}
             >
@@ -251,8 +150,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
                   })
                 ) {
                   act(
-                    "cancel_own_job",
-                    { p_pipeline: "site", p_job_id: jobId },
+                    rpc("cancel_own_job", { p_pipeline: "site", p_job_id: jobId }),
                     "The run is cancelled",
                   );
                 }
@@ -324,7 +222,7 @@ function RunProgress({ state: { counts, stage, minutes_left, facts } }: { state:
 
 function Plan({ plan, view }: { plan: SitePlan; view: string }) {
   const { site } = plan;
-  const rivals = (plan.topics ?? []).filter((topic) => topic.pages.length > 1).length;
+  const rivals = rivalries(plan).length;
   return (
     <>
       <dl class="figures">
@@ -347,8 +245,11 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
           tone="answered"
         />
         <Figure
-          label="Topics on several pages"
-          value={count(rivals)}
+          label="Pages compete"
+          value={rivals > 0
+            ? <a href={href(`site/${plan.job.id}/cannibalisation`)}>{count(rivals)}</a>
+            : "0"}
+          note={rivals === 1 ? "topic" : "topics"}
           tone={rivals > 0 ? "partly" : undefined}
         />
         {plan.costs?.usd !== undefined && <Figure label="Cost" value={usd(plan.costs.usd)} />}
@@ -363,6 +264,7 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
       />
       {view === "edits" && <Edits edits={plan.edits ?? []} />}
       {view === "topics" && <Topics topics={plan.topics ?? []} />}
+      {view === "cannibalisation" && <Cannibalisation plan={plan} />}
       {view === "links" && <Links links={plan.links ?? []} />}
       {view === "decays" && <Decays decays={plan.decays ?? []} />}
       {view === "outcomes" && <Outcomes jobId={plan.job.id} names={editNames} />}
@@ -370,10 +272,6 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
     </>
   );
 }
-
-const PageLink = ({ id, children }: { id: string; children: ComponentChildren }) => (
-  <a href={href(`page/${id}`)}>{children}</a>
-);
 
 function Edits({ edits }: { edits: SiteEdit[] }) {
   const kind = param("kind"), effort = param("effort"), search = (param("q") ?? "").toLowerCase();
@@ -419,8 +317,8 @@ function Edits({ edits }: { edits: SiteEdit[] }) {
               <tr key={edit.id}>
                 <td class="number">{edit.rank}</td>
                 <th scope="row">
-                  <Badge tone={tones[edit.kind] ?? "aside"}>
-                    {editNames[edit.kind] ?? words(edit.kind)}
+                  <Badge tone={editTones[edit.kind]}>
+                    {editNames[edit.kind]}
                   </Badge>{" "}
                   <span dir="auto">{edit.label}</span>
                   {edit.is_decayed && (
@@ -442,10 +340,14 @@ function Edits({ edits }: { edits: SiteEdit[] }) {
                       : edit.place?.heading_path?.at(-1) ?? ""}
                   </span>
                 </td>
-                <td class="number">+{compact(Math.round(edit.expected_clicks))}</td>
+                <td class="number">
+                  {edit.expected_clicks >= 1
+                    ? `+${compact(Math.round(edit.expected_clicks))}`
+                    : "–"}
+                </td>
                 <td class="number">{position(edit.avg_position)}</td>
                 <td>{edit.effort}</td>
-                <td dir="auto">{edit.reason}</td>
+                <td class="why" dir="auto">{edit.reason}</td>
               </tr>
             ))}
           </tbody>

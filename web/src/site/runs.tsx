@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { ApiError, rpc, startJob } from "../api.ts";
+import { Estimate } from "../estimate.tsx";
 import { relative, shortUrl, words } from "../format.ts";
 import { refresh, useLive } from "../live.ts";
 import { go, href } from "../router.ts";
@@ -76,19 +77,18 @@ export function NewSiteRun() {
       "As Search Console names it: sc-domain:example.com, or https://www.example.com/. Its rows must have been imported.",
     urls: "One address a line.",
   };
+  const text = value.value.trim();
+  const request = {
+    site: { [source.value]: source.value === "urls" ? text.split(/\s+/).filter(Boolean) : text },
+    max_pages: Number(most.value) || undefined,
+    max_usd: Number(dollars.value) || undefined,
+  };
   const start = async (event: Event) => {
     event.preventDefault();
     busy.value = true;
     error.value = undefined;
-    const text = value.value.trim();
     try {
-      const { job_id } = await startJob({
-        site: {
-          [source.value]: source.value === "urls" ? text.split(/\s+/).filter(Boolean) : text,
-        },
-        max_pages: Number(most.value) || undefined,
-        max_usd: Number(dollars.value) || undefined,
-      });
+      const { job_id } = await startJob(request);
       toast("The run has begun");
       go(`site/${job_id}`);
     } catch (thrown) {
@@ -171,6 +171,7 @@ export function NewSiteRun() {
             />
           )}
         </Field>
+        <Estimate request={text === "" ? undefined : request} />
         <ErrorNote error={error.value} />
         <div class="actions">
           <button type="submit" class="button primary" disabled={busy.value}>Begin</button>
