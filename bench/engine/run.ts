@@ -7,6 +7,7 @@ import postgres, { type Sql } from "npm:postgres@3.4.9";
 import { cacheDir, exists, root, sha256 } from "../../local/paths.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { pipeline, queue, stages, workerCount } from "./pipeline.ts";
+import { reportTimes } from "./report.ts";
 
 const options = new Command("bench engine")
   .option("--quick", "a tenth of the work: for a look, not for numbers")
@@ -394,6 +395,9 @@ const gateway = {
   plain: median(gatewayRounds.map(({ plain }) => plain)),
 };
 
+progress("the report of 5,000 topics");
+const reports = await reportTimes(workers[0], options.quick ? 3 : 9);
+
 progress(`soak of ${soakSeconds} s`);
 const soaked = await soak(sql, workers);
 await Promise.all(workers.map((worker) => worker.end()));
@@ -443,6 +447,7 @@ const results = {
     },
     "graphile-worker (LISTEN/NOTIFY)": { p50: others.graphile.p50, p95: others.graphile.p95 },
   },
+  reportMilliseconds: reports,
   soak: soaked,
 };
 /** Bars in plain figures hold for a machine that has nothing else to do. */
@@ -487,6 +492,12 @@ const bars: Bar[] = [
     most: 20,
     quietMachine: true,
   },
+  {
+    what: "report of 5,000 topics while the job runs, ms",
+    value: reports["while the job runs"],
+    most: 100,
+    quietMachine: true,
+  },
 ];
 const judge = ({ value, least = -Infinity, most = Infinity, quietMachine }: Bar) =>
   value >= least && value <= most ? "ok" : quietMachine && busy ? "not judged" : "FAILED";
@@ -524,6 +535,10 @@ if (options.json) {
     ["Enqueue to start", "p50 ms", "p95 ms"],
     Object.entries(results.enqueueToStartMilliseconds)
       .map(([name, { p50, p95 }]) => [name, p50.toFixed(1), p95.toFixed(1)]),
+  );
+  table(
+    ["The report of 5,000 topics and 10,000 queries, in the database", "ms"],
+    Object.entries(reports).map(([name, ms]) => [name, ms.toFixed(0)]),
   );
   table(
     [
