@@ -13,7 +13,7 @@ export interface Row {
   query: string;
   impressions: number;
   clicks: number;
-  position: number;
+  position: number | null;
 }
 
 export interface Label {

@@ -40,7 +40,8 @@ Deno.test("a report that follows the labels has full marks", async () => {
     }
     deepEqual([scores.ari, scores.junk], [1, 0], page.name);
     // Positions are dealt out anew, never changed.
-    const positions = (rows: { position: number }[]) => rows.map(({ position }) => position).sort();
+    const positions = (rows: { position: number | null }[]) =>
+      rows.map(({ position }) => position).sort();
     deepEqual(positions(withoutHints(page).rows), positions(page.rows));
   }
 });

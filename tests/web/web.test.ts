@@ -195,20 +195,22 @@ journey(
     );
     const url = await world.stack.serveFile(file);
     await page.getByLabel("Address of the page").fill(url);
-    // Of an export of many pages, this page's rows.
+    // Of an export of many pages, this page's rows; where it ranks is not in it.
     const rows = [[url, "how to brew tea"], [url, "keep tea fresh"], [url, "tea caffeine"]];
     await drop(
       "all.csv",
       [
-        "Page,Query,Clicks,Impressions,CTR,Position",
-        ...[...rows, [`${url}x`, "coffee"]].map((row) => [...row, "2,900,1%,8"].join(",")),
+        "Page,Query,Clicks,Impressions",
+        ...[...rows, [`${url}x`, "coffee"]].map((row) => [...row, "2,900"].join(",")),
       ].join("\n"),
     );
     await page.getByText("all.csv: 3 queries").waitFor();
+    await page.getByText("there is no column of position").waitFor();
     await page.locator(".estimate").filter({ hasText: /3 queries.*going by the last/ }).waitFor();
     await page.getByRole("button", { name: "Analyse", exact: true }).click();
     await page.getByText(/This page answers/).waitFor();
     await page.getByRole("heading", { name: "Tea for beginners" }).first().waitFor();
+    await page.getByText("it is not known where the page ranks").waitFor();
     assert.deepEqual(visitor.problems, []);
   },
 );
@@ -511,6 +513,12 @@ journey(
     await window.getByText("600 impressions go to another page").waitFor();
     await visitor.checkAccessibility("cannibalisation");
     await screenshot(visitor, "cannibalisation-light");
+    await window.emulateMedia({ colorScheme: "dark" });
+    await window.setViewportSize({ width: 390, height: 844 });
+    await visitor.checkAccessibility("cannibalisation, dark, on a phone");
+    await noOverflow(visitor, "cannibalisation");
+    await screenshot(visitor, "cannibalisation-phone");
+    await window.setViewportSize({ width: 1280, height: 900 });
     await window.getByLabel("Search").fill("nothing like it");
     await window.getByText("0 of 1").waitFor();
 
@@ -923,16 +931,20 @@ journey(
         await visitor.page.locator(".skeleton").waitFor({ state: "detached" });
         if (name === "workspace") await visitor.page.getByText("Measured as you write").waitFor();
         await visitor.checkAccessibility(`${name}, ${look}`);
-        const overflow = await visitor.page.evaluate(
-          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-        );
-        assert.equal(overflow, 0, `${name} sticks out on a ${look} screen`);
+        await noOverflow(visitor, `${name}, ${look}`);
         await screenshot(visitor, `${name}-${look}`);
       }
       assert.deepEqual(visitor.problems, []);
     }
   },
 );
+
+async function noOverflow({ page }: Visitor, name: string) {
+  const overflow = await page.evaluate(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  assert.equal(overflow, 0, `${name} sticks out`);
+}
 
 /** Jobs that failed for good at their first stage, all for one reason; nobody sees them before they have. */
 async function failJobs(world: World, count: number, reason: string) {

@@ -14,7 +14,7 @@ export interface GapCluster<Id = unknown> {
   id: Id;
   is_noise: boolean;
   impressions: number;
-  avg_position: number;
+  avg_position: number | null;
 }
 
 /** How well the page answers one cluster; similarities are cosines in [-1, 1]. */

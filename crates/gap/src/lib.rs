@@ -14,8 +14,8 @@ pub struct Cluster {
     pub is_noise: bool,
     /// Searches that showed the page, summed over the cluster's queries.
     pub impressions: f64,
-    /// Impression-weighted position in the results, 1 is the top.
-    pub avg_position: f64,
+    /// Impression-weighted position in the results, 1 is the top; `None` where it is not known.
+    pub avg_position: Option<f64>,
 }
 
 /// A segment, by the order in which its vector was pushed, and its cosine in [-1, 1].
@@ -106,7 +106,7 @@ impl From<VectorError> for GapError {
 /// let mut scorer = GapScorer::new(2)?;
 /// scorer.push_segments(&[1.0, 0.0])?;
 /// scorer.push_clusters(&[0.0, 2.0, 3.0, 0.1])?;
-/// let cluster = |impressions| Cluster { is_noise: false, impressions, avg_position: 4.0 };
+/// let cluster = |impressions| Cluster { is_noise: false, impressions, avg_position: Some(4.0) };
 /// let gaps = scorer.score(&[cluster(50.0), cluster(900.0)], 0.7, 10)?;
 /// assert_eq!(gaps.recommendations.len(), 1);
 /// assert_eq!(gaps.recommendations[0].cluster, 0);
@@ -328,12 +328,10 @@ impl GapScorer {
             .filter(|&index| coverage[index].is_gap && !clusters[index].is_noise)
             .collect();
         // Sorting is stable, so the earlier cluster stays first when all else is equal.
+        let place = |index: usize| clusters[index].avg_position.unwrap_or(f64::INFINITY);
         order.sort_by(|&a, &b| {
-            (coverage[b].opportunity.total_cmp(&coverage[a].opportunity)).then(
-                clusters[a]
-                    .avg_position
-                    .total_cmp(&clusters[b].avg_position),
-            )
+            (coverage[b].opportunity.total_cmp(&coverage[a].opportunity))
+                .then(place(a).total_cmp(&place(b)))
         });
         order.truncate(top);
         for (place, &index) in order.iter().enumerate() {
@@ -386,7 +384,7 @@ mod tests {
         Cluster {
             is_noise: false,
             impressions,
-            avg_position,
+            avg_position: Some(avg_position),
         }
     }
 
@@ -428,7 +426,7 @@ mod tests {
                 .map(|&(impressions, position, is_noise)| Cluster {
                     is_noise,
                     impressions: impressions.into(),
-                    avg_position: position.into(),
+                    avg_position: Some(position.into()),
                 })
                 .collect();
             let gaps = scorer(&[1.0, 0.0], &rows, 2).score(&clusters, 0.7, top).unwrap();
@@ -446,6 +444,24 @@ mod tests {
                 prop_assert!(key(&pair[0]) <= key(&pair[1]));
             }
         }
+    }
+
+    #[test]
+    fn of_equals_one_whose_position_is_not_known_comes_last() {
+        let scorer = scorer(&[1.0, 0.0], &[0.0, 1.0, 0.0, 1.0], 2);
+        let unknown = Cluster {
+            avg_position: None,
+            ..cluster(5.0, 1.0)
+        };
+        let gaps = scorer
+            .score(&[unknown, cluster(5.0, 90.0)], 0.7, 2)
+            .unwrap();
+        let order: Vec<usize> = gaps
+            .recommendations
+            .iter()
+            .map(|found| found.cluster)
+            .collect();
+        assert_eq!(order, [1, 0]);
     }
 
     #[test]

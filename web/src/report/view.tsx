@@ -94,7 +94,10 @@ export function ReportView(
           </p>
         </div>
       )}
-      {[...page?.warnings ?? [], ...model.result.method.warnings ?? []].map((warning) => (
+      {[
+        ...page?.warnings ?? [],
+        ...(view === "edits" ? model.result.method.warnings ?? [] : []),
+      ].map((warning) => (
         <div class="note tone-partly" key={warning.code}>
           <p>
             <strong class="sentence">{words(warning.code)}:</strong> {warning.message}
