@@ -243,10 +243,10 @@ journey(
     await using visitor = await Visitor.open(world);
     const { page } = visitor;
     await visitor.go(`report/${jobId}/text`);
-    // Whole, where the report has the beginning.
+    // Whole, where the report has the beginning: the longest one.
     const [{ tail }] = await world.stack.sql`
-      select right(text, 60) as tail from public.page_embeddings
-      where job_id = ${jobId} and length(text) > 460 order by position limit 1`;
+      select right(text, 40) as tail from public.page_embeddings
+      where job_id = ${jobId} and length(text) > 440 order by length(text) desc limit 1`;
     await page.locator(".passage p").filter({ hasText: tail }).waitFor();
     await page.locator(".topic-list button").nth(1).click();
     await page.locator(".passage.lit").first().waitFor();
