@@ -1,7 +1,9 @@
-// Site stage 4: owners and edits of the whole site, ranked; then its links, page by page.
+// Site stage 4: owners and edits of the whole site, ranked; then its links, page by page. Both go on in further invocations.
+import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import {
+  eachAnswer,
   eachPageInput,
   keep,
   kept,
@@ -10,14 +12,14 @@ import {
   stagePages,
   type Work,
 } from "../_shared/site/pages.ts";
+import { Pace } from "../_shared/engine/budget.ts";
 import { SiteLinks } from "../_shared/wasm/site.ts";
 
 const Input = v.object({
   ...SiteInput.entries,
   top: v.nullable(v.number()),
   has_report: v.boolean(),
-  /** JSON of arrays of FoundElsewhere and SimilarTopics. */
-  answers: v.string(),
+  /** JSON of an array of SimilarTopics. */
   similar: v.string(),
 });
 
@@ -27,7 +29,8 @@ serveStage({
   async run(job, context) {
     const work: Work = { stage: "site_plan", job, context };
     const { budget } = context;
-    const { page_count, has_report, ...input } = await context.input(Input);
+    const input = await context.input(Input);
+    const { page_count, has_report } = input;
     if (!has_report) await plan(input, work);
     // Its own invocation, unless the site is small.
     if (budget.isSpent) budget.pause(page_count + 1);
@@ -45,22 +48,45 @@ serveStage({
   },
 });
 
+/** Units of the plan between two looks at the clock; on a slow processor they are fewer. */
+const mostUnits = 50;
+
+/** Makes the plan, or goes on with it, and keeps it. */
 async function plan(
-  { answers, similar, period_days, top }: Omit<
-    v.InferOutput<typeof Input>,
-    "page_count" | "has_report"
-  >,
+  { page_count, similar, period_days, top }: v.InferOutput<typeof Input>,
   work: Work,
 ) {
-  const { planner } = await readSummaries(work);
+  const { budget, signal } = work.context;
+  const planner = await readSummaries(work);
+  // `similar` is JSON already, and may be long.
+  const settings = JSON.stringify({ period_days, top: top ?? undefined })
+    .replace(/}$/, `,"similar":${similar}}`);
+  const planning = planner.begin_plan(settings);
   try {
-    // `similar` is JSON already, and may be long.
-    const settings = JSON.stringify({ period_days, top: top ?? undefined })
-      .replace(/}$/, `,"similar":${similar}}`);
-    const { report, finder } = planner.plan(answers, settings);
+    await eachAnswer(work, (answers) => planning.push_answers(answers));
+    const state = await kept("planning", work);
+    if (state !== null) planning.restore(Buffer.from(state, "base64"));
+    const pause = async (left: number): Promise<never> => {
+      await keep("planning", Buffer.from(planning.checkpoint()).toString("base64"), work);
+      return budget.pause(page_count + 2 + left);
+    };
+    const startMs = budget.usedMs();
+    const pace = new Pace(mostUnits, budget);
+    let left = planning.step(0);
+    if (left > 0) {
+      while (left > 0) {
+        signal.throwIfAborted();
+        const { result, endMs } = pace.step((count) => planning.step(count));
+        left = result;
+        if (left > 0 && budget.isSpentSince(startMs, endMs)) await pause(left);
+      }
+      // What the plan says is written at one go: in an invocation of its own, unless the site is small.
+      if (budget.isSpent) await pause(0);
+    }
+    const { report, finder } = planning.report();
     await keep("finder", finder, work);
     await keep("report", report, work);
   } finally {
-    planner.free();
+    planning.free();
   }
 }

@@ -13,10 +13,10 @@ import {
   held,
   keep,
   kept,
-  type PagePart,
   readSummaries,
   SiteInput,
   stagePages,
+  summaryOf,
   type Work,
 } from "../_shared/site/pages.ts";
 import { PageCoverage } from "../_shared/wasm/coverage.ts";
@@ -25,7 +25,7 @@ import {
   MeanVector,
   type SiteCandidate,
   SiteMeaning,
-  type SitePlanner,
+  SitePlanner,
   SiteSketcher,
   summarize_pages,
 } from "../_shared/wasm/site.ts";
@@ -40,6 +40,12 @@ const CandidatePage = v.looseObject({
   segments: v.array(Segment),
 });
 
+const Input = v.object({
+  ...SiteInput.entries,
+  /** Position before that of the first page without sketches; null when all have them. */
+  unsketched_after: v.nullable(v.number()),
+});
+
 const Candidate = v.nullable(v.object({
   page_id: v.string(),
   queries: v.array(v.object({ page_id: v.string(), query: v.string() })),
@@ -47,6 +53,8 @@ const Candidate = v.nullable(v.object({
 
 /** Pages whose queries tell what all of a site's have in common. */
 const samplePages = 40;
+/** Pages that are read at once to be sketched. */
+const sketchedPages = 20;
 /** Pairs of blocks of 512 queries between two looks at the clock: some 10 ms. */
 const stepBlocks = 16;
 /** Pages whose candidates are noted at once. */
@@ -60,7 +68,7 @@ serveStage({
   needs: ["embeddings"],
   async run(job, context) {
     const work: Work = { stage: "site_topics", job, context };
-    const { page_count } = await context.input(SiteInput);
+    const { page_count, unsketched_after } = await context.input(Input);
     await eachPageInput(work, "summary", 4 * step, async (pages) => {
       const summaries = summarize_pages(pages).map(({ page_id, bytes }) => ({
         page_id,
@@ -68,81 +76,99 @@ serveStage({
       }));
       await stagePages(summaries, work);
     });
-    const { planner, pages } = await readSummaries(work);
-    try {
-      await sketch(planner, pages, work);
-      await findCandidates(planner, page_count, work);
-    } finally {
-      planner.free();
-    }
+    if (unsketched_after !== null) await sketch(page_count, unsketched_after, work);
+    await findCandidates(page_count, work);
     const facts = await compare(work);
     await lookAtAll(work);
     return { output: facts };
   },
 });
 
-/** Sketches the queries of the pages that lack it. */
-async function sketch(planner: SitePlanner, pages: Omit<PagePart, "part">[], work: Work) {
+/** Sketches the queries of the pages that lack it, page by page. */
+async function sketch(pageCount: number, after: number, work: Work) {
   const { job, context } = work;
   const { budget, signal, env } = context;
-  if (pages.every(({ has_sketches }) => has_sketches)) return;
-  const vectorsOf = async (page: number, take: (vector: string) => void) => {
-    const queries = planner.queries(page);
+  const vectorsOf = async (
+    pages: SitePlanner,
+    page: number,
+    take: (vector: string) => void,
+  ) => {
+    signal.throwIfAborted();
+    const queries = pages.queries(page);
     await embed(queries, { ...context, job });
     await eachCachedVector(queries, context, take);
   };
   let mean = await kept("mean", work);
   if (mean === null) {
+    const count = Math.min(samplePages, pageCount);
+    const sampled = Array.from(
+      { length: count },
+      (_, index) => Math.floor(index * pageCount / count),
+    );
+    const pages = await readSummaries(work, (index) => sampled.includes(index));
     const vectors = new MeanVector(env.embedding.dimensions);
     try {
-      const count = Math.min(samplePages, pages.length);
-      for (let index = 0; index < count; index++) {
-        signal.throwIfAborted();
-        const page = Math.floor(index * pages.length / count);
-        await vectorsOf(page, (vector) => vectors.push(vector));
+      for (let page = 0; page < pages.page_count; page++) {
+        await vectorsOf(pages, page, (vector) => vectors.push(vector));
       }
       mean = JSON.stringify([...vectors.mean()]);
     } finally {
       vectors.free();
+      pages.free();
     }
     await keep("mean", mean, work);
   }
   const sketcher = new SiteSketcher(Float32Array.from(JSON.parse(mean)));
   try {
-    for (const [page, { page_id, position, has_sketches }] of pages.entries()) {
-      if (has_sketches) continue;
-      signal.throwIfAborted();
-      sketcher.start(planner.topics(page));
-      await vectorsOf(page, (vector) => sketcher.push(vector));
+    await eachPagePart(work, "summary", async (part) => {
+      const { page_id, position, has_sketches } = part;
+      if (has_sketches) return;
+      const page = new SitePlanner();
+      try {
+        page.push_summary(summaryOf(part));
+        sketcher.start(page.topics(0));
+        await vectorsOf(page, 0, (vector) => sketcher.push(vector));
+      } finally {
+        page.free();
+      }
       const sketches = Buffer.from(sketcher.finish()).toString("base64");
       await stagePages([{ page_id, sketches }], work);
       if (budget.isSpent) budget.pause(3 * step - position);
-    }
+    }, { after, limit: sketchedPages });
   } finally {
     sketcher.free();
   }
 }
 
 /** Notes on which pages answers are to be looked for. */
-async function findCandidates(planner: SitePlanner, pageCount: number, work: Work) {
-  const { job, context: { budget, rpc } } = work;
+async function findCandidates(pageCount: number, work: Work) {
+  const { context: { budget } } = work;
   let done = Number(await kept("candidates", work) ?? 0);
-  const startMs = budget.usedMs();
-  while (done < pageCount) {
-    const candidates = planner.candidates(done, done + candidatePages);
-    if (candidates.length > 0) {
-      held(
-        await rpc("stage_site_candidates", {
-          p_msg_id: job.msg_id,
-          p_read_ct: job.read_ct,
-          p_candidates: candidates,
-        }, Status),
-      );
+  if (done >= pageCount) return;
+  const planner = await readSummaries(work);
+  try {
+    const startMs = budget.usedMs();
+    while (done < pageCount) {
+      const end = Math.min(pageCount, done + candidatePages);
+      await stageCandidates(planner.candidates(done, end), work);
+      done = end;
+      await keep("candidates", String(done), work);
+      if (done < pageCount && budget.isSpentSince(startMs)) budget.pause(2 * step - done);
     }
-    done = Math.min(pageCount, done + candidatePages);
-    await keep("candidates", String(done), work);
-    if (done < pageCount && budget.isSpentSince(startMs)) budget.pause(2 * step - done);
+  } finally {
+    planner.free();
   }
+}
+
+async function stageCandidates(candidates: SiteCandidate[], { job, context: { rpc } }: Work) {
+  if (candidates.length === 0) return;
+  held(
+    await rpc("stage_site_candidates", {
+      p_msg_id: job.msg_id,
+      p_read_ct: job.read_ct,
+      p_candidates: candidates,
+    }, Status),
+  );
 }
 
 /** Compares the queries of all pages with each other. */

@@ -5,7 +5,7 @@ use pageperfect_boundary::ascii;
 use pageperfect_site::links::{LinkFinder, PageText};
 use pageperfect_site::meaning::{Meaning, Sketcher};
 use pageperfect_site::outcome::{BeforeAfter, effect};
-use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
+use pageperfect_site::site::{Found, PageInput, Planning, Site, Summary};
 use pageperfect_site::sitemap;
 use pageperfect_vector::codec::{base64, base64_f32};
 use serde::Deserialize;
@@ -134,12 +134,45 @@ impl SitePlanner {
         parse_json(&serde_json::to_string(&self.0.candidates(start, end))?)
     }
 
-    /// `found`: JSON of an array of `FoundElsewhere`; `settings`: of `{period_days, top?, similar?: SimilarTopics[]}`.
-    #[wasm_bindgen(unchecked_return_type = "SiteReport")]
-    pub fn plan(&self, found: &str, settings: &str) -> Result<JsValue, JsError> {
+    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?, similar?: SimilarTopics[]}`. This object is used up.
+    pub fn begin_plan(self, settings: &str) -> Result<SitePlan, JsError> {
+        Ok(SitePlan(self.0.planning(serde_json::from_str(settings)?)))
+    }
+}
+
+/// A plan as it is made: answers first, then where an earlier invocation stood, then steps, then the report; then `free`.
+#[wasm_bindgen]
+pub struct SitePlan(Planning);
+
+#[wasm_bindgen]
+impl SitePlan {
+    /// Adds answers: JSON of an array of `FoundElsewhere`.
+    pub fn push_answers(&mut self, found: &str) -> Result<(), JsError> {
         let found: Vec<Found> = serde_json::from_str(found)?;
-        let settings: Settings = serde_json::from_str(settings)?;
-        let (report, finder) = self.0.plan(&found, &settings);
+        found.iter().for_each(|found| self.0.push(found));
+        Ok(())
+    }
+
+    /// Does up to `count` units of work; how much is left, falling, 0 when the plan is made.
+    pub fn step(&mut self, count: usize) -> f64 {
+        self.0.step(count)
+    }
+
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.0.checkpoint()
+    }
+
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), JsError> {
+        if self.0.restore(bytes) {
+            Ok(())
+        } else {
+            Err(JsError::new("these are no bytes of a plan"))
+        }
+    }
+
+    #[wasm_bindgen(unchecked_return_type = "SiteReport")]
+    pub fn report(&self) -> Result<JsValue, JsError> {
+        let (report, finder) = self.0.report();
         let answer = js_sys::Object::new();
         for (name, text) in [
             ("report", serde_json::to_string(&report)?),

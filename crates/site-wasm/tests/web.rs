@@ -68,7 +68,15 @@ fn pages_become_a_plan_and_links() {
     assert_eq!(planner.queries(0), ["moka pot induction"]);
     assert_eq!(planner.topics(0), [0]);
     assert_eq!(Array::from(&planner.candidates(0, 1).unwrap()).length(), 0);
-    let plan = planner.plan("[]", r#"{"period_days": 28}"#).unwrap();
+    let mut planning = planner.begin_plan(r#"{"period_days": 28}"#).unwrap();
+    planning.push_answers("[]").unwrap();
+    assert!(planning.push_answers("nonsense").is_err());
+    assert!(planning.restore(&[255]).is_err());
+    assert!(planning.step(1) > 0.0);
+    let state = planning.checkpoint();
+    planning.restore(&state).unwrap();
+    assert_eq!(planning.step(1_000), 0.0);
+    let plan = planning.report().unwrap();
     let report = JSON::parse(&get(&plan, "report").as_string().unwrap()).unwrap();
     let edits: Array = get(&report, "edits").into();
     assert_eq!(get(&edits.get(0), "kind"), "write");

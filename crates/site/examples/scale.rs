@@ -5,7 +5,10 @@
 use pageperfect_site::links::{PageText, Segment};
 use pageperfect_site::model::{Page, PageTopic, TopicQuery};
 use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Units of work in a step of the plan.
+const STEP: usize = 500;
 
 struct Random(u64);
 
@@ -149,19 +152,45 @@ fn main() {
         similar: Vec::new(),
     };
     let start = Instant::now();
-    let (report, finder) = site.plan(&found, &settings);
+    let mut planning = site.planning(settings);
+    found.iter().for_each(|found| planning.push(found));
+    let begun = start.elapsed();
+    // The longest of the steps that an invocation looks at the clock between.
+    let (mut steps, mut longest) = (0, Duration::ZERO);
+    let start = Instant::now();
+    loop {
+        let start = Instant::now();
+        let left = planning.step(STEP);
+        longest = longest.max(start.elapsed());
+        steps += 1;
+        if left == 0.0 {
+            break;
+        }
+    }
+    let planned = start.elapsed();
+    let checkpoint = planning.checkpoint();
+    let start = Instant::now();
+    assert!(planning.restore(&checkpoint));
+    let restored = start.elapsed();
+    let start = Instant::now();
+    let (report, finder) = planning.report();
     let finder = serde_json::to_string(&finder).expect("JSON").len();
     let text = serde_json::to_string(&report).expect("JSON").len();
-    let planned = start.elapsed();
+    let written = start.elapsed();
     println!(
-        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "summary_ms": {}, "summary_bytes": {bytes}, "report_bytes": {text}, "finder_bytes": {finder}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "plan_ms": {}, "edits": {}, "topics": {}}}"#,
+        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "summary_ms": {}, "summary_bytes": {bytes}, "report_bytes": {text}, "finder_bytes": {finder}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "begin_ms": {}, "plan_ms": {}, "steps": {steps}, "longest_step_ms": {}, "checkpoint_bytes": {}, "restore_ms": {}, "report_ms": {}, "edits": {}, "topics": {}}}"#,
         report.site.query_count,
         made.as_millis(),
         summed_up.as_millis(),
         read.as_millis(),
         searched.as_millis(),
         found.len(),
+        begun.as_millis(),
         planned.as_millis(),
+        longest.as_millis(),
+        checkpoint.len(),
+        restored.as_millis(),
+        written.as_millis(),
         report.edits.len(),
         report.topics.len()
     );

@@ -1,10 +1,11 @@
 //! Internal links: sentences that speak of what another page answers. Suggested, never inserted.
 
-use crate::model::Page;
-use crate::plan::{Kind, Plan, class};
+use crate::model::{Page, TopicQuery};
+use crate::plan::class;
 use crate::words::{Profile, stem, stem_of, words};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The text of a page, as links are looked for in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,18 +51,158 @@ const OWNED_ALONE: f64 = 0.8;
 /// Share of a page's impressions from which an expression is what the page is looked for by; again a single word needs more.
 const NAMES: f64 = 0.15;
 const NAMES_ALONE: f64 = 0.4;
-/// Share of a word's impressions in one longer expression from which it is only a part of that.
+/// Share of a word's impressions on its page in one longer expression from which it is only a part of that.
 const PART: f64 = 0.8;
 /// Fewest impressions of an expression, in queries that its page answers.
 const MIN_IMPRESSIONS: f64 = 100.0;
-/// Fewest different queries with a single word; an expression of several is less of a chance.
-const MIN_QUERIES: usize = 2;
+
+/// What each page may be looked for by, as it is worked out: first of each page, then how much other pages are looked for by the same.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Names {
+    /// By expression, stems joined with a space: its pages, each with the impressions of its queries that have it.
+    of_pages: BTreeMap<String, Vec<(usize, f64)>>,
+    /// Impressions of all queries that have an expression.
+    impressions: BTreeMap<String, f64>,
+    /// Pages whose queries have a stem with which an expression begins or ends.
+    pages_with: BTreeMap<String, u32>,
+}
+
+fn stems_of(query: &TopicQuery) -> Vec<String> {
+    words(&query.query).map(|word| stem(word.text)).collect()
+}
+
+/// The expressions of a query, each once.
+fn grams(stems: &[String]) -> BTreeSet<String> {
+    (1..=MAX_WORDS)
+        .flat_map(|length| stems.windows(length).map(|gram| gram.join(" ")))
+        .collect()
+}
+
+impl Names {
+    /// Expressions that a page is looked for by, with their impressions. `queries`: those that the page owns. Pages that serve who comes
+    /// for the site itself have none.
+    pub(crate) fn of_page(
+        page: &Page,
+        profile: &Profile,
+        queries: &[&TopicQuery],
+    ) -> Vec<(String, f64)> {
+        if !is_target(page) {
+            return Vec::new();
+        }
+        let all: f64 = queries.iter().map(|query| query.impressions).sum();
+        // Impressions, the first query, and whether there is another one: a single word of a single query is chance.
+        let mut uses: FxHashMap<String, (f64, &str, bool)> = FxHashMap::default();
+        for query in queries {
+            for gram in grams(&stems_of(query)) {
+                let uses = uses.entry(gram).or_insert((0.0, &query.key, false));
+                uses.0 += query.impressions;
+                uses.2 |= uses.1 != query.key;
+            }
+        }
+        // A word that hardly stands but in one longer expression is a part of it, and names nothing alone.
+        let mut parts: HashSet<&str> = HashSet::new();
+        for (gram, (whole, _, is_rule)) in &uses {
+            if *is_rule && gram.contains(' ') {
+                parts.extend(
+                    gram.split(' ')
+                        .filter(|&part| *whole >= PART * uses[part].0),
+                );
+            }
+        }
+        let mut found: Vec<(String, f64)> = (uses.iter())
+            .filter(|(gram, (impressions, _, is_rule))| {
+                let is_longer = gram.contains(' ');
+                let names = if is_longer { NAMES } else { NAMES_ALONE };
+                (is_longer || *is_rule)
+                    && *impressions >= MIN_IMPRESSIONS
+                    && *impressions >= names * all
+                    && !parts.contains(&gram[..])
+                    // A page that has the words in a heading is about them, not merely found by them.
+                    && (gram.split(' ')).all(|stem| profile.subject.contains(stem_of(stem)))
+            })
+            .map(|(gram, &(impressions, ..))| (gram.clone(), impressions))
+            .collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    /// Adds what [`Self::of_page`] found; page by page.
+    pub(crate) fn push(&mut self, page: usize, found: Vec<(String, f64)>) {
+        for (gram, impressions) in found {
+            for end in [gram.split(' ').next(), gram.split(' ').next_back()] {
+                self.pages_with
+                    .entry(end.unwrap_or_default().to_owned())
+                    .or_default();
+            }
+            self.impressions.entry(gram.clone()).or_default();
+            self.of_pages
+                .entry(gram)
+                .or_default()
+                .push((page, impressions));
+        }
+    }
+
+    /// Counts a page's queries, whoever owns them; after all pages were pushed.
+    pub(crate) fn count<'q>(&mut self, queries: impl Iterator<Item = &'q TopicQuery>) {
+        let mut with: BTreeSet<String> = BTreeSet::new();
+        for query in queries {
+            let stems = stems_of(query);
+            for gram in grams(&stems) {
+                if let Some(sum) = self.impressions.get_mut(&gram) {
+                    *sum += query.impressions;
+                }
+            }
+            with.extend(stems);
+        }
+        for stem in with {
+            if let Some(count) = self.pages_with.get_mut(&stem) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Who owns an expression is named by it.
+    pub(crate) fn finder(&self, pages: &[Page]) -> LinkFinder {
+        let common = (pages.len() as f64 / 3.0).max(2.0);
+        let is_common = |stem: &str| {
+            stem.chars().count() < 3
+                || (self.pages_with.get(stem)).is_some_and(|&count| f64::from(count) > common)
+        };
+        let mut owned = BTreeMap::new();
+        for (gram, of_pages) in &self.of_pages {
+            let ends = [gram.split(' ').next(), gram.split(' ').next_back()];
+            if ends.into_iter().flatten().any(is_common) {
+                continue;
+            }
+            let share = if gram.contains(' ') {
+                OWNED
+            } else {
+                OWNED_ALONE
+            };
+            let least = share * self.impressions.get(gram).copied().unwrap_or_default();
+            // At most one page has more than half.
+            if let Some(&owner) = (of_pages.iter()).find(|(_, impressions)| *impressions >= least) {
+                owned.insert(gram.clone(), owner);
+            }
+        }
+        let pages = pages
+            .iter()
+            .map(|page| (page.id.clone(), page.url.clone()))
+            .collect();
+        LinkFinder {
+            owned,
+            pages,
+            by_path: HashMap::new(),
+        }
+        .ready()
+    }
+}
 
 /// What each page is looked for by: expressions of one to three words that stand in its queries and hardly in other pages'.
 #[derive(Serialize, Deserialize)]
 pub struct LinkFinder {
     /// By stems joined with a space: the page and the impressions.
-    owned: HashMap<String, (usize, f64)>,
+    owned: BTreeMap<String, (usize, f64)>,
     /// Ids and addresses of the pages.
     pages: Vec<(String, String)>,
     #[serde(skip)]
@@ -69,99 +210,6 @@ pub struct LinkFinder {
 }
 
 impl LinkFinder {
-    /// What `plan` says about who owns a query counts for its owner, whichever page Google shows. Pages that serve who comes for the
-    /// site itself, and those that shall be merged into others, are no targets.
-    pub fn new(pages: &[Page], profiles: &[Profile], plan: &Plan) -> Self {
-        let gone: HashSet<usize> = (plan.edits.iter())
-            .filter(|edit| edit.kind == Kind::Merge)
-            .map(|edit| edit.page)
-            .collect();
-        let mut uses: HashMap<String, Uses> = HashMap::new();
-        let mut of_page: HashMap<usize, f64> = HashMap::new();
-        let mut pages_with: HashMap<String, HashSet<usize>> = HashMap::new();
-        for (index, page) in pages.iter().enumerate() {
-            for query in (page.topics.iter())
-                .filter(|topic| topic.is_question())
-                .flat_map(|topic| &topic.queries)
-            {
-                let text = query.key.clone();
-                let owner = *plan.owners.get(&(index, text.clone())).unwrap_or(&index);
-                *of_page.entry(owner).or_default() += query.impressions;
-                let stems: Vec<String> = words(&query.query).map(|word| stem(word.text)).collect();
-                for stem in &stems {
-                    pages_with.entry(stem.clone()).or_default().insert(index);
-                }
-                let grams: HashSet<String> = (1..=MAX_WORDS)
-                    .flat_map(|length| stems.windows(length).map(|gram| gram.join(" ")))
-                    .collect();
-                for gram in grams {
-                    let uses = uses.entry(gram).or_default();
-                    uses.impressions += query.impressions;
-                    *uses.by_page.entry(owner).or_default() += query.impressions;
-                    uses.queries.insert(text.clone());
-                }
-            }
-        }
-        // A word that hardly stands but in one longer expression is a part of it, and names nothing alone.
-        let mut parts: HashSet<String> = HashSet::new();
-        for (gram, whole) in uses.iter().filter(|(gram, _)| gram.contains(' ')) {
-            for part in gram.split(' ') {
-                let is_rule = whole.queries.len() >= MIN_QUERIES;
-                if is_rule && whole.impressions >= PART * uses[part].impressions {
-                    parts.insert(part.to_owned());
-                }
-            }
-        }
-        let common = (pages.len() as f64 / 3.0).max(2.0);
-        let is_common = |stem: &str| {
-            stem.chars().count() < 3
-                || (pages_with.get(stem)).is_some_and(|pages| pages.len() as f64 > common)
-        };
-        let owned = (uses.into_iter())
-            .filter(|(gram, uses)| {
-                let (first, last) = (gram.split(' ').next(), gram.split(' ').next_back());
-                (uses.queries.len() >= MIN_QUERIES || gram.contains(' '))
-                    && !parts.contains(gram)
-                    && !first.is_none_or(is_common)
-                    && !last.is_none_or(is_common)
-            })
-            .filter_map(|(gram, uses)| {
-                let (page, impressions) = (uses.by_page.into_iter())
-                    .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
-                let share = if gram.contains(' ') {
-                    OWNED
-                } else {
-                    OWNED_ALONE
-                };
-                let part = if gram.contains(' ') {
-                    NAMES
-                } else {
-                    NAMES_ALONE
-                };
-                let is_named = impressions >= MIN_IMPRESSIONS
-                    && impressions >= share * uses.impressions
-                    && impressions >= part * of_page[&page]
-                    // A page that has the words in a heading is about them, not merely found by them.
-                    && (profiles.get(page)).is_some_and(|profile| {
-                        (gram.split(' ')).all(|stem| profile.subject.contains(stem_of(stem)))
-                    })
-                    && !gone.contains(&page)
-                    && is_target(&pages[page]);
-                is_named.then_some((gram, (page, impressions)))
-            })
-            .collect();
-        let pages = pages
-            .iter()
-            .map(|page| (page.id.clone(), page.url.clone()))
-            .collect();
-        Self {
-            owned,
-            pages,
-            by_path: HashMap::new(),
-        }
-        .ready()
-    }
-
     /// Works out what is not stored; after reading a finder back.
     pub fn ready(mut self) -> Self {
         self.by_path = (self.pages.iter().enumerate())
@@ -231,13 +279,6 @@ impl LinkFinder {
         links.truncate(MAX_PER_PAGE);
         links.into_iter().map(|(_, link)| link).collect()
     }
-}
-
-#[derive(Default)]
-struct Uses {
-    impressions: f64,
-    by_page: HashMap<usize, f64>,
-    queries: HashSet<String>,
 }
 
 /// The site's first page is a link away from everywhere, and nobody needs to be led to the imprint.

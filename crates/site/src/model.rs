@@ -101,7 +101,7 @@ pub struct PageEdit {
 }
 
 /// JSON inside of a format that does not describe itself: as text.
-mod json_text {
+pub(crate) mod json_text {
     use super::*;
     use serde::de::Error;
     use serde_json::Value;

@@ -2,13 +2,17 @@
 //!
 //! The pages' own analyses say what each of them does not answer. A plan adds what only the site knows: that another page answers
 //! it, that several pages compete for it, that Google shows the wrong one, or that no page fits.
+//!
+//! A plan of a large site takes more time than one invocation of a function has, so it is made in steps ([`Planner::step`]), and where
+//! it stands can be kept and taken up again anywhere ([`Planner::checkpoint`]). However it is cut, the plan is the same to the last bit.
 
+use crate::links::{LinkFinder, Names};
 use crate::model::{ANSWERED, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key};
 use crate::outcome::{BeforeAfter, Trend, is_decayed};
 use crate::topics::{SHARED, TopicRef, group};
-use crate::words::{Lexicon, Passage, Profile, Stem, Stems, all_stems, stems, words};
+use crate::words::{Lexicon, Passage, Profile, Stem, Stems, all_stems, words};
 use rustc_hash::FxHashMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By how much surer another page's answer must be than that of the page which Google shows.
@@ -43,8 +47,10 @@ const NEW_PAGE_POSITION: f64 = 8.0;
 const MOST_PAGES: usize = 200;
 /// How many of a topic's queries a plan names.
 const NAMED: usize = 20;
+/// Most topics that a plan describes.
+const MOST_TOPICS: usize = 5_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// No page answers it; a new section of the page that people are shown.
@@ -65,7 +71,7 @@ pub enum Kind {
 
 impl Kind {
     /// What it takes, roughly: minutes, an hour or two, a day.
-    fn effort(self) -> &'static str {
+    pub fn effort(self) -> &'static str {
         match self {
             Self::Link | Self::Move | Self::Improve => "low",
             Self::Write | Self::Extend => "medium",
@@ -75,7 +81,7 @@ impl Kind {
 }
 
 /// One line of the plan.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edit {
     pub rank: usize,
     pub kind: Kind,
@@ -83,6 +89,7 @@ pub struct Edit {
     pub page: usize,
     /// Index of the page that owns the topic, where that is another one.
     pub target: Option<usize>,
+    #[serde(with = "crate::model::json_text")]
     pub place: Option<serde_json::Value>,
     /// Index of the site's topic.
     pub topic: usize,
@@ -96,18 +103,28 @@ pub struct Edit {
     pub coverage: f64,
     /// More clicks a month.
     pub expected_clicks: f64,
-    pub effort: &'static str,
     pub confidence: f64,
     pub reason: String,
     pub is_decayed: bool,
 }
 
+/// How the site does for a topic, or why nobody wants an answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TopicKind {
+    Open,
+    Partly,
+    Answered,
+    Brand,
+    Navigation,
+    Unrelated,
+}
+
 /// A topic of the site.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Topic {
     pub label: String,
-    /// `open`, `partly`, `answered`, `brand`, `navigation`, `unrelated`.
-    pub kind: &'static str,
+    pub kind: TopicKind,
     pub intent: Option<String>,
     pub owner: Option<Owner>,
     pub queries: Vec<String>,
@@ -121,14 +138,14 @@ pub struct Topic {
     pub pages: Vec<TopicPage>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Owner {
     pub page: usize,
     pub reason: String,
 }
 
 /// How a page does for a topic.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopicPage {
     pub page: usize,
     pub impressions: f64,
@@ -139,7 +156,7 @@ pub struct TopicPage {
 }
 
 /// A topic of a page that lost clicks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decay {
     pub page: usize,
     pub label: String,
@@ -149,32 +166,32 @@ pub struct Decay {
     pub position_after: f64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
-    /// Those with the most impressions first.
-    pub topics: Vec<Topic>,
-    pub edits: Vec<Edit>,
-    pub decays: Vec<Decay>,
-    /// Which page should answer a query (as [`key`] has it) that a page is shown for, where it is another one.
-    #[serde(skip)]
-    pub owners: BTreeMap<(usize, String), usize>,
+/// What has been planned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Plan<'a> {
+    /// Those with the most impressions, and those first.
+    pub topics: &'a [Topic],
+    /// How many topics there are, of which a plan describes 5,000 at most.
+    pub topic_count: usize,
+    pub edits: &'a [Edit],
+    pub decays: &'a [Decay],
 }
 
 /// What a plan is made of; `profiles` are of the same pages in the same order.
-pub struct Input<'a> {
-    pub pages: &'a [Page],
-    pub profiles: &'a [Profile],
-    /// Answers that other pages have for queries which a page does not answer.
-    pub elsewhere: &'a [Elsewhere],
+pub struct Input {
+    pub pages: Vec<Page>,
+    pub profiles: Vec<Profile>,
     /// Topics of different pages that mean the same.
-    pub similar: &'a [(TopicRef, TopicRef, f64)],
-    pub curve: &'a Curve,
+    pub similar: Vec<(TopicRef, TopicRef, f64)>,
+    pub curve: Curve,
     /// Days that impressions and clicks were counted over.
     pub period_days: f64,
+    /// Most edits of the plan; all that there are when it is left out.
+    pub top: Option<usize>,
 }
 
 /// A query where it stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct QueryRef {
     node: TopicRef,
     query: usize,
@@ -184,7 +201,7 @@ struct QueryRef {
 type OfTopic = (TopicRef, Vec<QueryRef>);
 
 /// What is to be done about a query on a page.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum State {
     Answered,
     Open,
@@ -207,32 +224,128 @@ pub fn lexicon(pages: &[Page], profiles: &[Profile]) -> Lexicon {
     Lexicon::new(profiles, queries)
 }
 
-/// Makes the plan. The same input gives the same plan.
-pub fn plan(input: &Input) -> Plan {
-    Planner::new(input).plan()
+/// What another page has for a query.
+struct Answer {
+    /// Index of the page that Google shows, and of the other one.
+    page: usize,
+    other: usize,
+    coverage: f64,
+    segment_id: Option<i64>,
 }
 
-struct Planner<'a> {
-    input: &'a Input<'a>,
+/// What is planned one after the other; of each, one unit of work after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Phase {
+    /// What is to be done about each query, by text.
+    #[default]
+    Decide,
+    /// Queries that follow their topics to other pages.
+    Follow,
+    /// Queries that follow their neighbours, by page.
+    Neighbours,
+    /// Topics that compete by meaning.
+    Rivals,
+    /// Edits of each kind.
+    Competing,
+    Elsewhere,
+    Open,
+    Decays,
+    Improved,
+    Rank,
+    /// Topics, described one by one.
+    Topics,
+    /// What each page is looked for by, and who else is, by page.
+    Names,
+    OtherNames,
+    Done,
+}
+
+impl Phase {
+    const ALL: [Self; 14] = [
+        Self::Decide,
+        Self::Follow,
+        Self::Neighbours,
+        Self::Rivals,
+        Self::Competing,
+        Self::Elsewhere,
+        Self::Open,
+        Self::Decays,
+        Self::Improved,
+        Self::Rank,
+        Self::Topics,
+        Self::Names,
+        Self::OtherNames,
+        Self::Done,
+    ];
+
+    fn next(self) -> Self {
+        let next = (self as usize + 1).min(Self::ALL.len() - 1);
+        Self::ALL[next]
+    }
+}
+
+/// More than the units of any phase.
+const PHASE: f64 = 1e9;
+
+/// What has been planned so far: all that a checkpoint holds.
+#[derive(Default, Serialize, Deserialize)]
+struct Progress {
+    phase: Phase,
+    /// Units of the phase that are done.
+    next: usize,
+    states: BTreeMap<QueryRef, State>,
+    /// Queries that two pages compete for, by the pages, and who of them should own these.
+    contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
+    owners: BTreeMap<(usize, usize), usize>,
+    edits: Vec<Edit>,
+    decays: Vec<Decay>,
+    /// Topics of pages, for each decay.
+    decayed: Vec<TopicRef>,
+    /// Groups, those with the most impressions first, and extra clicks of each.
+    order: Vec<usize>,
+    expected: Vec<f64>,
+    topics: Vec<Topic>,
+    names: Names,
+}
+
+/// What a phase works on, made from the progress when it begins or is taken up again.
+#[derive(Default)]
+struct Work {
+    /// Units of the phase.
+    count: usize,
+    /// Queries by text, and where each text begins.
+    places: Vec<QueryRef>,
+    starts: Vec<usize>,
+    pairs: Vec<(usize, usize)>,
+    moves: Vec<((usize, usize), Vec<QueryRef>)>,
+    /// Decays by the topics of pages.
+    decays: FxHashMap<TopicRef, usize>,
+    /// Who should own a query, where it is another page, and by the owner.
+    owners: FxHashMap<QueryRef, usize>,
+    owned: FxHashMap<usize, Vec<QueryRef>>,
+}
+
+/// Makes a plan: answers are pushed, then it is stepped through. The same input gives the same plan.
+pub struct Planner {
+    input: Input,
     groups: Vec<Vec<TopicRef>>,
     group_of: FxHashMap<TopicRef, usize>,
-    states: BTreeMap<QueryRef, State>,
-    /// Queries that two pages compete for, by the pages.
-    contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
     lexicon: Lexicon,
     /// By query: what other pages have for it.
-    answers: FxHashMap<String, Vec<&'a Elsewhere>>,
+    answers: FxHashMap<String, Vec<Answer>>,
     /// Pages by the words of their titles and headings.
     subjects: FxHashMap<Stem, Vec<usize>>,
     months: f64,
     /// Where the site's answers usually stand.
     usual_position: f64,
     site_change: f64,
+    progress: Progress,
+    work: Option<Work>,
 }
 
-impl<'a> Planner<'a> {
-    fn new(input: &'a Input<'a>) -> Self {
-        let groups = group(input.pages, input.similar);
+impl Planner {
+    pub fn new(input: Input) -> Self {
+        let groups = group(&input.pages, &input.similar);
         let group_of = (groups.iter().enumerate())
             .flat_map(|(index, nodes)| nodes.iter().map(move |&node| (node, index)))
             .collect();
@@ -240,38 +353,225 @@ impl<'a> Planner<'a> {
             || (input.pages.iter()).flat_map(|page| page.topics.iter().flat_map(|t| &t.queries));
         let clicks: f64 = all().filter(|q| q.before.is_some()).map(|q| q.clicks).sum();
         let before: f64 = all().filter_map(|q| q.before).map(|b| b.clicks).sum();
-        let mut answers: FxHashMap<String, Vec<&Elsewhere>> = FxHashMap::default();
-        for found in input.elsewhere {
-            answers.entry(key(&found.query)).or_default().push(found);
-        }
         let mut subjects: FxHashMap<Stem, Vec<usize>> = FxHashMap::default();
         for (page, profile) in input.profiles.iter().enumerate() {
             for stem in profile.subject.iter() {
                 subjects.entry(stem).or_default().push(page);
             }
         }
-        let mut planner = Self {
-            answers,
-            subjects,
-            input,
+        Self {
             groups,
             group_of,
-            states: BTreeMap::new(),
-            contested: BTreeMap::new(),
-            lexicon: lexicon(input.pages, input.profiles),
+            lexicon: lexicon(&input.pages, &input.profiles),
+            answers: FxHashMap::default(),
+            subjects,
             months: 365.25 / 12.0 / input.period_days.max(1.0),
-            usual_position: usual_position(input.pages),
+            usual_position: usual_position(&input.pages),
             site_change: if before > 0.0 { clicks / before } else { 1.0 },
-        };
-        planner.decide();
-        planner
+            input,
+            progress: Progress::default(),
+            work: None,
+        }
     }
 
-    fn topic(&self, node: TopicRef) -> &'a PageTopic {
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Adds an answer that another page has for a query which a page does not answer; all of them before the first step, and before
+    /// [`Self::restore`] the same ones in the same order.
+    pub fn push(&mut self, found: &Elsewhere) {
+        let answer = Answer {
+            page: found.page,
+            other: found.other,
+            coverage: found.coverage,
+            segment_id: found.segment_id,
+        };
+        self.answers
+            .entry(key(&found.query))
+            .or_default()
+            .push(answer);
+    }
+
+    /// Does up to `count` units of work; how much is left, falling from step to step, 0 when the plan is made. A unit takes some
+    /// microseconds; a few take some milliseconds for each thousand pages.
+    pub fn step(&mut self, count: usize) -> f64 {
+        let mut work = match self.work.take() {
+            Some(work) => work,
+            None => self.begin(),
+        };
+        for _ in 0..count {
+            self.skip(&mut work);
+            if self.progress.phase == Phase::Done {
+                break;
+            }
+            self.unit(self.progress.next, &work);
+            self.progress.next += 1;
+        }
+        self.skip(&mut work);
+        let phases = Phase::Done as usize - self.progress.phase as usize;
+        let left = PHASE * phases as f64 - self.progress.next as f64;
+        self.work = Some(work);
+        left
+    }
+
+    /// Begins the next phase when one is done.
+    fn skip(&mut self, work: &mut Work) {
+        while self.progress.next >= work.count && self.progress.phase != Phase::Done {
+            self.progress.phase = self.progress.phase.next();
+            self.progress.next = 0;
+            *work = self.begin();
+        }
+    }
+
+    /// Where the plan stands, without what it is made of.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        postcard::to_allocvec(&self.progress).unwrap_or_default()
+    }
+
+    /// Goes on where [`Self::checkpoint`] was made of the same input. False: these are no such bytes.
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        let Ok(progress) = postcard::from_bytes::<Progress>(bytes) else {
+            return false;
+        };
+        let is_query = |place: &QueryRef| {
+            (self.input.pages.get(place.node.page))
+                .and_then(|page| page.topics.get(place.node.topic))
+                .is_some_and(|topic| place.query < topic.queries.len())
+        };
+        let is_group = |group: &usize| *group < self.groups.len();
+        let is_known = progress.states.keys().all(is_query)
+            && progress.contested.values().flatten().all(is_query)
+            && progress.order.iter().all(is_group)
+            && progress.expected.len() == progress.order.len();
+        if is_known {
+            self.progress = progress;
+            self.work = None;
+        }
+        is_known
+    }
+
+    /// What has been planned, and what finds the links; complete when nothing is left.
+    pub fn plan(&self) -> (Plan<'_>, LinkFinder) {
+        let Progress {
+            topics,
+            edits,
+            decays,
+            names,
+            ..
+        } = &self.progress;
+        let plan = Plan {
+            topics,
+            topic_count: self.groups.len(),
+            edits,
+            decays,
+        };
+        (plan, names.finder(&self.input.pages))
+    }
+
+    /// What the present phase works on.
+    fn begin(&self) -> Work {
+        let mut work = Work::default();
+        work.count = match self.progress.phase {
+            Phase::Decide => {
+                work.places = (self.nodes())
+                    .filter(|&node| self.topic(node).is_question())
+                    .flat_map(|node| self.queries_of(node))
+                    .collect();
+                let key = |place: &QueryRef| &self.query(*place).key[..];
+                work.places
+                    .sort_by(|a, b| key(a).cmp(key(b)).then(a.cmp(b)));
+                work.starts = (0..work.places.len())
+                    .filter(|&at| at == 0 || key(&work.places[at]) != key(&work.places[at - 1]))
+                    .collect();
+                work.starts.len()
+            }
+            Phase::Neighbours => self.input.pages.len(),
+            Phase::Rivals => self.input.similar.len(),
+            Phase::Competing => {
+                work.pairs = self.progress.contested.keys().copied().collect();
+                work.pairs.len()
+            }
+            Phase::Elsewhere => {
+                work.moves = self.moves();
+                work.moves.len()
+            }
+            Phase::Open => self.groups.len(),
+            Phase::Improved => {
+                let decayed = self.progress.decayed.iter().enumerate();
+                work.decays = decayed.map(|(at, &node)| (node, at)).collect();
+                self.input.pages.len()
+            }
+            Phase::Topics => self.groups.len().min(MOST_TOPICS),
+            Phase::Names | Phase::OtherNames => {
+                work.owners = self.owners();
+                for (&place, &owner) in &work.owners {
+                    work.owned.entry(owner).or_default().push(place);
+                }
+                work.owned.values_mut().for_each(|places| places.sort());
+                self.input.pages.len()
+            }
+            Phase::Follow | Phase::Decays | Phase::Rank => 1,
+            Phase::Done => 0,
+        };
+        work
+    }
+
+    fn unit(&mut self, index: usize, work: &Work) {
+        match self.progress.phase {
+            Phase::Decide => {
+                let end = (work.starts.get(index + 1)).map_or(work.places.len(), |&end| end);
+                self.decide(&work.places[work.starts[index]..end]);
+            }
+            Phase::Follow => self.follow_topics(),
+            Phase::Neighbours => self.follow_neighbours(index),
+            Phase::Rivals => self.rivals(index),
+            Phase::Competing => self.competing(work.pairs[index]),
+            Phase::Elsewhere => {
+                let (pages, places) = &work.moves[index];
+                let edit = self.elsewhere(*pages, places);
+                self.progress.edits.push(edit);
+            }
+            Phase::Open => {
+                let edit = self.open(index);
+                self.progress.edits.extend(edit);
+            }
+            Phase::Decays => {
+                let decays = self.decays();
+                (self.progress.decayed, self.progress.decays) = decays.into_iter().unzip();
+            }
+            Phase::Improved => {
+                for is_decayed in [false, true] {
+                    let edit = self.improved(index, is_decayed, &work.decays);
+                    self.progress.edits.extend(edit);
+                }
+            }
+            Phase::Rank => self.rank(),
+            Phase::Topics => {
+                let group = self.progress.order[index];
+                let topic = self.describe(&self.groups[group], self.progress.expected[group]);
+                self.progress.topics.push(topic);
+            }
+            Phase::Names => self.name(index, work),
+            Phase::OtherNames => {
+                let queries = questions(&self.input.pages[index]);
+                self.progress.names.count(queries);
+            }
+            Phase::Done => {}
+        }
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = TopicRef> {
+        (self.input.pages.iter().enumerate()).flat_map(|(page, found)| {
+            (0..found.topics.len()).map(move |topic| TopicRef { page, topic })
+        })
+    }
+
+    fn topic(&self, node: TopicRef) -> &PageTopic {
         &self.input.pages[node.page].topics[node.topic]
     }
 
-    fn query(&self, place: QueryRef) -> &'a TopicQuery {
+    fn query(&self, place: QueryRef) -> &TopicQuery {
         &self.topic(place.node).queries[place.query]
     }
 
@@ -279,165 +579,150 @@ impl<'a> Planner<'a> {
         (0..self.topic(node).queries.len()).map(move |query| QueryRef { node, query })
     }
 
-    /// Says of every query on every page what is to be done about it.
-    fn decide(&mut self) {
-        let pages = self.input.pages;
-        let mut uses: BTreeMap<String, Vec<QueryRef>> = BTreeMap::new();
-        for (node, topic) in (pages.iter().enumerate()).flat_map(|(page, found)| {
-            (found.topics.iter().enumerate())
-                .map(move |(topic, found)| (TopicRef { page, topic }, found))
-        }) {
-            if !topic.is_question() {
-                continue;
-            }
-            for place in self.queries_of(node) {
-                uses.entry(self.query(place).key.clone())
-                    .or_default()
-                    .push(place);
-            }
-        }
-        let mut best_elsewhere: FxHashMap<(usize, String), (usize, f64)> = FxHashMap::default();
-        for found in self.input.elsewhere {
-            let asked: Stems = stems(&found.query).collect();
-            let surely = self.evidence(found.other, &asked, found.coverage);
-            let best = (best_elsewhere.entry((found.page, key(&found.query))))
-                .or_insert((found.other, surely));
-            if surely > best.1 {
-                *best = (found.other, surely);
-            }
-        }
-        for (text, places) in &uses {
-            let all: f64 = places
-                .iter()
-                .map(|&place| self.query(place).impressions)
-                .sum();
-            let surely: BTreeMap<QueryRef, f64> = (places.iter())
-                .map(|&place| {
-                    let query = self.query(place);
-                    (
-                        place,
-                        self.evidence(place.node.page, &query.stems, query.coverage),
-                    )
-                })
-                .collect();
-            let (contenders, others): (Vec<_>, Vec<_>) = (places.iter().copied())
-                .partition(|&place| self.query(place).impressions >= SHARED * all);
-            let is_shared = contenders
-                .iter()
-                .any(|c| c.node.page != contenders[0].node.page);
-            // Who gets a share of the impressions stands in the other's way, whatever it says.
-            let is_contested =
-                is_shared && contenders.iter().any(|place| surely[place] >= ANSWERED);
-            for place in contenders.iter().copied().chain(others) {
-                let own = surely[&place];
-                let state = if is_contested && contenders.contains(&place) {
-                    State::Contested
-                } else if self.is_answered(place) {
-                    State::Answered
+    /// Says what is to be done about a query on every page that is shown for it.
+    fn decide(&mut self, places: &[QueryRef]) {
+        let text = self.query(places[0]).key.clone();
+        let all: f64 = places
+            .iter()
+            .map(|&place| self.query(place).impressions)
+            .sum();
+        let surely: BTreeMap<QueryRef, f64> = (places.iter())
+            .map(|&place| {
+                let query = self.query(place);
+                let surely = self.evidence(place.node.page, &query.stems, query.coverage);
+                (place, surely)
+            })
+            .collect();
+        let (contenders, others): (Vec<_>, Vec<_>) = (places.iter().copied())
+            .partition(|&place| self.query(place).impressions >= SHARED * all);
+        let is_shared = contenders
+            .iter()
+            .any(|c| c.node.page != contenders[0].node.page);
+        // Who gets a share of the impressions stands in the other's way, whatever it says.
+        let is_contested = is_shared && contenders.iter().any(|place| surely[place] >= ANSWERED);
+        for place in contenders.iter().copied().chain(others) {
+            let own = surely[&place];
+            let state = if is_contested && contenders.contains(&place) {
+                State::Contested
+            } else if self.is_answered(place) {
+                State::Answered
+            } else {
+                let beside = (contenders.iter())
+                    .filter(|other| other.node.page != place.node.page)
+                    .map(|other| (other.node.page, surely[other]));
+                let found = self.best_elsewhere(place, &text);
+                // A passage elsewhere that sounds alike is no answer: the other page must be more about it.
+                // The site's first page names everything and explains nothing.
+                let fit = if is_front(&self.input.pages[place.node.page]) {
+                    -1.0
                 } else {
-                    let beside = (contenders.iter())
-                        .filter(|other| other.node.page != place.node.page)
-                        .map(|other| (other.node.page, surely[other]));
-                    let found = best_elsewhere
-                        .get(&(place.node.page, text.clone()))
-                        .copied();
-                    // A passage elsewhere that sounds alike is no answer: the other page must be more about it.
-                    // The site's first page names everything and explains nothing.
-                    let fit = if is_front(&self.input.pages[place.node.page]) {
-                        -1.0
-                    } else {
-                        self.fit(place.node.page, &[place])
-                    };
-                    let best = (beside.chain(found))
-                        .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
-                        .map(|(page, coverage)| (page, coverage, self.fit(page, &[place])))
-                        .filter(|&(_, _, of_other)| of_other > fit)
-                        .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)));
-                    match best {
-                        Some((page, ..)) => State::Elsewhere { page },
-                        None if is_shared && self.first_choice(&contenders) != place.node.page => {
-                            State::Left
-                        }
-                        None => State::Open,
-                    }
+                    self.fit(place.node.page, &[place])
                 };
-                self.states.insert(place, state);
-            }
-            if is_contested {
-                for (index, a) in contenders.iter().enumerate() {
-                    for b in &contenders[index + 1..] {
-                        self.contend(*a, *b);
+                let best = (beside.chain(found))
+                    .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
+                    .map(|(page, coverage)| (page, coverage, self.fit(page, &[place])))
+                    .filter(|&(_, _, of_other)| of_other > fit)
+                    .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)));
+                match best {
+                    Some((page, ..)) => State::Elsewhere { page },
+                    None if is_shared && self.first_choice(&contenders) != place.node.page => {
+                        State::Left
                     }
+                    None => State::Open,
+                }
+            };
+            self.progress.states.insert(place, state);
+        }
+        if is_contested {
+            for (index, a) in contenders.iter().enumerate() {
+                for b in &contenders[index + 1..] {
+                    self.contend(*a, *b);
                 }
             }
         }
-        self.follow_topics();
-        // Where the answer to one query stands, those to its neighbours belong.
-        let mut targets: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        for (place, state) in &self.states {
-            if let State::Elsewhere { page } = state {
-                targets.entry(place.node.page).or_default().insert(*page);
+    }
+
+    /// The other page that answers a query most surely, of those that were found, and how surely.
+    fn best_elsewhere(&self, place: QueryRef, text: &str) -> Option<(usize, f64)> {
+        let stems = &self.query(place).stems;
+        let mut best: Option<(usize, f64)> = None;
+        for found in self.answers.get(text).into_iter().flatten() {
+            if found.page == place.node.page {
+                let surely = self.evidence(found.other, stems, found.coverage);
+                if best.is_none_or(|(_, best)| surely > best) {
+                    best = Some((found.other, surely));
+                }
             }
         }
-        let open: Vec<QueryRef> = (self.states.iter())
-            .filter(|(_, state)| **state == State::Open)
-            .map(|(&place, _)| place)
-            .collect();
+        best
+    }
+
+    /// Where the answer to one query of a page stands, those to its neighbours belong.
+    fn follow_neighbours(&mut self, page: usize) {
+        let queries = (0..self.input.pages[page].topics.len())
+            .flat_map(|topic| self.queries_of(TopicRef { page, topic }));
+        let (mut targets, mut open) = (BTreeSet::new(), Vec::new());
+        for place in queries {
+            match self.progress.states.get(&place) {
+                Some(State::Elsewhere { page }) => {
+                    targets.insert(*page);
+                }
+                Some(State::Open) => open.push(place),
+                _ => {}
+            }
+        }
         for place in open {
-            let own = self.fit(place.node.page, &[place]);
-            let better = (targets.get(&place.node.page).into_iter().flatten())
+            let own = self.fit(page, &[place]);
+            let better = (targets.iter())
                 .map(|&page| (page, self.fit(page, &[place])))
                 .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
             if let Some((page, fit)) = better
                 && fit >= FITS
                 && fit > own
             {
-                self.states.insert(place, State::Elsewhere { page });
+                (self.progress.states).insert(place, State::Elsewhere { page });
             }
         }
-        // The same by meaning: no query in common, and yet one topic.
-        for &(a, b, share) in self.input.similar {
-            if a.page == b.page || share < RIVALS {
-                continue;
-            }
-            let answers = |node: TopicRef| -> Vec<QueryRef> {
-                (self.queries_of(node))
-                    .filter(|place| {
-                        matches!(
-                            self.states.get(place),
-                            Some(State::Answered | State::Contested)
-                        )
-                    })
-                    .collect()
-            };
-            let (left, right) = (answers(a), answers(b));
-            let impressions = |places: &[QueryRef]| -> f64 {
-                places
-                    .iter()
-                    .map(|&place| self.query(place).impressions)
-                    .sum()
-            };
-            let (of_a, of_b) = (impressions(&left), impressions(&right));
-            if of_a.min(of_b) < SHARED * (of_a + of_b) || of_a.min(of_b) <= 0.0 {
-                continue;
-            }
-            for &place in left.iter().chain(&right) {
-                self.states.insert(place, State::Contested);
-                self.contend(
-                    place,
-                    QueryRef {
-                        node: if place.node == a { b } else { a },
-                        query: usize::MAX,
-                    },
-                );
-            }
+    }
+
+    /// The same by meaning: no query in common, and yet one topic.
+    fn rivals(&mut self, index: usize) {
+        let (a, b, share) = self.input.similar[index];
+        if a.page == b.page || share < RIVALS {
+            return;
+        }
+        let answers = |node: TopicRef| -> Vec<QueryRef> {
+            (self.queries_of(node))
+                .filter(|place| {
+                    matches!(
+                        self.progress.states.get(place),
+                        Some(State::Answered | State::Contested)
+                    )
+                })
+                .collect()
+        };
+        let (left, right) = (answers(a), answers(b));
+        let impressions = |places: &[QueryRef]| -> f64 {
+            places
+                .iter()
+                .map(|&place| self.query(place).impressions)
+                .sum()
+        };
+        let (of_a, of_b) = (impressions(&left), impressions(&right));
+        if of_a.min(of_b) < SHARED * (of_a + of_b) || of_a.min(of_b) <= 0.0 {
+            return;
+        }
+        let pages = (a.page.min(b.page), a.page.max(b.page));
+        for &place in left.iter().chain(&right) {
+            self.progress.states.insert(place, State::Contested);
+            (self.progress.contested.entry(pages).or_default()).insert(place);
         }
     }
 
     /// A query that another page answers goes where most of its topic goes, though that page is no more about this one.
     fn follow_topics(&mut self) {
         let mut goes: BTreeMap<TopicRef, BTreeMap<Option<usize>, f64>> = BTreeMap::new();
-        for (&place, state) in &self.states {
+        for (&place, state) in &self.progress.states {
             let to = match state {
                 State::Elsewhere { page } => Some(*page),
                 State::Open => None,
@@ -455,11 +740,10 @@ impl<'a> Planner<'a> {
                 continue;
             };
             for place in self.queries_of(node) {
-                let answer = self.answer_of(page, &self.query(place).key.clone());
-                if self.states.get(&place) == Some(&State::Open)
-                    && answer.is_some_and(|answer| answer.coverage >= ANSWERED)
-                {
-                    self.states.insert(place, State::Elsewhere { page });
+                let is_answered = (self.answer_of(page, &self.query(place).key))
+                    .is_some_and(|answer| answer.coverage >= ANSWERED);
+                if is_answered && self.progress.states.get(&place) == Some(&State::Open) {
+                    (self.progress.states).insert(place, State::Elsewhere { page });
                 }
             }
         }
@@ -470,8 +754,7 @@ impl<'a> Planner<'a> {
         if pair.0 == pair.1 {
             return;
         }
-        let places = self.contested.entry(pair).or_default();
-        places.extend([a, b].into_iter().filter(|place| place.query != usize::MAX));
+        (self.progress.contested.entry(pair).or_default()).extend([a, b]);
     }
 
     /// Whether the page that is shown for a query answers it: it is about it, or a passage was measured to answer it and shares words
@@ -685,14 +968,9 @@ impl<'a> Planner<'a> {
     }
 
     /// The best that was found on a page for a query which it is not shown for.
-    fn answer_of(&self, page: usize, text: &str) -> Option<&'a Elsewhere> {
-        let found = self
-            .answers
-            .get(text)?
-            .iter()
-            .filter(|found| found.other == page);
-        found
-            .copied()
+    fn answer_of(&self, page: usize, text: &str) -> Option<&Answer> {
+        (self.answers.get(text)?.iter())
+            .filter(|found| found.other == page)
             .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
     }
 
@@ -749,7 +1027,7 @@ impl<'a> Planner<'a> {
 
     /// Extra clicks a month when these queries came to stand at `target` of their position.
     fn gain(&self, places: &[QueryRef], target: impl Fn(f64) -> f64) -> f64 {
-        let curve = self.input.curve;
+        let curve = &self.input.curve;
         let clicks: f64 = (places.iter())
             .map(|&place| self.query(place))
             .map(|query| curve.gain(query.impressions, query.position, target(query.position)))
@@ -763,13 +1041,9 @@ impl<'a> Planner<'a> {
         move |position: f64| position.min(usual)
     }
 
-    fn plan(self) -> Plan {
-        let decays = self.decays();
-        let mut edits = Vec::new();
-        self.competing(&mut edits);
-        self.elsewhere(&mut edits);
-        self.open(&mut edits);
-        self.improved(&decays, &mut edits);
+    /// Ranks the edits and the topics.
+    fn rank(&mut self) {
+        let mut edits = std::mem::take(&mut self.progress.edits);
         // Pages that compete are worth knowing of whatever it brings.
         edits.retain(|edit| {
             edit.expected_clicks >= LEAST_CLICKS || matches!(edit.kind, Kind::Merge | Kind::Link)
@@ -778,10 +1052,27 @@ impl<'a> Planner<'a> {
             (b.expected_clicks.total_cmp(&a.expected_clicks))
                 .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
         });
+        let mut expected = vec![0.0; self.groups.len()];
         for (index, edit) in edits.iter_mut().enumerate() {
             edit.rank = index + 1;
+            expected[edit.topic] += edit.expected_clicks;
         }
-        self.finish(edits, decays)
+        edits.truncate(self.input.top.unwrap_or(usize::MAX));
+        let impressions: Vec<f64> = (self.groups.iter())
+            .map(|nodes| sums(nodes.iter().flat_map(|&node| &self.topic(node).queries)).impressions)
+            .collect();
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by(|&a, &b| (impressions[b].total_cmp(&impressions[a])).then(a.cmp(&b)));
+        let mut place_of = vec![0; order.len()];
+        for (place, &index) in order.iter().enumerate() {
+            place_of[index] = place;
+        }
+        for edit in &mut edits {
+            edit.topic = place_of[edit.topic];
+        }
+        self.progress.edits = edits;
+        self.progress.order = order;
+        self.progress.expected = expected;
     }
 
     fn edit(&self, kind: Kind, page: usize, places: &[QueryRef]) -> Edit {
@@ -801,7 +1092,6 @@ impl<'a> Planner<'a> {
             avg_position: sums.position(),
             coverage: self.coverage_on(page, places),
             expected_clicks: 0.0,
-            effort: kind.effort(),
             confidence: 0.5,
             reason: String::new(),
             is_decayed: false,
@@ -828,76 +1118,72 @@ impl<'a> Planner<'a> {
     }
 
     /// Several pages answer the same: one of two that are about the same goes, else the lesser links to the owner.
-    fn competing(&self, edits: &mut Vec<Edit>) {
-        for (&(a, b), places) in &self.contested {
-            let places: Vec<QueryRef> = places.iter().copied().collect();
-            let Some(owner) = self.owner(vec![a, b], &places) else {
-                continue;
-            };
-            let lesser = if owner.page == a { b } else { a };
-            let shown = |page: usize| -> f64 {
-                let topics = self.input.pages[page].topics.iter();
-                (topics
-                    .filter(|topic| topic.is_question())
-                    .flat_map(|t| &t.queries))
+    fn competing(&mut self, (a, b): (usize, usize)) {
+        let places: Vec<QueryRef> = self.progress.contested[&(a, b)].iter().copied().collect();
+        let Some(owner) = self.owner(vec![a, b], &places) else {
+            return;
+        };
+        let lesser = if owner.page == a { b } else { a };
+        let shown = |page: usize| -> f64 {
+            questions(&self.input.pages[page])
                 .map(|query| query.impressions)
                 .sum()
-            };
-            let contested_on = |page: usize| {
-                sums(
-                    (places.iter().filter(|place| place.node.page == page))
-                        .map(|&place| self.query(place)),
-                )
-                .impressions
-            };
-            let share = |page: usize| contested_on(page) / shown(page).max(1.0);
-            let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
-            let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
-            let kind = if is_same { Kind::Merge } else { Kind::Link };
-            let mut edit = self.edit(kind, lesser, &places);
-            edit.target = Some(owner.page);
-            // Together they come to stand where the better one does, or better.
-            let mut best: HashMap<String, f64> = HashMap::new();
-            for &place in &places {
-                let query = self.query(place);
-                let position = best.entry(query.key.clone()).or_insert(query.position);
-                *position = position.min(query.position);
-            }
-            let usual = self.usual_position;
-            edit.expected_clicks = self.months
-                * (places.iter())
-                    .map(|&place| {
-                        let query = self.query(place);
-                        let best = best[&query.key];
-                        // One query is one search: only the page that stays is counted at its better place.
-                        let weight = if place.node.page == owner.page {
-                            1.0
-                        } else {
-                            0.0
-                        };
-                        let target = (0.75 * best).max(usual.min(best));
-                        weight
-                            * self
-                                .input
-                                .curve
-                                .gain(query.impressions, query.position, target)
-                    })
-                    .sum::<f64>();
-            edit.confidence = share(lesser).clamp(0.3, 0.95);
-            edit.reason = format!(
-                "{} queries are answered by two pages; {} should own them: {}",
-                best.len(),
-                self.input.pages[owner.page].url,
-                owner.reason
-            );
-            edits.push(edit);
+        };
+        let contested_on = |page: usize| {
+            sums(
+                (places.iter().filter(|place| place.node.page == page))
+                    .map(|&place| self.query(place)),
+            )
+            .impressions
+        };
+        let share = |page: usize| contested_on(page) / shown(page).max(1.0);
+        let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
+        let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
+        let kind = if is_same { Kind::Merge } else { Kind::Link };
+        let mut edit = self.edit(kind, lesser, &places);
+        edit.target = Some(owner.page);
+        // Together they come to stand where the better one does, or better.
+        let mut best: HashMap<String, f64> = HashMap::new();
+        for &place in &places {
+            let query = self.query(place);
+            let position = best.entry(query.key.clone()).or_insert(query.position);
+            *position = position.min(query.position);
         }
+        let usual = self.usual_position;
+        edit.expected_clicks = self.months
+            * (places.iter())
+                .map(|&place| {
+                    let query = self.query(place);
+                    let best = best[&query.key];
+                    // One query is one search: only the page that stays is counted at its better place.
+                    let weight = if place.node.page == owner.page {
+                        1.0
+                    } else {
+                        0.0
+                    };
+                    let target = (0.75 * best).max(usual.min(best));
+                    weight
+                        * self
+                            .input
+                            .curve
+                            .gain(query.impressions, query.position, target)
+                })
+                .sum::<f64>();
+        edit.confidence = share(lesser).clamp(0.3, 0.95);
+        edit.reason = format!(
+            "{} queries are answered by two pages; {} should own them: {}",
+            best.len(),
+            self.input.pages[owner.page].url,
+            owner.reason
+        );
+        self.progress.owners.insert((a, b), owner.page);
+        self.progress.edits.push(edit);
     }
 
-    /// Google shows a page that does not answer, and another one does.
-    fn elsewhere(&self, edits: &mut Vec<Edit>) {
+    /// Queries by the page that Google shows, which does not answer them, and the one that does.
+    fn moves(&self) -> Vec<((usize, usize), Vec<QueryRef>)> {
         let mut groups: BTreeMap<(usize, usize), Vec<QueryRef>> = BTreeMap::new();
-        for (&place, &state) in &self.states {
+        for (&place, &state) in &self.progress.states {
             if let State::Elsewhere { page } = state {
                 groups
                     .entry((place.node.page, page))
@@ -905,163 +1191,156 @@ impl<'a> Planner<'a> {
                     .push(place);
             }
         }
-        for ((page, target), places) in groups {
-            let mut edit = self.edit(Kind::Move, page, &places);
-            edit.target = Some(target);
-            edit.expected_clicks = self.gain(&places, self.reach());
-            let coverage = self.coverage_on(target, &places);
-            edit.confidence = (coverage - edit.coverage).clamp(0.1, 0.95);
-            edit.reason = format!(
-                "shown at position {:.1} for what {} answers ({coverage:.2} against {:.2})",
-                edit.avg_position, self.input.pages[target].url, edit.coverage
-            );
-            edits.push(edit);
-        }
+        groups.into_iter().collect()
+    }
+
+    /// Google shows a page that does not answer, and another one does.
+    fn elsewhere(&self, (page, target): (usize, usize), places: &[QueryRef]) -> Edit {
+        let mut edit = self.edit(Kind::Move, page, places);
+        edit.target = Some(target);
+        edit.expected_clicks = self.gain(places, self.reach());
+        let coverage = self.coverage_on(target, places);
+        edit.confidence = (coverage - edit.coverage).clamp(0.1, 0.95);
+        edit.reason = format!(
+            "shown at position {:.1} for what {} answers ({coverage:.2} against {:.2})",
+            edit.avg_position, self.input.pages[target].url, edit.coverage
+        );
+        edit
     }
 
     /// No page answers.
-    fn open(&self, edits: &mut Vec<Edit>) {
-        for (group, nodes) in self.groups.iter().enumerate() {
-            let open = |node: TopicRef| -> Vec<QueryRef> {
-                (self.queries_of(node))
-                    .filter(|place| self.states.get(place) == Some(&State::Open))
-                    .collect()
-            };
-            let places: Vec<QueryRef> = nodes.iter().flat_map(|&node| open(node)).collect();
-            if places.is_empty() {
-                continue;
-            }
-            let best_fit = self.best_fit(&places);
-            let position = sums(places.iter().map(|&place| self.query(place))).position();
-            if position >= OUT_OF_REACH {
-                continue;
-            }
-            if best_fit < FITS && position >= FAR {
-                let page = self.most_shown(&places);
-                let mut edit = self.edit(Kind::NewPage, page, &places);
-                let reach = self.usual_position.max(NEW_PAGE_POSITION);
-                edit.expected_clicks = self.gain(&places, |position| position.min(reach));
-                edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
-                edit.reason = format!(
-                    "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
-                    100.0 * best_fit
-                );
-                edits.push(edit);
-                continue;
-            }
-            // One page writes it, wherever else it is looked for.
-            let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
-            let Some(owner) = self.owner(pages.iter().copied().collect(), &places) else {
-                continue;
-            };
-            {
-                let of_page = || nodes.iter().copied().filter(|node| node.page == owner.page);
-                let own: Vec<QueryRef> = of_page().flat_map(open).collect();
-                let shown = |node: TopicRef| {
-                    sums(open(node).iter().map(|&place| self.query(place))).impressions
-                };
-                let Some(node) = of_page()
-                    .filter(|&node| shown(node) > 0.0)
-                    .max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a)))
-                else {
-                    continue;
-                };
-                let found = self.page_edit(node, &["write", "extend"]);
-                let is_partly = found.map_or_else(
-                    || self.topic(node).kind == "partly",
-                    |edit| edit.kind == "extend",
-                );
-                // What a passage speaks of without answering it belongs into that passage.
-                let spoken = self.spoken_of(owner.page, &own);
-                let kind = if is_partly || spoken.is_some() {
-                    Kind::Extend
-                } else {
-                    Kind::Write
-                };
-                let mut edit = self.edit(kind, owner.page, &own);
-                edit.topic = group;
-                edit.label = self.topic(node).label.clone();
-                edit.expected_clicks = self.gain(&own, self.reach());
-                if let Some(found) = found {
-                    edit.place.clone_from(&found.place);
-                    edit.confidence = found.confidence;
-                }
-                edit.reason = self.why(kind, &edit);
-                if kind == Kind::Write {
-                    edit.place = self.place_of(owner.page, &own, edit.place);
-                }
-                if let (Some(headings), false) = (spoken, is_partly) {
-                    edit.place = Some(serde_json::json!({
-                        "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
-                    }));
-                    edit.reason = "a passage speaks of it and does not answer it".to_owned();
-                }
-                if pages.len() > 1 {
-                    let others = pages.iter().filter(|&&page| page != owner.page);
-                    let urls: Vec<_> = others
-                        .map(|&page| &self.input.pages[page].url[..])
-                        .collect();
-                    let note = format!("also looked for on {}", urls.join(", "));
-                    edit.reason = [edit.reason, note]
-                        .join("; ")
-                        .trim_start_matches("; ")
-                        .to_owned();
-                }
-                edits.push(edit);
-            }
+    fn open(&self, group: usize) -> Option<Edit> {
+        let nodes = &self.groups[group];
+        let open = |node: TopicRef| -> Vec<QueryRef> {
+            (self.queries_of(node))
+                .filter(|place| self.progress.states.get(place) == Some(&State::Open))
+                .collect()
+        };
+        let places: Vec<QueryRef> = nodes.iter().flat_map(|&node| open(node)).collect();
+        if places.is_empty() {
+            return None;
         }
+        let best_fit = self.best_fit(&places);
+        let position = sums(places.iter().map(|&place| self.query(place))).position();
+        if position >= OUT_OF_REACH {
+            return None;
+        }
+        if best_fit < FITS && position >= FAR {
+            let page = self.most_shown(&places);
+            let mut edit = self.edit(Kind::NewPage, page, &places);
+            let reach = self.usual_position.max(NEW_PAGE_POSITION);
+            edit.expected_clicks = self.gain(&places, |position| position.min(reach));
+            edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
+            edit.reason = format!(
+                "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
+                100.0 * best_fit
+            );
+            return Some(edit);
+        }
+        // One page writes it, wherever else it is looked for.
+        let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
+        let owner = self.owner(pages.iter().copied().collect(), &places)?;
+        let of_page = || nodes.iter().copied().filter(|node| node.page == owner.page);
+        let own: Vec<QueryRef> = of_page().flat_map(open).collect();
+        let shown =
+            |node: TopicRef| sums(open(node).iter().map(|&place| self.query(place))).impressions;
+        let node = of_page()
+            .filter(|&node| shown(node) > 0.0)
+            .max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a)))?;
+        let found = self.page_edit(node, &["write", "extend"]);
+        let is_partly = found.map_or_else(
+            || self.topic(node).kind == "partly",
+            |edit| edit.kind == "extend",
+        );
+        // What a passage speaks of without answering it belongs into that passage.
+        let spoken = self.spoken_of(owner.page, &own);
+        let kind = if is_partly || spoken.is_some() {
+            Kind::Extend
+        } else {
+            Kind::Write
+        };
+        let mut edit = self.edit(kind, owner.page, &own);
+        edit.topic = group;
+        edit.label = self.topic(node).label.clone();
+        edit.expected_clicks = self.gain(&own, self.reach());
+        if let Some(found) = found {
+            edit.place.clone_from(&found.place);
+            edit.confidence = found.confidence;
+        }
+        edit.reason = self.why(kind, &edit);
+        if kind == Kind::Write {
+            edit.place = self.place_of(owner.page, &own, edit.place);
+        }
+        if let (Some(headings), false) = (spoken, is_partly) {
+            edit.place = Some(serde_json::json!({
+                "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
+            }));
+            edit.reason = "a passage speaks of it and does not answer it".to_owned();
+        }
+        if pages.len() > 1 {
+            let others = pages.iter().filter(|&&page| page != owner.page);
+            let urls: Vec<_> = others
+                .map(|&page| &self.input.pages[page].url[..])
+                .collect();
+            let note = format!("also looked for on {}", urls.join(", "));
+            edit.reason = [edit.reason, note]
+                .join("; ")
+                .trim_start_matches("; ")
+                .to_owned();
+        }
+        Some(edit)
     }
 
     /// Answered and within reach; or answered once with more success than today. One edit a page for each: who improves a page has
     /// all of it before them.
-    fn improved(&self, decays: &[(TopicRef, Decay)], edits: &mut Vec<Edit>) {
-        let decays: HashMap<TopicRef, &Decay> =
-            decays.iter().map(|(node, decay)| (*node, decay)).collect();
-        let mut by_page: BTreeMap<(usize, bool), Vec<OfTopic>> = BTreeMap::new();
-        for &node in self.groups.iter().flatten() {
+    fn improved(
+        &self,
+        page: usize,
+        is_decayed: bool,
+        decays: &FxHashMap<TopicRef, usize>,
+    ) -> Option<Edit> {
+        let mut topics: Vec<OfTopic> = Vec::new();
+        for node in (0..self.input.pages[page].topics.len()).map(|topic| TopicRef { page, topic }) {
+            if decays.contains_key(&node) != is_decayed {
+                continue;
+            }
             let places: Vec<QueryRef> = (self.queries_of(node))
-                .filter(|place| self.states.get(place) == Some(&State::Answered))
+                .filter(|place| self.progress.states.get(place) == Some(&State::Answered))
                 .collect();
             let own = sums(places.iter().map(|&place| self.query(place)));
-            let is_decayed = decays.contains_key(&node);
             if own.impressions > 0.0 && (is_decayed || STRIKING.contains(&own.position())) {
-                let topics = by_page.entry((node.page, is_decayed)).or_default();
                 topics.push((node, places));
             }
         }
-        for ((page, is_decayed), topics) in by_page {
-            let gain = |places: &[QueryRef]| self.gain(places, self.reach());
-            let Some((node, _)) = (topics.iter())
-                .max_by(|a, b| gain(&a.1).total_cmp(&gain(&b.1)).then(b.0.cmp(&a.0)))
-            else {
-                continue;
-            };
-            let places: Vec<QueryRef> = topics.iter().flat_map(|topic| &topic.1).copied().collect();
-            let mut edit = self.edit(Kind::Improve, page, &places);
-            edit.topic = self.group_of[node];
-            edit.label = self.topic(*node).label.clone();
-            edit.expected_clicks = gain(&places);
-            edit.reason = format!(
-                "answered ({:.2}) and shown at position {:.1}",
-                edit.coverage, edit.avg_position
-            );
-            if let Some(found) = self.page_edit(*node, &["improve"]) {
-                edit.place.clone_from(&found.place);
-                edit.confidence = found.confidence;
-            }
-            if is_decayed {
-                let lost = topics.iter().filter_map(|(node, _)| decays.get(node));
-                let (before, after) = lost.fold((0.0, 0.0), |(before, after), decay| {
-                    (before + decay.clicks_before, after + decay.clicks_after)
-                });
-                edit.is_decayed = true;
-                edit.reason = format!(
-                    "{}; it brought {before:.0} clicks in the period before and {after:.0} now",
-                    edit.reason
-                );
-            }
-            edits.push(edit);
+        let gain = |places: &[QueryRef]| self.gain(places, self.reach());
+        let (node, _) =
+            (topics.iter()).max_by(|a, b| gain(&a.1).total_cmp(&gain(&b.1)).then(b.0.cmp(&a.0)))?;
+        let places: Vec<QueryRef> = topics.iter().flat_map(|topic| &topic.1).copied().collect();
+        let mut edit = self.edit(Kind::Improve, page, &places);
+        edit.topic = self.group_of[node];
+        edit.label = self.topic(*node).label.clone();
+        edit.expected_clicks = gain(&places);
+        edit.reason = format!(
+            "answered ({:.2}) and shown at position {:.1}",
+            edit.coverage, edit.avg_position
+        );
+        if let Some(found) = self.page_edit(*node, &["improve"]) {
+            edit.place.clone_from(&found.place);
+            edit.confidence = found.confidence;
         }
+        if is_decayed {
+            let lost = (topics.iter().filter_map(|(node, _)| decays.get(node)))
+                .map(|&at| &self.progress.decays[at]);
+            let (before, after) = lost.fold((0.0, 0.0), |(before, after), decay| {
+                (before + decay.clicks_before, after + decay.clicks_after)
+            });
+            edit.is_decayed = true;
+            edit.reason = format!(
+                "{}; it brought {before:.0} clicks in the period before and {after:.0} now",
+                edit.reason
+            );
+        }
+        Some(edit)
     }
 
     /// What is known of a topic that the page leaves open.
@@ -1083,7 +1362,7 @@ impl<'a> Planner<'a> {
         )
     }
 
-    fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&'a PageEdit> {
+    fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&PageEdit> {
         let index = self.topic(node).topic_index;
         (self.input.pages[node.page].edits.iter())
             .find(|edit| edit.topic_index == index && kinds.contains(&&edit.kind[..]))
@@ -1143,50 +1422,42 @@ impl<'a> Planner<'a> {
         decays
     }
 
-    /// Describes the topics and puts those with the most impressions first.
-    fn finish(&self, mut edits: Vec<Edit>, decays: Vec<(TopicRef, Decay)>) -> Plan {
-        let mut expected = vec![0.0; self.groups.len()];
-        for edit in &edits {
-            expected[edit.topic] += edit.expected_clicks;
+    /// Who should own a query that a page is shown for, where it is another page.
+    fn owners(&self) -> FxHashMap<QueryRef, usize> {
+        let mut owners = FxHashMap::default();
+        for (&place, &state) in &self.progress.states {
+            if let State::Elsewhere { page } = state {
+                owners.insert(place, page);
+            }
         }
-        let topics: Vec<Topic> = (self.groups.iter().zip(expected))
-            .map(|(nodes, expected_clicks)| self.describe(nodes, expected_clicks))
-            .collect();
-        let mut order: Vec<usize> = (0..topics.len()).collect();
-        order.sort_by(|&a, &b| {
-            (topics[b].impressions.total_cmp(&topics[a].impressions)).then(a.cmp(&b))
-        });
-        let mut place_of = vec![0; order.len()];
-        for (place, &index) in order.iter().enumerate() {
-            place_of[index] = place;
+        for (pair, places) in &self.progress.contested {
+            if let Some(&owner) = self.progress.owners.get(pair) {
+                owners.extend(places.iter().map(|&place| (place, owner)));
+            }
         }
-        for edit in &mut edits {
-            edit.topic = place_of[edit.topic];
-        }
-        Plan {
-            topics: order.iter().map(|&index| topics[index].clone()).collect(),
-            edits,
-            decays: decays.into_iter().map(|(_, decay)| decay).collect(),
-            owners: self.owners(),
-        }
+        owners.retain(|place, owner| place.node.page != *owner);
+        owners
     }
 
-    fn owners(&self) -> BTreeMap<(usize, String), usize> {
-        let mut owners = BTreeMap::new();
-        for (&place, &state) in &self.states {
-            if let State::Elsewhere { page } = state {
-                owners.insert((place.node.page, self.query(place).key.clone()), page);
-            }
+    /// What a page is looked for by, as the plan has it: whose queries are whose. Pages that shall be merged into others are no targets of
+    /// links.
+    fn name(&mut self, page: usize, work: &Work) {
+        let is_gone =
+            (self.progress.edits.iter()).any(|edit| edit.kind == Kind::Merge && edit.page == page);
+        if is_gone {
+            return;
         }
-        for (&(a, b), places) in &self.contested {
-            let places: Vec<QueryRef> = places.iter().copied().collect();
-            if let Some(owner) = self.owner(vec![a, b], &places) {
-                for place in places {
-                    owners.insert((place.node.page, self.query(place).key.clone()), owner.page);
-                }
-            }
+        let own = (0..self.input.pages[page].topics.len())
+            .map(|topic| TopicRef { page, topic })
+            .filter(|&node| self.topic(node).is_question())
+            .flat_map(|node| self.queries_of(node))
+            .filter(|place| !work.owners.contains_key(place));
+        let owned = work.owned.get(&page).into_iter().flatten().copied();
+        let queries: Vec<&TopicQuery> = own.chain(owned).map(|place| self.query(place)).collect();
+        if let Some(profile) = self.input.profiles.get(page) {
+            let found = Names::of_page(&self.input.pages[page], profile, &queries);
+            self.progress.names.push(page, found);
         }
-        owners
     }
 
     fn describe(&self, nodes: &[TopicRef], expected_clicks: f64) -> Topic {
@@ -1244,20 +1515,23 @@ impl<'a> Planner<'a> {
                 .then(a.page.cmp(&b.page))
         });
         let kind = match &first.kind[..] {
-            "brand" => "brand",
-            "navigation" => "navigation",
-            "unrelated" => "unrelated",
+            "brand" => TopicKind::Brand,
+            "navigation" => TopicKind::Navigation,
+            "unrelated" => TopicKind::Unrelated,
             _ => {
                 let open: f64 = (places.iter())
                     .filter(|place| {
-                        matches!(self.states.get(place), Some(State::Open | State::Left))
+                        matches!(
+                            self.progress.states.get(place),
+                            Some(State::Open | State::Left)
+                        )
                     })
                     .map(|&place| self.query(place).impressions)
                     .sum();
                 match open / total.impressions.max(1.0) {
-                    share if share < 0.2 => "answered",
-                    share if share < 0.8 => "partly",
-                    _ => "open",
+                    share if share < 0.2 => TopicKind::Answered,
+                    share if share < 0.8 => TopicKind::Partly,
+                    _ => TopicKind::Open,
                 }
             }
         };
@@ -1332,6 +1606,11 @@ fn usual_position(pages: &[Page]) -> f64 {
         }
     }
     3.0
+}
+
+/// A page's queries that people want an answer to.
+pub(crate) fn questions(page: &Page) -> impl Iterator<Item = &TopicQuery> {
+    (page.topics.iter().filter(|topic| topic.is_question())).flat_map(|topic| &topic.queries)
 }
 
 /// Whether this is the site's first page.

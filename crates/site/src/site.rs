@@ -3,17 +3,15 @@
 use crate::links::{Link, LinkFinder, PageText};
 use crate::meaning::{DOUBT, NO_TOPIC, SAME, TOGETHER};
 use crate::model::{ANSWERED, Curve, Elsewhere, Page};
-use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Topic, TopicPage};
+use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Planner, Topic, TopicKind, TopicPage};
 use crate::topics::{SHARED, TopicRef};
 use crate::words::{Lexicon, Profile, Stem};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of what [`Site::report`] makes. Raised by a change that breaks a reader; fields are added without.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Topics that a report describes.
-const MOST_TOPICS: usize = 5_000;
 /// Pages beside its own in which an answer to a query is looked for.
 const CANDIDATES: usize = 4;
 /// Most pages that a word may stand on and be looked up.
@@ -208,62 +206,98 @@ impl Site {
             .collect()
     }
 
-    /// The plan as people and programs read it, and what finds its links, page by page.
-    pub fn plan(&self, found: &[Found], settings: &Settings) -> (Report, LinkFinder) {
-        let index: HashMap<&str, usize> = (self.pages.iter().enumerate())
-            .map(|(index, page)| (&page.id[..], index))
-            .collect();
-        let elsewhere: Vec<Elsewhere> = (found.iter())
-            .filter_map(|found| {
-                Some(Elsewhere {
-                    page: *index.get(&found.page_id[..])?,
-                    query: found.query.clone(),
-                    other: *index.get(&found.other_page_id[..])?,
-                    coverage: found.coverage,
-                    segment_id: found.segment_id,
-                })
-            })
-            .collect();
+    /// Begins the plan.
+    pub fn planning(self, settings: Settings) -> Planning {
+        let Self {
+            pages, profiles, ..
+        } = self;
         let node = |(page, topic): (u32, u32)| {
             let (page, topic) = (page as usize, topic as usize);
-            (topic < self.pages.get(page)?.topics.len()).then_some(TopicRef { page, topic })
+            (topic < pages.get(page)?.topics.len()).then_some(TopicRef { page, topic })
         };
         let similar: Vec<(TopicRef, TopicRef, f64)> = (settings.similar.iter())
             .filter_map(|&(a, b, share)| Some((node(a)?, node(b)?, share)))
             .collect();
         // The site's own click-through rates, by all its pages together.
-        let rows = (self.pages.iter().flat_map(|page| &page.topics))
-            .filter(|topic| topic.is_question())
-            .flat_map(|topic| &topic.queries)
+        let rows = (pages.iter())
+            .flat_map(plan::questions)
             .map(|query| (query.position, query.impressions, query.clicks));
         let curve = Curve(pageperfect_advice::Curve::fit(rows).by_position);
-        let mut plan = plan::plan(&Input {
-            pages: &self.pages,
-            profiles: &self.profiles,
-            elsewhere: &elsewhere,
-            similar: &similar,
-            curve: &curve,
-            period_days: settings.period_days,
-        });
-        plan.edits.truncate(settings.top.unwrap_or(usize::MAX));
-        let finder = LinkFinder::new(&self.pages, &self.profiles, &plan);
-        let queries = || {
-            self.pages
-                .iter()
-                .flat_map(|p| p.topics.iter().flat_map(|t| &t.queries))
-        };
-        let mut edit_counts = vec![0; self.pages.len()];
-        for edit in &plan.edits {
+        let index = (pages.iter().enumerate())
+            .map(|(index, page)| (page.id.clone(), index))
+            .collect();
+        Planning {
+            index,
+            planner: Planner::new(Input {
+                pages,
+                profiles,
+                similar,
+                curve,
+                period_days: settings.period_days,
+                top: settings.top,
+            }),
+        }
+    }
+}
+
+/// A site's plan as it is made: [`Planner`] with pages by their ids.
+pub struct Planning {
+    index: FxHashMap<String, usize>,
+    planner: Planner,
+}
+
+impl Planning {
+    /// Adds an answer; see [`Planner::push`]. One of a page that the site has not is left out.
+    pub fn push(&mut self, found: &Found) {
+        let index = |id: &str| self.index.get(id).copied();
+        if let (Some(page), Some(other)) = (index(&found.page_id), index(&found.other_page_id)) {
+            self.planner.push(&Elsewhere {
+                page,
+                query: found.query.clone(),
+                other,
+                coverage: found.coverage,
+                segment_id: found.segment_id,
+            });
+        }
+    }
+
+    /// See [`Planner::step`].
+    pub fn step(&mut self, count: usize) -> f64 {
+        self.planner.step(count)
+    }
+
+    /// See [`Planner::checkpoint`].
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.planner.checkpoint()
+    }
+
+    /// See [`Planner::restore`].
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        self.planner.restore(bytes)
+    }
+
+    /// The plan as people and programs read it, and what finds its links, page by page; complete when no step is left.
+    pub fn report(&self) -> (Report, LinkFinder) {
+        let (plan, finder) = self.planner.plan();
+        let Input {
+            pages,
+            period_days,
+            curve,
+            ..
+        } = self.planner.input();
+        let queries = || (pages.iter().flat_map(|page| &page.topics)).flat_map(|t| &t.queries);
+        let mut edit_counts = vec![0; pages.len()];
+        for edit in plan.edits {
             edit_counts[edit.page] += 1;
         }
         let report = Report {
             schema_version: SCHEMA_VERSION,
             site: Totals {
-                page_count: self.pages.len(),
-                topic_count: plan.topics.len(),
+                page_count: pages.len(),
+                topic_count: plan.topic_count,
                 query_count: queries()
                     .map(|query| &query.key)
-                    .collect::<BTreeSet<_>>()
+                    .collect::<FxHashSet<_>>()
                     .len(),
                 impressions: queries().map(|query| query.impressions).sum(),
                 clicks: queries().map(|query| query.clicks).sum(),
@@ -278,17 +312,19 @@ impl Site {
                     share: TOGETHER,
                     is_exact: false,
                 },
-                period_days: settings.period_days,
-                ctr_by_position: curve.0,
+                period_days: *period_days,
+                ctr_by_position: curve.0.clone(),
             },
-            edits: plan.edits.iter().map(|edit| self.edit_row(edit)).collect(),
-            links: Vec::new(),
-            decays: plan
-                .decays
+            edits: plan
+                .edits
                 .iter()
-                .map(|decay| self.decay_row(decay))
+                .map(|edit| edit_row(pages, edit))
                 .collect(),
-            pages: (self.pages.iter().zip(edit_counts))
+            links: Vec::new(),
+            decays: (plan.decays.iter())
+                .map(|decay| decay_row(pages, decay))
+                .collect(),
+            pages: (pages.iter().zip(edit_counts))
                 .map(|(page, edit_count)| PageRow {
                     page_id: page.id.clone(),
                     url: page.url.clone(),
@@ -300,89 +336,81 @@ impl Site {
                     edit_count,
                 })
                 .collect(),
-            topics: (plan.topics.iter().enumerate().take(MOST_TOPICS))
-                .map(|(id, topic)| self.topic_row(id, topic))
+            topics: (plan.topics.iter().enumerate())
+                .map(|(id, topic)| topic_row(pages, id, topic))
                 .collect(),
         };
         (report, finder)
     }
+}
 
-    fn id(&self, page: usize) -> String {
-        self.pages[page].id.clone()
+fn edit_row(pages: &[Page], edit: &Edit) -> EditRow {
+    let target = edit.target;
+    EditRow {
+        id: edit_id(edit.kind, &pages[edit.page].url, &edit.label),
+        rank: edit.rank,
+        kind: edit.kind,
+        page_id: pages[edit.page].id.clone(),
+        url: pages[edit.page].url.clone(),
+        target_page_id: target.map(|page| pages[page].id.clone()),
+        target_url: target.map(|page| pages[page].url.clone()),
+        place: edit.place.clone(),
+        topic_id: edit.topic,
+        label: edit.label.clone(),
+        queries: edit.queries.clone(),
+        impressions: edit.impressions,
+        clicks: edit.clicks,
+        avg_position: round(edit.avg_position, 1),
+        coverage: round(edit.coverage, 3),
+        expected_clicks: round(edit.expected_clicks, 1),
+        effort: edit.kind.effort(),
+        confidence: round(edit.confidence, 2),
+        reason: edit.reason.clone(),
+        is_decayed: edit.is_decayed,
     }
+}
 
-    fn url(&self, page: usize) -> String {
-        self.pages[page].url.clone()
+fn decay_row(pages: &[Page], decay: &Decay) -> DecayRow {
+    DecayRow {
+        page_id: pages[decay.page].id.clone(),
+        url: pages[decay.page].url.clone(),
+        label: decay.label.clone(),
+        clicks_before: decay.clicks_before,
+        clicks_after: decay.clicks_after,
+        position_before: round(decay.position_before, 1),
+        position_after: round(decay.position_after, 1),
+        change: round(decay.clicks_after / decay.clicks_before - 1.0, 3),
     }
+}
 
-    fn edit_row(&self, edit: &Edit) -> EditRow {
-        let target = edit.target;
-        EditRow {
-            id: edit_id(edit.kind, &self.pages[edit.page].url, &edit.label),
-            rank: edit.rank,
-            kind: edit.kind,
-            page_id: self.id(edit.page),
-            url: self.url(edit.page),
-            target_page_id: target.map(|page| self.id(page)),
-            target_url: target.map(|page| self.url(page)),
-            place: edit.place.clone(),
-            topic_id: edit.topic,
-            label: edit.label.clone(),
-            queries: edit.queries.clone(),
-            impressions: edit.impressions,
-            clicks: edit.clicks,
-            avg_position: round(edit.avg_position, 1),
-            coverage: round(edit.coverage, 3),
-            expected_clicks: round(edit.expected_clicks, 1),
-            effort: edit.effort,
-            confidence: round(edit.confidence, 2),
-            reason: edit.reason.clone(),
-            is_decayed: edit.is_decayed,
-        }
-    }
-
-    fn decay_row(&self, decay: &Decay) -> DecayRow {
-        DecayRow {
-            page_id: self.id(decay.page),
-            url: self.url(decay.page),
-            label: decay.label.clone(),
-            clicks_before: decay.clicks_before,
-            clicks_after: decay.clicks_after,
-            position_before: round(decay.position_before, 1),
-            position_after: round(decay.position_after, 1),
-            change: round(decay.clicks_after / decay.clicks_before - 1.0, 3),
-        }
-    }
-
-    fn topic_row(&self, id: usize, topic: &Topic) -> TopicRow {
-        TopicRow {
-            id,
-            label: topic.label.clone(),
-            kind: topic.kind,
-            intent: topic.intent.clone(),
-            owner: topic.owner.as_ref().map(|Owner { page, reason }| OwnerRow {
-                page_id: self.id(*page),
-                url: self.url(*page),
-                reason: reason.clone(),
-            }),
-            queries: topic.queries.clone(),
-            query_count: topic.query_count,
-            impressions: topic.impressions,
-            clicks: topic.clicks,
-            avg_position: round(topic.avg_position, 1),
-            expected_clicks: round(topic.expected_clicks, 1),
-            pages: (topic.pages.iter())
-                .map(|page: &TopicPage| TopicPageRow {
-                    page_id: self.id(page.page),
-                    url: self.url(page.page),
-                    impressions: page.impressions,
-                    clicks: page.clicks,
-                    position: page.avg_position.map(|position| round(position, 1)),
-                    coverage: round(page.coverage, 3),
-                    segment_id: page.segment_id,
-                })
-                .collect(),
-        }
+fn topic_row(pages: &[Page], id: usize, topic: &Topic) -> TopicRow {
+    TopicRow {
+        id,
+        label: topic.label.clone(),
+        kind: topic.kind,
+        intent: topic.intent.clone(),
+        owner: topic.owner.as_ref().map(|Owner { page, reason }| OwnerRow {
+            page_id: pages[*page].id.clone(),
+            url: pages[*page].url.clone(),
+            reason: reason.clone(),
+        }),
+        queries: topic.queries.clone(),
+        query_count: topic.query_count,
+        impressions: topic.impressions,
+        clicks: topic.clicks,
+        avg_position: round(topic.avg_position, 1),
+        expected_clicks: round(topic.expected_clicks, 1),
+        pages: (topic.pages.iter())
+            .map(|page: &TopicPage| TopicPageRow {
+                page_id: pages[page.page].id.clone(),
+                url: pages[page.page].url.clone(),
+                impressions: page.impressions,
+                clicks: page.clicks,
+                position: page.avg_position.map(|position| round(position, 1)),
+                coverage: round(page.coverage, 3),
+                segment_id: page.segment_id,
+            })
+            .collect(),
     }
 }
 
@@ -451,7 +479,7 @@ pub struct Similar {
 pub struct TopicRow {
     pub id: usize,
     pub label: String,
-    pub kind: &'static str,
+    pub kind: TopicKind,
     pub intent: Option<String>,
     pub owner: Option<OwnerRow>,
     pub queries: Vec<String>,

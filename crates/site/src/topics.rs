@@ -2,10 +2,11 @@
 
 use crate::meaning::TOGETHER;
 use crate::model::Page;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// A topic of a page: index of the page, index of its topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TopicRef {
     pub page: usize,
     pub topic: usize,

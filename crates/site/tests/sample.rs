@@ -5,7 +5,8 @@ use pageperfect_site::links::{LinkFinder, PageText, Segment};
 use pageperfect_site::model::{
     Before, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key,
 };
-use pageperfect_site::plan::{Edit, Input, Kind, Plan, plan};
+use pageperfect_site::plan::{Edit, Input, Kind, Plan, Planner};
+use pageperfect_site::topics::TopicRef;
 use pageperfect_site::words::{Profile, stems};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -207,18 +208,45 @@ fn sample() -> Sample {
     }
 }
 
-fn planned(sample: &Sample) -> Plan {
+/// Every topic of a page beside one of the next page, as if they meant the same.
+fn rivals(sample: &Sample) -> Vec<(TopicRef, TopicRef, f64)> {
+    let topic = |page: usize, topic: usize| {
+        (topic < sample.pages[page].topics.len()).then_some(TopicRef { page, topic })
+    };
+    (0..sample.pages.len() - 1)
+        .flat_map(|page| {
+            (0..3).filter_map(move |at| Some((topic(page, at)?, topic(page + 1, at)?)))
+        })
+        .map(|(a, b)| (a, b, 0.95))
+        .collect()
+}
+
+fn planner(sample: &Sample, similar: Vec<(TopicRef, TopicRef, f64)>) -> Planner {
     let curve = Curve(vec![
         0.3, 0.15, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.02, 0.018, 0.012,
     ]);
-    plan(&Input {
-        pages: &sample.pages,
-        profiles: &sample.profiles,
-        elsewhere: &sample.elsewhere,
-        similar: &[],
-        curve: &curve,
+    let mut planner = Planner::new(Input {
+        pages: sample.pages.clone(),
+        profiles: sample.profiles.clone(),
+        similar,
+        curve,
         period_days: 28.0,
-    })
+        top: None,
+    });
+    sample
+        .elsewhere
+        .iter()
+        .for_each(|found| planner.push(found));
+    planner
+}
+
+fn made(mut planner: Planner) -> Planner {
+    assert_eq!(planner.step(usize::MAX), 0.0);
+    planner
+}
+
+fn planned(sample: &Sample) -> Planner {
+    made(planner(sample, Vec::new()))
 }
 
 /// Whether a label is this text, or has it among its texts.
@@ -262,9 +290,10 @@ fn planted<'a>(sample: &'a Sample, edit: &Edit) -> Option<&'a str> {
 #[test]
 fn every_planted_edit_is_found_and_no_other() {
     let sample = sample();
-    let plan = planned(&sample);
+    let planner = planned(&sample);
+    let (plan, _) = planner.plan();
     let mut found: Vec<&str> = Vec::new();
-    for edit in &plan.edits {
+    for edit in plan.edits {
         let Some(id) = planted(&sample, edit) else {
             panic!("not planted: {edit:#?}");
         };
@@ -289,7 +318,7 @@ fn what_the_site_answers_is_never_to_be_written() {
         .map(|query| key(&query.query))
         .chain(sample.elsewhere.iter().map(|found| key(&found.query)))
         .collect();
-    for edit in planned(&sample).edits {
+    for edit in planned(&sample).plan().0.edits {
         if matches!(edit.kind, Kind::Write | Kind::Extend | Kind::NewPage) {
             for query in &edit.queries {
                 assert!(!answered.contains(&key(query)), "{query}");
@@ -301,7 +330,8 @@ fn what_the_site_answers_is_never_to_be_written() {
 #[test]
 fn decayed_topics_are_found() {
     let sample = sample();
-    let plan = planned(&sample);
+    let planner = planned(&sample);
+    let (plan, _) = planner.plan();
     let fallen: Vec<&str> = plan
         .decays
         .iter()
@@ -309,7 +339,7 @@ fn decayed_topics_are_found() {
         .collect();
     assert_eq!(fallen, ["/blog/iced-coffee/", "/guides/milk-steaming/"]);
     for edit in plan.edits {
-        let is_planted = planted(&sample, &edit).is_some_and(|id| id.starts_with('D'));
+        let is_planted = planted(&sample, edit).is_some_and(|id| id.starts_with('D'));
         assert_eq!(edit.is_decayed, is_planted, "{edit:#?}");
     }
 }
@@ -317,7 +347,7 @@ fn decayed_topics_are_found() {
 #[test]
 fn links_name_pages_by_what_they_are_searched_for() {
     let sample = sample();
-    let finder = LinkFinder::new(&sample.pages, &sample.profiles, &planned(&sample));
+    let (_, finder) = planned(&sample).plan();
     let mut suggested = Vec::new();
     for (page, text) in sample.pages.iter().zip(&sample.texts) {
         for link in finder.find(&page.id, text) {
@@ -338,9 +368,49 @@ fn links_name_pages_by_what_they_are_searched_for() {
     }
 }
 
+/// All that a plan says, to the last bit.
+fn bytes(planner: &Planner) -> String {
+    let (plan, finder): (Plan, LinkFinder) = planner.plan();
+    serde_json::to_string(&(plan, finder)).unwrap()
+}
+
 #[test]
-fn the_same_input_gives_the_same_plan() {
+fn the_same_input_gives_the_same_plan_however_it_is_cut() {
     let sample = sample();
-    let text = |plan: &Plan| serde_json::to_string(plan).unwrap();
-    assert_eq!(text(&planned(&sample)), text(&planned(&sample)));
+    let begun = || planner(&sample, rivals(&sample));
+    let whole = bytes(&made(begun()));
+    assert_eq!(whole, bytes(&made(begun())));
+    assert_ne!(whole, bytes(&planned(&sample)), "rivals change the plan");
+    // At every unit of work, and in pieces that do not end with the phases.
+    for count in [1, 7, 250] {
+        let (mut state, mut last) = (begun().checkpoint(), f64::INFINITY);
+        let cut = loop {
+            let mut planner = begun();
+            assert!(planner.restore(&state));
+            let left = planner.step(count);
+            assert!(left < last, "{left} after {last}");
+            (state, last) = (planner.checkpoint(), left);
+            if left == 0.0 {
+                break planner;
+            }
+        };
+        assert_eq!(bytes(&cut), whole, "in steps of {count}");
+    }
+}
+
+#[test]
+fn foreign_bytes_are_refused() {
+    let sample = sample();
+    let state = planned(&sample).checkpoint();
+    let mut other = Planner::new(Input {
+        pages: sample.pages[..3].to_vec(),
+        profiles: sample.profiles[..3].to_vec(),
+        similar: Vec::new(),
+        curve: Curve(vec![0.3, 0.1]),
+        period_days: 28.0,
+        top: None,
+    });
+    assert!(!other.restore(&state));
+    assert!(!other.restore(&[0xff]));
+    assert_eq!(other.step(usize::MAX), 0.0);
 }

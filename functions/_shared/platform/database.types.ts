@@ -2743,6 +2743,10 @@ export type Database = {
         Returns: Json;
       };
       "site_candidate_page": { Args: { "p_page_id": string }; Returns: Json };
+      "site_found_answers": {
+        Args: { "p_after": number; "p_job_id": string; "p_limit": number };
+        Returns: Json;
+      };
       "site_outcomes": { Args: { "p_job_id": string }; Returns: Json };
       "site_page_inputs": {
         Args: { "p_after": number; "p_job_id": string; "p_limit": number; "p_part": string };

@@ -15,6 +15,8 @@ export const SiteInput = v.object({
 
 const Chunk = v.object({ last: v.nullable(v.number()), pages: v.string() });
 
+const AnswerChunk = v.object({ last: v.nullable(v.number()), answers: v.string() });
+
 const PagePart = v.object({
   position: v.number(),
   page_id: v.string(),
@@ -22,7 +24,7 @@ const PagePart = v.object({
   /** base64 */
   part: v.nullable(v.string()),
 });
-export type PagePart = v.InferOutput<typeof PagePart>;
+type PagePart = v.InferOutput<typeof PagePart>;
 
 /** Pages a request: some 30 KB of text each. */
 const chunkPages = 20;
@@ -55,43 +57,66 @@ export async function eachPageInput(
   }
 }
 
-/** Every page's part, in the order of the site. */
+/** Answers that were found on other pages: JSON of arrays of FoundElsewhere, chunk by chunk, always the same. */
+export async function eachAnswer(
+  { job, context: { rpc, signal } }: Work,
+  take: (answers: string) => void,
+): Promise<void> {
+  for (let after = 0;;) {
+    signal.throwIfAborted();
+    const { last, answers } = await rpc("site_found_answers", {
+      p_job_id: job.job_id,
+      p_after: after,
+      p_limit: chunkPages,
+    }, AnswerChunk);
+    if (last === null) return;
+    take(answers);
+    after = last;
+  }
+}
+
+/** Every page's part, in the order of the site, from after a position on. */
 export async function eachPagePart(
   { job, context: { rpc, signal } }: { job: StageJob; context: Context },
   part: "summary" | "sketches",
-  take: (page: PagePart, index: number) => void,
+  take: (page: PagePart, index: number) => void | Promise<void>,
+  { after = 0, limit = chunkParts } = {},
 ): Promise<void> {
-  for (let after = 0, index = 0;;) {
+  for (let index = 0;;) {
     signal.throwIfAborted();
     const pages = await rpc("site_page_parts", {
       p_job_id: job.job_id,
       p_part: part,
       p_after: after,
-      p_limit: chunkParts,
+      p_limit: limit,
     }, v.array(PagePart));
-    for (const page of pages) take(page, index++);
-    if (pages.length < chunkParts) return;
+    for (const page of pages) await take(page, index++);
+    if (pages.length < limit) return;
     after = pages[pages.length - 1].position;
   }
 }
 
-/** All pages, summed up. To be freed. */
+/** Pages, summed up; all of them unless told which. To be freed. */
 export async function readSummaries(
   work: { job: StageJob; context: Context },
-): Promise<{ planner: SitePlanner; pages: Omit<PagePart, "part">[] }> {
+  isWanted: (index: number) => boolean = () => true,
+): Promise<SitePlanner> {
   const planner = new SitePlanner();
-  const pages: Omit<PagePart, "part">[] = [];
   try {
-    await eachPagePart(work, "summary", ({ part, ...page }) => {
-      if (part === null) throw new Error(`page ${page.page_id} was not summed up`);
-      planner.push_summary(part);
-      pages.push(page);
+    await eachPagePart(work, "summary", (page, index) => {
+      if (isWanted(index)) planner.push_summary(summaryOf(page));
     });
   } catch (error) {
     planner.free();
     throw error;
   }
-  return { planner, pages };
+  return planner;
+}
+
+/** @throws when it was not made */
+export function summaryOf({ page_id, part }: PagePart): string {
+  if (part === null) throw new Error(`page ${page_id} was not summed up`);
+  return part;
 }
 
 /** @throws LeaseLost unless the database still held the stage's lease. */
