@@ -46,6 +46,7 @@ interface SiteOptions {
   retry?: string;
   cancel?: string;
   outcomes?: string;
+  every?: number;
   timeout: number;
 }
 
@@ -97,6 +98,11 @@ export function registerSite(program: Command) {
       "write edits.csv, plan.md, plan.html, plan.json and briefs/ into this folder",
     )
     .option("--json", "print plan.json on stdout; everything else goes to stderr")
+    .option(
+      "--every <days>",
+      "make the same job again every so many days, for pages that changed; 0: no longer",
+      number,
+    )
     .option("--retry <job>", "try the failed pages of a job once more, and only those")
     .option("--cancel <job>", "end a job; what was analysed is kept")
     .option(
@@ -143,6 +149,13 @@ async function site(file: string | undefined, options: SiteOptions) {
       "name the site: an export, --property, --sitemap, --list, or --sample; an export may come with one of the three",
     );
   }
+  const ending = options.retry ?? options.cancel ?? options.outcomes;
+  if (options.every !== undefined && (options.sample || options.folder || ending)) {
+    stop(
+      exitCodes.input,
+      "--every is for a site on the web: an export, --property, --sitemap or --list",
+    );
+  }
   await ensureBuilt(say);
   const interruption = new AbortController();
   const onInterrupt = () => {
@@ -177,6 +190,7 @@ async function site(file: string | undefined, options: SiteOptions) {
       const source = await readSource(stack, file, options);
       shown = source.shown;
       jobId = await findOrCreate(stack, supabase, source.request, options);
+      if (options.every !== undefined) await schedule(supabase, jobId, options.every);
     }
     const progress = await watch(supabase, jobId, options.timeout, interruption.signal);
     if (progress.status !== "completed") explain(jobId, progress, interruption.signal.aborted);
@@ -351,6 +365,22 @@ async function call<Name extends FunctionName, InJson>(
     }
     throw error;
   }
+}
+
+async function schedule(supabase: SupabaseClient, jobId: string, everyDays: number) {
+  const { data, error } = await supabase.rpc("schedule_site", {
+    p_job_id: jobId,
+    p_every_days: everyDays === 0 ? null : everyDays,
+  });
+  if (error?.code === "22023") {
+    stop(exitCodes.input, plain(error.message.replace("schedule_site", "--every")));
+  }
+  if (error) throw new Error(`schedule_site: ${error.message}`);
+  say(
+    data.status === "scheduled"
+      ? `again every ${data.every_days} days, next on ${data.next_at.slice(0, 10)}`
+      : "not made again by itself",
+  );
 }
 
 interface Progress {

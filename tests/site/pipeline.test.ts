@@ -316,3 +316,77 @@ Deno.test("cancelling a site's job ends its pages' jobs", () =>
     deepEqual((await site.children(job)).map(({ status }) => status), ["cancelled", "cancelled"]);
     equal((await site.call("site_progress", job)).status, "cancelled");
   }));
+
+Deno.test("a scheduled site is analysed again when it is due, one job at a time", () =>
+  onStack(async (site) => {
+    const user = crypto.randomUUID();
+    await site.sql`insert into auth.users (id) values (${user})`;
+    const page = { url: "https://site.example/1", last_modified: "monday" };
+    const request = { site: { urls: [page] }, top: 3, priority: 7 };
+    const { job_id: first } = await site.call("create_site_job", request, user);
+    const jobs = () =>
+      site.sql<
+        { id: string; user_id: string; status: string; priority: number; payload: unknown }[]
+      >`
+        select id, user_id, status, priority, payload from site_jobs order by created_at`;
+    const due = async () => {
+      await site.sql`update site_schedules set next_at = now() - interval '40 days'`;
+      const [{ count }] = await site.sql`select pipeline.start_due_sites() as count`;
+      return count;
+    };
+    await rejects(site.call("schedule_site", first, 0), /every 1 to 366 days/);
+    equal((await site.call("schedule_site", first, 7)).status, "scheduled");
+    const [{ count: early }] = await site.sql`select pipeline.start_due_sites() as count`;
+    deepEqual([early, await due()], [0, 0], "not yet due; then its first job is still open");
+
+    await site.call("cancel_site_job", first);
+    equal(await due(), 1);
+    const [, second] = await jobs();
+    deepEqual([second.user_id, second.status, second.priority], [user, "queued", 7]);
+    deepEqual(second.payload, { site: { urls: [{ url: page.url }] }, top: 3 });
+    const [schedule] = await site
+      .sql`select job_id, next_at > now() as is_ahead from site_schedules`;
+    deepEqual([schedule.job_id, schedule.is_ahead], [second.id, true], "weeks missed are one");
+
+    // What is refused is said and tried again, and holds up nobody else.
+    await site.call("cancel_site_job", second.id);
+    await site.sql`update site_schedules set request = request - 'site'`;
+    equal(await due(), 0);
+    const [{ error }] = await site.sql`select error from site_schedules`;
+    ok(/needs site/.test(error), error);
+    await site.sql`update site_schedules set request = ${site.sql.json(second.payload as never)}`;
+    await site.sql`update site_schedules set request = request || '{"priority": 7}'`;
+
+    equal((await site.call("schedule_site", second.id, 30)).every_days, 30);
+    equal((await site.sql`select every_days from site_schedules`).length, 1, "one a request");
+    equal((await site.call("schedule_site", second.id, null)).status, "unscheduled");
+    equal((await site.sql`select every_days from site_schedules`).length, 0);
+    await site.call("schedule_site", second.id, 7);
+    await site.call("erase_user", user);
+    equal((await site.sql`select every_days from site_schedules`).length, 0);
+    deepEqual(await site.sql`select * from public.check_invariants()`, []);
+  }));
+
+Deno.test("pages that are tried again do not meet what was worked out without them", () =>
+  onStack(async (site) => {
+    await site.rows([1, 2]);
+    const job = await site.create();
+    await site.commit("select_pages", { model, pages: null });
+    await site.analyse(job);
+    const [one, two] = await site.children(job);
+    await site.finish(one);
+    await site.call("cancel_job", "pageperfect", two.id);
+    await site.analyse(job);
+    await site.commit("site_topics", { query_count: 0, similar_count: 0 });
+    const claim = await site.claim("site_plan");
+    ok(claim, "site_plan waits");
+    for (const name of ["planning", "finder", "report"]) {
+      await site.call("stage_site_state", "site_plan", claim.msg_id, claim.read_ct, name, "{}");
+    }
+    await site.call("cancel_site_job", job);
+    equal((await site.call("retry_site_job", job)).retried_count, 1);
+    deepEqual(
+      await site.sql`select stage from pipeline.stage_checkpoints where job_id = ${job}`,
+      [],
+    );
+  }));

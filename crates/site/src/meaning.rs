@@ -7,8 +7,8 @@
 
 use crate::topics::TopicRef;
 use pageperfect_cluster::Projection;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Cosine of centred vectors from which two queries mean the same.
 pub const SAME: f64 = 0.5;
@@ -65,11 +65,14 @@ impl Sketcher {
     }
 }
 
-/// How many pairs of queries of two topics mean the same.
+/// Two topics, by their numbers, and how many pairs of their queries mean the same.
+type Hits = ((u32, u32), u32);
+
 #[derive(Serialize, Deserialize)]
 struct Progress {
     next: (u32, u32),
-    hits: Vec<((u32, u32), u32)>,
+    open: Vec<Hits>,
+    found: Vec<Hits>,
 }
 
 /// The comparison of all queries.
@@ -81,8 +84,12 @@ pub struct Meaning {
     topic_of: Vec<u32>,
     topics: Vec<TopicRef>,
     sizes: Vec<u32>,
-    numbers: HashMap<TopicRef, u32>,
-    hits: HashMap<(u32, u32), u32>,
+    /// The block in which a topic ends: its queries follow each other.
+    ends: Vec<u32>,
+    /// Of topics that are not yet compared to their ends.
+    open: FxHashMap<(u32, u32), u32>,
+    /// Of those that mean the same. The others, which are by far the most, are dropped as soon as they are compared.
+    found: Vec<Hits>,
     /// The next two blocks to be compared.
     next: (usize, usize),
 }
@@ -101,13 +108,15 @@ impl Meaning {
                 page,
                 topic: topic as usize,
             };
-            let number = *self.numbers.entry(node).or_insert_with(|| {
+            if self.topics.last() != Some(&node) {
                 self.topics.push(node);
                 self.sizes.push(0);
-                self.topics.len() as u32 - 1
-            });
-            self.sizes[number as usize] += 1;
-            self.topic_of.push(number);
+                self.ends.push(0);
+            }
+            let number = self.topics.len() - 1;
+            self.sizes[number] += 1;
+            self.ends[number] = (self.first.len() / BLOCK) as u32;
+            self.topic_of.push(number as u32);
             let words = words.as_chunks::<8>().0;
             let word = |index: usize| u64::from_le_bytes(words[index]);
             self.first.push(std::array::from_fn(word));
@@ -134,6 +143,7 @@ impl Meaning {
                 break;
             }
             self.compare(left, right);
+            self.settle((left as u32, right as u32));
             self.next = if right + 1 < blocks {
                 (left, right + 1)
             } else {
@@ -163,25 +173,38 @@ impl Meaning {
                         + distance(&self.rest[a], &self.rest[b])
                         <= LIMIT
                 {
-                    *self
-                        .hits
-                        .entry((of_a.min(of_b), of_a.max(of_b)))
-                        .or_default() += 1;
+                    *self.open.entry((of_a, of_b)).or_default() += 1;
                 }
             }
         }
     }
 
+    /// Decides about the topics that are compared to their ends once these blocks are.
+    fn settle(&mut self, blocks: (u32, u32)) {
+        let Self {
+            ends, open, found, ..
+        } = self;
+        let mut settled = Vec::new();
+        open.retain(|&(a, b), &mut hits| {
+            let is_open = (ends[a as usize], ends[b as usize]) > blocks;
+            if !is_open && share(&self.sizes, (a, b), hits) >= TOGETHER {
+                settled.push(((a, b), hits));
+            }
+            is_open
+        });
+        settled.sort_unstable();
+        found.extend(settled);
+    }
+
     /// Where the comparison stands, without the queries.
     pub fn checkpoint(&self) -> Vec<u8> {
-        let mut hits: Vec<_> = self
-            .hits
-            .iter()
+        let mut open: Vec<Hits> = (self.open.iter())
             .map(|(&pair, &count)| (pair, count))
             .collect();
-        hits.sort_unstable();
+        open.sort_unstable();
         let next = (self.next.0 as u32, self.next.1 as u32);
-        postcard::to_allocvec(&Progress { next, hits }).unwrap_or_default()
+        let found = self.found.clone();
+        postcard::to_allocvec(&Progress { next, open, found }).unwrap_or_default()
     }
 
     /// Goes on where [`Self::checkpoint`] was made of the same queries. False: these are no such bytes.
@@ -190,31 +213,33 @@ impl Meaning {
             return false;
         };
         let count = self.topics.len() as u32;
-        if progress
-            .hits
-            .iter()
-            .any(|((a, b), _)| *a >= count || *b >= count)
-        {
+        let Progress { next, open, found } = progress;
+        if (open.iter().chain(&found)).any(|((a, b), _)| *a >= count || *b >= count) {
             return false;
         }
-        self.next = (progress.next.0 as usize, progress.next.1 as usize);
-        self.hits = progress.hits.into_iter().collect();
+        self.next = (next.0 as usize, next.1 as usize);
+        self.open = open.into_iter().collect();
+        self.found = found;
         true
     }
 
     /// Pairs of topics that mean the same, by how much: the share of their pairs of queries that do. In order.
     pub fn similar(&self) -> Vec<(TopicRef, TopicRef, f64)> {
-        let mut similar: Vec<_> = (self.hits.iter())
-            .map(|(&(a, b), &hits)| {
-                let pairs = f64::from(self.sizes[a as usize]) * f64::from(self.sizes[b as usize]);
-                let (a, b) = (self.topics[a as usize], self.topics[b as usize]);
-                (a.min(b), a.max(b), f64::from(hits) / pairs)
+        let mut similar: Vec<_> = (self.found.iter())
+            .map(|&((a, b), hits)| {
+                let share = share(&self.sizes, (a, b), hits);
+                (self.topics[a as usize], self.topics[b as usize], share)
             })
-            .filter(|&(.., share)| share >= TOGETHER)
             .collect();
         similar.sort_by_key(|&(a, b, _)| (a, b));
         similar
     }
+}
+
+/// Share of the pairs of two topics' queries that mean the same.
+fn share(sizes: &[u32], (a, b): (u32, u32), hits: u32) -> f64 {
+    let pairs = f64::from(sizes[a as usize]) * f64::from(sizes[b as usize]);
+    f64::from(hits) / pairs
 }
 
 /// Puts the numbers of rows that differ from `query` in few bits into `found`, and returns how many. Without a branch, and not inlined:

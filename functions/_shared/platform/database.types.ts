@@ -2233,6 +2233,40 @@ export type Database = {
           },
         ];
       };
+      "site_schedules": {
+        Row: {
+          "created_at": string;
+          "error": string | null;
+          "every_days": number;
+          "id": string;
+          "job_id": string | null;
+          "next_at": string;
+          "request": NonNullable<Json>;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "error"?: string | null;
+          "every_days": number;
+          "id"?: string;
+          "job_id"?: string | null;
+          "next_at": string;
+          "request": NonNullable<Json>;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "error"?: string | null;
+          "every_days"?: number;
+          "id"?: string;
+          "job_id"?: string | null;
+          "next_at"?: string;
+          "request"?: NonNullable<Json>;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
     };
     Views: {
       "v_pageperfect_backlog": {
@@ -2737,6 +2771,7 @@ export type Database = {
         Args: { "p_digest": string; "p_msg_id": number; "p_read_ct": number; "p_state": string };
         Returns: Json;
       };
+      "schedule_site": { Args: { "p_every_days": number; "p_job_id": string }; Returns: Json };
       "set_member": { Args: { "p_email": string; "p_role": string }; Returns: Json };
       "set_stages_enabled": {
         Args: { "p_enabled": boolean; "p_pipeline": string; "p_stages": (string)[] };

@@ -1,4 +1,4 @@
--- Erases what a user left: their jobs with all stages, events and payloads, their pages with all that hangs on them, the
+-- Erases what a user left: their jobs with all stages, events and payloads, their schedules, their pages with all that hangs on them, the
 -- messages and dead letters that name their jobs. What runs at this moment finds its lease gone. What models cost stays, without
 -- a name. Deleting a user of Supabase Auth does not do this by itself: call it before. Returns {job_count, page_count}.
 create or replace function public.erase_user(p_user_id uuid)
@@ -15,6 +15,7 @@ begin
   if p_user_id is null then
     raise exception 'erase_user: which user?' using errcode = '22004';
   end if;
+  delete from public.site_schedules as s where s.user_id = p_user_id;
   for v in
     select j.pipeline, j.id, p.queue from pipeline.jobs as j join pipeline.pipelines as p on p.pipeline = j.pipeline
     where j.user_id = p_user_id order by j.id

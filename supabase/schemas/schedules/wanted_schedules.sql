@@ -25,6 +25,7 @@ as $$
     ('pageperfect-gsc-import', '*/5 * * * *',
       'select pipeline.ring(''pageperfect-gsc-import'')
        where pipeline.start_due_imports() > 0 or exists (select from public.dispatch_plan(''fetch'') as d where d.stage = ''gsc_import'')'),
+    ('pageperfect-sites', '*/10 * * * *', 'select pipeline.start_due_sites()'),
     -- One bounded step a minute for an hour: no long transaction, and nothing to do once all is gone.
     ('pageperfect-retention', '* 3 * * *', 'select public.prune(), public.prune_crawls(), public.prune_embedding_cache()'),
     ('pageperfect-cron-history', '10 4 * * *',

@@ -17,6 +17,9 @@ begin
   update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
   where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
   get diagnostics v_count = row_count;
+  -- What was worked out of the pages together, and kept for a next invocation that never came, is of other pages than there will be.
+  delete from pipeline.stage_checkpoints as c
+  where c.pipeline = 'site' and c.job_id = p_job_id and c.stage <> 'site_topics mean';
   perform pipeline.reopen_job('site', p_job_id);
   update pipeline.jobs set payload = payload || jsonb_build_object('round', coalesce((payload ->> 'round')::integer, 0) + 1)
   where pipeline = 'site' and id = p_job_id;

@@ -20,4 +20,3 @@ as $$
 $$;
 
 revoke execute on function public.site_found_answers(uuid, integer, integer) from public, anon, authenticated;
-grant execute on function public.site_found_answers(uuid, integer, integer) to service_role;
