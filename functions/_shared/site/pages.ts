@@ -29,7 +29,7 @@ type PagePart = v.InferOutput<typeof PagePart>;
 /** Pages a request: some 30 KB of text each. */
 const chunkPages = 20;
 /** Of what was packed. */
-const chunkParts = 100;
+const chunkParts = 25;
 
 type Context = Pick<StageContext, "rpc" | "signal" | "budget">;
 export type Work = { stage: string; job: StageJob; context: StageContext };
