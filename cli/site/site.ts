@@ -368,19 +368,24 @@ async function call<Name extends FunctionName, InJson>(
 }
 
 async function schedule(supabase: SupabaseClient, jobId: string, everyDays: number) {
-  const { data, error } = await supabase.rpc("schedule_site", {
-    p_job_id: jobId,
-    p_every_days: everyDays === 0 ? null : everyDays,
-  });
-  if (error?.code === "22023") {
-    stop(exitCodes.input, plain(error.message.replace("schedule_site", "--every")));
+  try {
+    const answer: { status: string; every_days: number; next_at: string } = await rpc(
+      supabase,
+      "schedule_site",
+      // The generated types know no null; null ends a schedule.
+      { p_job_id: jobId, p_every_days: everyDays === 0 ? null as unknown as number : everyDays },
+    );
+    say(
+      answer.status === "scheduled"
+        ? `again every ${answer.every_days} days, next on ${answer.next_at.slice(0, 10)}`
+        : "not made again by itself",
+    );
+  } catch (error) {
+    if (error instanceof RpcError && error.code === "22023") {
+      stop(exitCodes.input, plain(error.message.replace("schedule_site", "--every")));
+    }
+    throw error;
   }
-  if (error) throw new Error(`schedule_site: ${error.message}`);
-  say(
-    data.status === "scheduled"
-      ? `again every ${data.every_days} days, next on ${data.next_at.slice(0, 10)}`
-      : "not made again by itself",
-  );
 }
 
 interface Progress {
