@@ -58,10 +58,8 @@ async function plan(
 ) {
   const { budget, signal } = work.context;
   const planner = await readSummaries(work);
-  // `similar` is JSON already, and may be long.
-  const settings = JSON.stringify({ period_days, top: top ?? undefined })
-    .replace(/}$/, `,"similar":${similar}}`);
-  const planning = planner.begin_plan(settings);
+  const settings = JSON.stringify({ period_days, top: top ?? undefined });
+  const planning = planner.begin_plan(settings, similar);
   try {
     await eachAnswer(work, (answers) => planning.push_answers(answers));
     const state = await kept("planning", work);

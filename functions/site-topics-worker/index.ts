@@ -192,9 +192,8 @@ async function compare(work: Work): Promise<{ query_count: number; similar_count
         budget.pause(step + left);
       }
     }
-    const similar = meaning.similar();
-    const facts = { query_count: meaning.query_count, similar_count: similar.length };
-    await keep("similar", JSON.stringify(similar), work);
+    const facts = { query_count: meaning.query_count, similar_count: meaning.similar_count };
+    await keep("similar", meaning.similar(), work);
     await keep("similar facts", JSON.stringify(facts), work);
     return facts;
   } finally {

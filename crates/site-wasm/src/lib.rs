@@ -5,7 +5,7 @@ use pageperfect_boundary::ascii;
 use pageperfect_site::links::{LinkFinder, PageText};
 use pageperfect_site::meaning::{Meaning, Sketcher};
 use pageperfect_site::outcome::{BeforeAfter, effect};
-use pageperfect_site::site::{Found, PageInput, Planning, Site, Summary};
+use pageperfect_site::site::{Found, PageInput, Planning, Settings, Site, Summary};
 use pageperfect_site::sitemap;
 use pageperfect_vector::codec::{base64, base64_f32};
 use serde::Deserialize;
@@ -134,9 +134,13 @@ impl SitePlanner {
         parse_json(&serde_json::to_string(&self.0.candidates(start, end))?)
     }
 
-    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?, similar?: SimilarTopics[]}`. This object is used up.
-    pub fn begin_plan(self, settings: &str) -> Result<SitePlan, JsError> {
-        Ok(SitePlan(self.0.planning(serde_json::from_str(settings)?)))
+    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?}`; `similar`: of an array of `SimilarTopics`. This object
+    /// is used up.
+    pub fn begin_plan(self, settings: &str, similar: JsString) -> Result<SitePlan, JsError> {
+        let mut settings: Settings = serde_json::from_str(settings)?;
+        let similar = ascii(&similar).ok_or_else(|| JsError::new("numbers are ASCII"))?;
+        settings.similar = serde_json::from_slice(similar.as_ref())?;
+        Ok(SitePlan(self.0.planning(settings)))
     }
 }
 
@@ -355,13 +359,21 @@ impl SiteMeaning {
         }
     }
 
-    /// Topics that mean the same.
-    #[wasm_bindgen(unchecked_return_type = "SimilarTopics[]")]
-    pub fn similar(&self) -> Result<JsValue, JsError> {
+    #[wasm_bindgen(getter)]
+    pub fn similar_count(&self) -> usize {
+        self.0.similar_count()
+    }
+
+    /// Topics that mean the same: JSON of an array of `SimilarTopics`, which may be hundreds of thousands.
+    pub fn similar(&self) -> Result<String, JsError> {
+        // Three digits, rounded down: limits that were met stay met.
         let pairs: Vec<_> = (self.0.similar().into_iter())
-            .map(|(a, b, share)| ([a.page, a.topic], [b.page, b.topic], share))
+            .map(|(a, b, share)| {
+                let share = (1000.0 * share).floor() / 1000.0;
+                ([a.page, a.topic], [b.page, b.topic], share)
+            })
             .collect();
-        parse_json(&serde_json::to_string(&pairs)?)
+        Ok(serde_json::to_string(&pairs)?)
     }
 }
 

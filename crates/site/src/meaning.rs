@@ -223,6 +223,10 @@ impl Meaning {
         true
     }
 
+    pub fn similar_count(&self) -> usize {
+        self.found.len()
+    }
+
     /// Pairs of topics that mean the same, by how much: the share of their pairs of queries that do. In order.
     pub fn similar(&self) -> Vec<(TopicRef, TopicRef, f64)> {
         let mut similar: Vec<_> = (self.found.iter())
