@@ -229,8 +229,21 @@ async function analyzeSample(stack: RunningStack, url: string): Promise<string> 
   return answer.job_id;
 }
 
+/** Told before the stack is started for nothing. */
+function requireFree(port: number) {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(
+      `port ${port} is taken, perhaps by another ./pageperfect dashboard: Enter in its terminal prints a link; --port 0 takes a free port here`,
+    );
+  }
+}
+
 async function dashboard(options: DashboardOptions) {
   if (options.static !== undefined) return await writeStatic(options.static, options);
+  requireFree(options.port);
   await ensureBuilt(say);
   const dir = await ensureWebBuilt(say);
   if (options.projectUrl) {
