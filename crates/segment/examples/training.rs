@@ -2,23 +2,23 @@
 //!
 //! Pages are JSON lines `{"id", "url", "html"}` on stdin; DIR holds what goes between the two:
 //!
-//!     training rows DIR      writes first.f32 (a row a block), blocks.jsonl ({"id", "blocks": [{"text",
-//!                            "words"}]} a page) and schema.json (the names of both forests' features)
-//!     training context DIR   reads first-scores.f32 (one a block), writes context.f32
-//!     training keep DIR      reads second-scores.f32, writes kept.jsonl ({"id", "paragraphs"}),
+//!     training rows DIR      writes rows.f32 (a row a block), blocks.jsonl ({"id", "blocks": [{"text",
+//!                            "words"}]} a page), schema.json (the features' names), and
+//!                            hashes.u32, hash-counts.u32: the words of each block, group by group, and
+//!                            how many each group has; the words' scores in the rows are left 0
+//!     training keep DIR      reads scores.f32 (one a block), writes kept.jsonl ({"id", "paragraphs"}),
 //!                            page.f32 (a row a page) and page-schema.json (its names and the types')
-//!     training score DIR     writes scores.f32: those of the fitted forests
+//!     training score DIR     writes scores.f32: those of the fitted forest
 //!
 //! Numbers are little-endian f32. Pages without blocks are left out of all files but kept.jsonl.
 
 use pageperfect_segment::blocks::Blocks;
-use pageperfect_segment::features::{
-    Named, context_features, features, named_context_features, named_features,
-};
+use pageperfect_segment::features::{Named, features, named_features};
 use pageperfect_segment::meta::Meta;
 use pageperfect_segment::model;
 use pageperfect_segment::page_type::{self, TYPES};
 use pageperfect_segment::source::Source;
+use pageperfect_segment::words::{self, Tables};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs::File;
@@ -44,25 +44,25 @@ fn read_all(path: &Path) -> std::io::Result<Vec<f32>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [command, dir] = &arguments[..] else {
-        return Err("usage: training rows|context|keep|score DIR < PAGES".into());
+        return Err("usage: training rows|keep|score DIR < PAGES".into());
     };
     let dir = Path::new(dir);
     let create = |name: &str| File::create(dir.join(name)).map(BufWriter::new);
     let (scores, mut numbers, mut lines) = match &**command {
-        "rows" => (Vec::new(), create("first.f32")?, create("blocks.jsonl")?),
-        "context" => (
-            read_all(&dir.join("first-scores.f32"))?,
-            create("context.f32")?,
-            create("unused")?,
-        ),
+        "rows" => (Vec::new(), create("rows.f32")?, create("blocks.jsonl")?),
         "keep" => (
-            read_all(&dir.join("second-scores.f32"))?,
+            read_all(&dir.join("scores.f32"))?,
             create("page.f32")?,
             create("kept.jsonl")?,
         ),
         "score" => (Vec::new(), create("scores.f32")?, create("unused")?),
         _ => return Err(format!("no command {command:?}").into()),
     };
+    let words_of = |name: &str| match &**command {
+        "rows" => create(name),
+        _ => create("unused"),
+    };
+    let (mut hashes, mut hash_counts) = (words_of("hashes.u32")?, words_of("hash-counts.u32")?);
     let (mut at, mut schema, mut page_schema) = (0, None, None);
     for line in std::io::stdin().lock().lines() {
         let page: Value = serde_json::from_str(&line?)?;
@@ -76,8 +76,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         at += count;
         match &**command {
             "rows" if count > 0 => {
-                for row in features(&found, &meta, field("url")).iter() {
+                for row in features(&found, &meta, field("url"), &Tables::default()).iter() {
                     write_all(&mut numbers, row)?;
+                }
+                for group in words::hashes(&found).iter().flatten() {
+                    hash_counts.write_all(&(group.len() as u32).to_le_bytes())?;
+                    for hash in group {
+                        hashes.write_all(&hash.to_le_bytes())?;
+                    }
                 }
                 let blocks: Vec<Value> = found
                     .blocks
@@ -89,16 +95,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let names = |row: Vec<(String, f32)>| {
                         row.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
                     };
-                    json!({
-                        "first": names(named_features(&found, &meta, "", 0).0),
-                        "context": names(named_context_features(&found, &vec![0.5; count]).0),
-                    })
+                    json!(names(
+                        named_features(&found, &meta, "", &Tables::default(), 0).0
+                    ))
                 });
-            }
-            "context" => {
-                for row in context_features(&found, mine).iter() {
-                    write_all(&mut numbers, row)?;
-                }
             }
             "keep" => {
                 let kept = model::keep(&found, &meta, field("url"), mine, false);
@@ -134,6 +134,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(schema) = page_schema {
         std::fs::write(dir.join("page-schema.json"), schema.to_string())?;
     }
+    hashes.flush()?;
+    hash_counts.flush()?;
     numbers.flush()?;
     lines.flush()?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What the classifier sees of a block: a schema of named numbers.
 //!
 //! Each group of features is one function that [`put`](Row::put)s a name and a number after the
-//! other. The same functions write the bare rows that the forests read and, in tests and training,
+//! other. The same functions write the bare rows that the forest reads and, in tests and training,
 //! the rows with names ([`Named`]), so that the schema has no second list to keep in step. Flags
 //! are 0 or 1; shares are in \[0, 1\]; what has no value is 0 with a flag of its own beside it.
 
@@ -10,6 +10,7 @@ use crate::blocks::{Block, Blocks, Element, Name};
 use crate::dates;
 use crate::meta::{Meta, PageKind};
 use crate::vocabulary::{self, Hints};
+use crate::words;
 use std::collections::{HashMap, HashSet};
 
 /// Where features go, in the order of the schema.
@@ -20,7 +21,7 @@ pub trait Row {
     fn put_at(&mut self, group: &str, index: i32, name: &str, value: f32);
 }
 
-/// A row as the forests read it: names cost nothing here.
+/// A row as the forest reads it: names cost nothing here.
 impl Row for Vec<f32> {
     #[inline(always)]
     fn put(&mut self, _name: &str, value: f32) {
@@ -72,9 +73,9 @@ impl Rows {
     }
 }
 
-/// What the first look sees: one row a block.
-pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
-    let facts = PageFacts::new(page, meta, url);
+/// One row a block.
+pub fn features(page: &Blocks, meta: &Meta, url: &str, tables: &words::Tables) -> Rows {
+    let facts = PageFacts::new(page, meta, url, tables);
     let mut numbers = Vec::new();
     let mut before = Before::default();
     for index in 0..page.blocks.len() {
@@ -89,8 +90,14 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str) -> Rows {
 }
 
 /// The row of block `index`, with names.
-pub fn named_features(page: &Blocks, meta: &Meta, url: &str, index: usize) -> Named {
-    let facts = PageFacts::new(page, meta, url);
+pub fn named_features(
+    page: &Blocks,
+    meta: &Meta,
+    url: &str,
+    tables: &words::Tables,
+    index: usize,
+) -> Named {
+    let facts = PageFacts::new(page, meta, url, tables);
     let mut before = Before::default();
     for (at, block) in page.blocks[..index].iter().enumerate() {
         before.pass(block, at, facts.mentions[at]);
@@ -307,10 +314,16 @@ pub struct PageFacts<'p, 's> {
     prose_end: usize,
     prose_words: u32,
     page_features: Vec<(&'static str, f32)>,
+    words: Vec<[f32; words::GROUPS.len()]>,
 }
 
 impl<'p, 's> PageFacts<'p, 's> {
-    pub fn new(page: &'p Blocks<'s>, meta: &'p Meta, url: &str) -> PageFacts<'p, 's> {
+    pub fn new(
+        page: &'p Blocks<'s>,
+        meta: &'p Meta,
+        url: &str,
+        tables: &words::Tables,
+    ) -> PageFacts<'p, 's> {
         let blocks = &page.blocks;
         let total_chars = page.elements.first().map_or(1, |root| root.chars.max(1)) as f32;
         let top = page
@@ -377,6 +390,7 @@ impl<'p, 's> PageFacts<'p, 's> {
             prose_end: blocks.iter().rposition(is_prose).map_or(0, |at| at + 1),
             prose_words: prose_words(blocks),
             page_features: page_features(page, meta, url),
+            words: words::scores(page, tables),
         }
     }
 
@@ -391,6 +405,9 @@ impl<'p, 's> PageFacts<'p, 's> {
         self.neighbours(index, block, element, row);
         for &(name, value) in &self.page_features {
             row.put(name, value);
+        }
+        for (group, score) in words::GROUPS.iter().zip(self.words[index]) {
+            row.put_at("words", 0, group, score);
         }
     }
 
@@ -856,130 +873,4 @@ fn share_of_pairs(words: &[u64], known: &HashSet<u64>) -> f32 {
     }
     let shared = pairs(words).filter(|pair| known.contains(pair)).count();
     shared as f32 / (words.len() - 1) as f32
-}
-
-/// What the second look sees beside the first: how the blocks around fared. `scores` are the first
-/// look's, one a block, in (0, 1).
-pub fn context_features(page: &Blocks, scores: &[f32]) -> Rows {
-    let facts = ScoreFacts::new(page, scores);
-    let mut numbers = Vec::new();
-    let mut before = 0.0;
-    for (index, (block, score)) in page.blocks.iter().zip(scores).enumerate() {
-        facts.row(index, before, &mut numbers);
-        before += score * block.words.max(1) as f32;
-        if index == 0 {
-            numbers.reserve(numbers.len() * (page.blocks.len() - 1));
-        }
-    }
-    let length = numbers.len() / page.blocks.len().max(1);
-    Rows { numbers, length }
-}
-
-/// The context row of the first block, with names; the page has one.
-pub fn named_context_features(page: &Blocks, scores: &[f32]) -> Named {
-    let mut row = Named::default();
-    ScoreFacts::new(page, scores).row(0, 0.0, &mut row);
-    row
-}
-
-/// Scores weighted by words.
-#[derive(Clone, Copy, Default)]
-struct Weighted {
-    score: f32,
-    words: f32,
-}
-
-impl Weighted {
-    fn add(&mut self, score: f32, words: f32) {
-        self.score += score;
-        self.words += words;
-    }
-
-    /// Without a share of it: 0.5, nothing known, where that leaves nothing.
-    fn without(self, score: f32, words: f32) -> f32 {
-        let others = self.words - words;
-        if others > 0.5 {
-            (self.score - score) / others
-        } else {
-            0.5
-        }
-    }
-}
-
-struct ScoreFacts<'p, 's> {
-    page: &'p Blocks<'s>,
-    scores: &'p [f32],
-    /// Over each element and all it holds.
-    sums: Vec<Weighted>,
-    alike: HashMap<u32, Weighted>,
-    best: f32,
-}
-
-impl<'p, 's> ScoreFacts<'p, 's> {
-    fn new(page: &'p Blocks<'s>, scores: &'p [f32]) -> ScoreFacts<'p, 's> {
-        let mut sums = vec![Weighted::default(); page.elements.len()];
-        let mut alike: HashMap<u32, Weighted> = HashMap::new();
-        for (block, score) in page.blocks.iter().zip(scores) {
-            let words = block.words.max(1) as f32;
-            sums[block.element as usize].add(score * words, words);
-            let look = alike.entry(look_of(page, block)).or_default();
-            look.add(score * words, words);
-        }
-        for index in (1..page.elements.len()).rev() {
-            let Weighted { score, words } = sums[index];
-            sums[page.elements[index].parent as usize].add(score, words);
-        }
-        ScoreFacts {
-            page,
-            scores,
-            sums,
-            alike,
-            best: scores.iter().copied().fold(0.0, f32::max),
-        }
-    }
-
-    fn row(&self, index: usize, before: f32, row: &mut impl Row) {
-        let (blocks, scores) = (&self.page.blocks, self.scores);
-        let block = &blocks[index];
-        row.put("first.score", scores[index]);
-        for offset in [-4i32, -3, -2, -1, 1, 2, 3, 4] {
-            let near = index
-                .checked_add_signed(offset as isize)
-                .and_then(|at| scores.get(at));
-            row.put_at("first.near", offset, "score", near.copied().unwrap_or(0.0));
-        }
-        for reach in [3, 8, 20] {
-            let mut around = Weighted::default();
-            for at in index.saturating_sub(reach)..(index + reach + 1).min(blocks.len()) {
-                if at != index {
-                    let words = blocks[at].words as f32;
-                    around.add(scores[at] * words, words);
-                }
-            }
-            let mean = around.score / f32::max(around.words, 1.0);
-            row.put_at("first.around", reach as i32, "score", mean);
-        }
-        let words = block.words.max(1) as f32;
-        let own = scores[index] * words;
-        let mut element = block.element;
-        for step in 0..7 {
-            let mean = self.sums[element as usize].without(own, words);
-            row.put_at("first.up", step, "score", mean);
-            element = self.page.elements[element as usize].parent;
-        }
-        let alike = self.alike[&look_of(self.page, block)];
-        row.put("first.alike_score", alike.without(own, words));
-        // Those under the same heading as itself, up to the next.
-        let under = blocks[index + 1..].iter().zip(&scores[index + 1..]).take(8);
-        let mut below = Weighted::default();
-        for (block, score) in under.take_while(|(block, _)| block.kind != Kind::Heading) {
-            below.add(score * block.words as f32, block.words as f32);
-        }
-        row.put("first.below_score", below.without(0.0, 0.0));
-        let all = self.sums.first().copied().unwrap_or_default();
-        row.put("first.before_share", before / f32::max(all.score, 1.0));
-        row.put("first.page_share", all.score / f32::max(all.words, 1.0));
-        row.put("first.page_words", all.score);
-        row.put("first.best", self.best);
-    }
 }

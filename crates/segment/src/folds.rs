@@ -177,7 +177,7 @@ pub fn find(page: &mut Blocks, controls: &[Control]) {
     page.pairs = pairs;
 }
 
-fn is_question(text: &str) -> bool {
+pub fn is_question(text: &str) -> bool {
     let text = without_sign(text).trim_end_matches(['"', '”', '’', ')', '»']);
     text.ends_with(['?', '？', '؟']) || text.starts_with('¿')
 }

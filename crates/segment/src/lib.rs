@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The way through: [`source`] reads the page into a [`tree`] that remembers where text stood, [`blocks`] finds the runs of
-//! text and measures what is around them, [`features`] turns that into numbers, [`model`] says how
+//! text and measures what is around them, [`words`] weighs their words, [`features`] turns that into numbers, [`model`] says how
 //! likely each block is content, [`chunks`] joins and splits what is kept.
 //!
 //! No walk is recursive and every cost is bounded by the size of the page, hostile ones included.
@@ -35,6 +35,7 @@ mod tokens;
 pub mod tree;
 mod vocabulary;
 mod warnings;
+pub mod words;
 
 pub use chunks::embedding_texts;
 pub use language::LanguageSource;

@@ -1,13 +1,15 @@
 //! Which blocks are content.
 //!
-//! Two gradient-boosted forests, fitted by `train/train.py` on pages whose main content people
-//! marked: the first looks at each block, the second also at how the blocks around it fared.
+//! A gradient-boosted forest, fitted by `train/train.py` on pages whose main content people marked,
+//! says how likely each block is; a few rules say what goes with what.
 
 use crate::Kind;
 use crate::blocks::{Block, Blocks, Name};
-use crate::features::{Rows, context_features, features};
+use crate::features::{Rows, features};
+use crate::folds;
 use crate::meta::{Meta, PageKind};
 use crate::vocabulary;
+use crate::words;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -16,6 +18,8 @@ const SURE: f32 = 0.6;
 const UNLIKELY: f32 = 0.2;
 /// Below it a block is none even where all around it is.
 const DOUBTFUL: f32 = 0.08;
+/// A question or its answer at least this likely content keeps both.
+const LIKELY_PAIR: f32 = 0.2;
 
 /// Whether each block is content.
 pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<bool> {
@@ -168,7 +172,12 @@ fn keep_answers(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
             .iter()
             .copied()
             .fold(scores[pair.question as usize], f32::max);
-        if pair.is_certain && best >= DOUBTFUL {
+        // A tab or a filter may look like a pair; what asks in so many words is one.
+        let least = match folds::is_question(&page.blocks[pair.question as usize].text) {
+            true => DOUBTFUL,
+            false => LIKELY_PAIR,
+        };
+        if pair.is_certain && best >= least {
             kept[answer].fill(true);
             kept[pair.question as usize] = true;
         } else {
@@ -238,24 +247,35 @@ fn has_no_boilerplate(page: &Blocks) -> bool {
 
 /// How likely each block is content, in (0, 1).
 pub fn scores(page: &Blocks, meta: &Meta, url: &str) -> Vec<f32> {
-    let rows = features(page, meta, url);
-    let [look, second_look] = &FITTED.0;
-    let first = look.scores(&rows, None);
-    let contexts = context_features(page, &first);
-    second_look.scores(&rows, Some(&contexts))
+    let rows = features(page, meta, url, &FITTED.tables);
+    FITTED.forest.scores(&rows)
 }
 
-/// The file that training writes: a line of JSON that says where it comes from, then the forests.
+/// The file that training writes: a line of JSON that says where it comes from, then what is fitted.
 const FILE: &[u8] = include_bytes!("segment.forest");
-static FITTED: LazyLock<([Forest; 2], Regression)> = LazyLock::new(|| {
+struct Fitted {
+    tables: words::Tables,
+    forest: Forest,
+    types: Regression,
+}
+
+static FITTED: LazyLock<Fitted> = LazyLock::new(|| {
     let mut bytes = &FILE[provenance().len() + 1..];
-    let forests = std::array::from_fn(|_| Forest::read(&mut bytes));
-    (forests, Regression::read(bytes))
+    Fitted {
+        tables: words::Tables::read(&mut bytes),
+        forest: Forest::read(&mut bytes),
+        types: Regression::read(bytes),
+    }
 });
 
 /// A score for each of [`crate::page_type::TYPES`], whose softmax is its probability.
 pub fn type_scores(row: &[f32]) -> Vec<f32> {
-    FITTED.1.scores(row)
+    FITTED.types.scores(row)
+}
+
+/// The weights of words that the forest was fitted with.
+pub fn tables() -> &'static words::Tables {
+    &FITTED.tables
 }
 
 /// A linear score for each class.
@@ -295,7 +315,7 @@ impl Regression {
     }
 }
 
-/// JSON: hashes of the data, of the code and of the schema that the forests were fitted with.
+/// JSON: hashes of the data, of the code and of the schema that they were fitted with.
 pub fn provenance() -> &'static str {
     let end = FILE.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     std::str::from_utf8(&FILE[..end]).unwrap_or_default()
@@ -391,23 +411,18 @@ impl Forest {
         self.read_tree(tree, usize::from(left) + 1, middle, conditions)
     }
 
-    /// A score for each row, which goes on in a row of `more`.
-    fn scores(&self, rows: &Rows, more: Option<&Rows>) -> Vec<f32> {
+    /// A score for each row.
+    fn scores(&self, rows: &Rows) -> Vec<f32> {
         let count = rows.count();
         let mut scores = Vec::with_capacity(count);
         for start in (0..count).step_by(LANES) {
             // What is left over at the end is filled with the last row again.
             let at: [usize; LANES] = std::array::from_fn(|lane| (start + lane).min(count - 1));
             let mine = at.map(|at| rows.row(at));
-            let behind = at.map(|at| more.map_or(&[][..], |more| more.row(at)));
             let mut reachable = [[u16::MAX; LANES]; MAX_TREES];
             let mut from = 0;
             for &(feature, end) in &self.features {
-                let feature = usize::from(feature);
-                let values = match feature.checked_sub(rows.length()) {
-                    None => mine.map(|row| row[feature]),
-                    Some(feature) => behind.map(|row| row[feature]),
-                };
+                let values = mine.map(|row| row[usize::from(feature)]);
                 // Not f32::max, which looks for what is no number.
                 let most = values
                     .into_iter()

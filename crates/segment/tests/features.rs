@@ -1,11 +1,12 @@
-//! The schema of features, and the forests that are fitted to it.
+//! The schema of features, and the forest that is fitted to it.
 
 use pageperfect_segment::blocks::Blocks;
-use pageperfect_segment::features::{Named, features, named_context_features, named_features};
+use pageperfect_segment::features::{Named, features, named_features};
 use pageperfect_segment::meta::Meta;
 use pageperfect_segment::source::Source;
+use pageperfect_segment::words::{self, Tables};
 use pageperfect_segment::{model, page_type};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 
 const PAGE: &str = include_str!("golden.html");
@@ -19,7 +20,7 @@ fn with_page(test: impl FnOnce(&Blocks, &Meta)) {
 }
 
 /// The row of one block as it is known, feature by feature: what changes it shows here, and asks for
-/// the forests to be fitted again. `UPDATE_GOLDEN=1` writes it anew.
+/// the forest to be fitted again. `UPDATE_GOLDEN=1` writes it anew.
 #[test]
 fn a_row_is_as_it_was() {
     with_page(|page, meta| {
@@ -29,7 +30,7 @@ fn a_row_is_as_it_was() {
             .position(|b| b.text.starts_with("Vinegar is"))
             .unwrap();
         let mut row = String::new();
-        for (name, value) in named_features(page, meta, URL, at).0 {
+        for (name, value) in named_features(page, meta, URL, model::tables(), at).0 {
             writeln!(row, "{name} {value}").unwrap();
         }
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden_row.txt");
@@ -54,13 +55,13 @@ fn a_row_is_as_it_was() {
 #[test]
 fn names_are_unique_and_rows_bare_or_named_are_the_same() {
     with_page(|page, meta| {
-        let rows: Vec<Vec<f32>> = features(page, meta, URL)
+        let rows: Vec<Vec<f32>> = features(page, meta, URL, model::tables())
             .iter()
             .map(<[f32]>::to_vec)
             .collect();
         assert_eq!(rows.len(), page.blocks.len());
         for (at, row) in rows.iter().enumerate() {
-            let named = named_features(page, meta, URL, at).0;
+            let named = named_features(page, meta, URL, model::tables(), at).0;
             let names: HashSet<&String> = named.iter().map(|(name, _)| name).collect();
             assert_eq!(names.len(), named.len());
             assert_eq!(
@@ -72,9 +73,60 @@ fn names_are_unique_and_rows_bare_or_named_are_the_same() {
     });
 }
 
+/// The scores of words are the sums that training makes of the same hashes: the weights of those in
+/// the table by the root of how many there are.
+#[test]
+fn scores_of_words_are_the_sums_of_their_weights() {
+    with_page(|page, _| {
+        let hashes = words::hashes(page);
+        // Every other word has weights, which its hash gives.
+        let known = |groups: std::ops::Range<usize>| -> BTreeSet<u32> {
+            let words = hashes
+                .iter()
+                .flat_map(|row| row[groups.clone()].iter().flatten());
+            words.copied().filter(|hash| hash % 2 == 0).collect()
+        };
+        let weight = |hash: u32, at: usize| hash.to_le_bytes()[1 + at] as i8;
+        let tables = [(known(0..2), 2), (known(2..5), 3)];
+        let mut bytes = Vec::new();
+        for (words, width) in &tables {
+            bytes.extend((words.len() as u16).to_le_bytes());
+            for hash in words {
+                bytes.extend(hash.to_le_bytes());
+                bytes.extend((0..*width).map(|at| weight(*hash, at) as u8));
+            }
+        }
+        let scores = words::scores(page, &Tables::read(&mut &bytes[..]));
+        let mut seen = [0; words::GROUPS.len()];
+        for (row, scores) in hashes.iter().zip(&scores) {
+            for (group, (words, score)) in row.iter().zip(scores).enumerate() {
+                let (table, at) = if group < 2 {
+                    (0, group)
+                } else {
+                    (1, group - 2)
+                };
+                let mine = words.iter().filter(|hash| tables[table].0.contains(hash));
+                let (sum, count) = mine.fold((0i32, 0), |(sum, count), hash| {
+                    (sum + i32::from(weight(*hash, at)), count + 1)
+                });
+                seen[group] += count;
+                let expected = sum as f32 / (count.max(1) as f32).sqrt() / 16.0;
+                assert_eq!(*score, expected, "{}", words::GROUPS[group]);
+            }
+        }
+        assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+        assert!(
+            words::scores(page, &Tables::default())
+                .iter()
+                .flatten()
+                .all(|score| *score == 0.0)
+        );
+    });
+}
+
 /// The schema's names, hashed as `train/train.py` hashes them, are those of the fitted file.
 #[test]
-fn the_forests_were_fitted_to_this_schema() {
+fn the_forest_was_fitted_to_this_schema() {
     let provenance: serde_json::Value = serde_json::from_str(model::provenance()).unwrap();
     with_page(|page, meta| {
         let mut of_page = Named::default();
@@ -86,8 +138,7 @@ fn the_forests_were_fitted_to_this_schema() {
             &mut of_page,
         );
         let groups = [
-            named_features(page, meta, URL, 0).0,
-            named_context_features(page, &vec![0.5; page.blocks.len()]).0,
+            named_features(page, meta, URL, model::tables(), 0).0,
             of_page.0,
         ];
         let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();

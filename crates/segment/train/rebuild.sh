@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fits the forests anew from what manifest.json names: fetches the pages, makes a Python of the pinned
+# Fits the forest anew from what manifest.json names: fetches the pages, makes a Python of the pinned
 # requirements, trains, and writes src/segment.forest. The same manifest and code give the same bytes.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ usage: crates/segment/train/rebuild.sh [--source REPOSITORY] [--work DIR] [--che
   --source REPOSITORY   a clone of the pages' repository (default: cloned from where the manifest says)
   --work DIR            where the pages, the Python and the extractor's numbers go, and are found again
                         (default: a folder in the system's for temporary files)
-  --check               exit 1 when the forests are not the bytes that were there before
+  --check               exit 1 when the file is not the bytes that were there before
 TEXT
 }
 
@@ -41,10 +41,11 @@ python=$work/python-$(sha256sum <"$here/requirements.txt" | cut -c1-12)
 
 before=$(sha256sum <"$forest")
 mkdir -p "$work/numbers"
-"$python/bin/python" "$here/train.py" "$work/pages.jsonl" --work "$work/numbers"
+# One thread a sum, so that its order is the same however many processors there are.
+OPENBLAS_NUM_THREADS=1 "$python/bin/python" "$here/train.py" "$work/pages.jsonl" --work "$work/numbers"
 if [ "$(sha256sum <"$forest")" = "$before" ]; then
-  echo "the forests are the bytes that were there before"
+  echo "segment.forest is the bytes that were there before"
 elif [ -n "$check" ]; then
-  echo "the forests are not the bytes that were there before" >&2
+  echo "segment.forest is not the bytes that were there before" >&2
   exit 1
 fi

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Fits the forests that crates/segment judges blocks with, and says how well they do on unseen sites.
+"""Fits the forest that crates/segment judges blocks with, and says how well it does on unseen sites.
 
     train/train.py PAGES.jsonl [--work DIR] [--only-evaluate]
 
 PAGES.jsonl is what `train/pages.py` makes of the sources in `train/manifest.json`: one page a line,
 {"id", "url", "type", "html", "paras": [the main content, paragraph by paragraph]}. Its hash must be
 the manifest's. All features come from the extractor itself (`cargo run --example training`), so
-that what is fitted is what runs. Writes src/segment.forest, the same bytes for the same pages and
+that what is fitted is what runs; only the sums of the words' weights are made here as well, as they
+are fitted first. Writes src/segment.forest, the same bytes for the same pages and
 code. See docs/guides/retrain-the-segmenter.md.
 """
 
@@ -26,6 +27,7 @@ from urllib.parse import urlparse
 
 import lightgbm
 import numpy
+from scipy import sparse
 from scipy.optimize import minimize
 
 HERE = Path(__file__).resolve().parent
@@ -38,12 +40,19 @@ FOLDS = 5
 # Blocks below this weight (the mean is 1) stand in for others like them: as many of them are drawn as
 # they weigh, and each drawn weighs this much. Half of all blocks are links of menus.
 LEAST_WEIGHT = 1.0
-ROUNDS = (160, 100)  # trees of the first and of the second forest
+ROUNDS = 160  # trees
 SETTINGS = dict(
     objective="cross_entropy", num_leaves=16, learning_rate=0.085, min_data_in_leaf=50,
     feature_fraction=0.3, bagging_fraction=0.7, bagging_freq=1, lambda_l2=20, max_bin=63,
     seed=1, deterministic=True, force_row_wise=True, num_threads=1, verbose=-1,
 )  # fmt: skip
+
+# The tables of src/words.rs: the groups that each serves, in the order of its weights, and the most
+# words that it holds.
+TABLES = [(["text", "heading"], 5000), (["own", "near", "far"], 2500)]
+MIN_SITES = 6  # that a word must be on
+RIDGE = {"text": 3e-5, "heading": 1e-4, "own": 1e-4, "near": 1e-4, "far": 1e-4}
+UNIT = 1 / 16  # what a weight in the file counts
 
 
 def words_of(text):
@@ -79,10 +88,10 @@ def labels(paras, blocks):
     return found
 
 
-def fit(rows, truth, weights, rounds):
+def fit(rows, truth, weights):
     drawn = weights > 0
     data = lightgbm.Dataset(rows[drawn], truth[drawn], weight=weights[drawn])
-    return lightgbm.train(SETTINGS, data, rounds)
+    return lightgbm.train(SETTINGS, data, ROUNDS)
 
 
 def draw(weights):
@@ -104,18 +113,117 @@ def run_task(index):
     return TASK(index)
 
 
-def out_of_fold(rows, truth, weights, folds, rounds):
+def out_of_fold(rows, truth, weights, folds):
     """Scores of blocks by forests that have not seen their site."""
 
     def of_fold(fold):
         seen = folds != fold
-        forest = fit(rows[seen], truth[seen], weights[seen], rounds)
+        forest = fit(rows[seen], truth[seen], weights[seen])
         return forest.predict(rows[~seen])
 
     scores = numpy.zeros(len(truth), numpy.float32)
     for fold, found in enumerate(side_by_side(of_fold, FOLDS)):
         scores[folds == fold] = found
     return scores
+
+
+class Words:
+    """The words of blocks by the groups of src/words.rs: for each table the hashes that it may hold
+    (those of words on enough sites, or those of `known`), and for each of its groups a matrix of how
+    often each block has each of them."""
+
+    def __init__(self, hashes, counts, sites, known=None):
+        groups = [group for names, _ in TABLES for group in names]
+        owners = numpy.repeat(numpy.arange(len(counts)), counts)
+        blocks, owners = owners // len(groups), owners % len(groups)
+        self.known, self.matrices = [], {}
+        for table, (names, _) in enumerate(TABLES):
+            mine = numpy.isin(owners, [groups.index(name) for name in names])
+            found, places = numpy.unique(hashes[mine], return_inverse=True)
+            if known is None:
+                pairs = numpy.unique(places * len(sites) + sites[blocks[mine]])
+                site_counts = numpy.bincount(pairs // len(sites), minlength=len(found))
+                self.known.append(found[site_counts >= MIN_SITES])
+            else:
+                self.known.append(known[table])
+            at = numpy.searchsorted(self.known[table], found).clip(0, len(self.known[table]) - 1)
+            columns = numpy.where(self.known[table][at] == found, at, -1)[places]
+            for name in names:
+                of_group = (owners[mine] == groups.index(name)) & (columns >= 0)
+                cells = blocks[mine][of_group], columns[of_group]
+                ones = numpy.ones(len(cells[0]), numpy.float32)
+                shape = len(sites), len(self.known[table])
+                self.matrices[name] = sparse.csr_matrix((ones, cells), shape)
+
+    def out_of_fold(self, truth, weights, folds):
+        """Scores of blocks by words that were weighed without their site, and the tables of all sites."""
+
+        def of_fold(fold):
+            tables = self.fit(folds != fold, truth, weights)
+            return self.scores(tables, folds == fold), tables
+
+        *found, (_, tables) = side_by_side(of_fold, FOLDS + 1)
+        scores = numpy.zeros((len(truth), len(self.matrices)), numpy.float32)
+        for fold, (mine, _) in enumerate(found):
+            scores[folds == fold] = mine
+        return scores, tables
+
+    def fit(self, seen, truth, weights):
+        """For each table (columns of the hashes it holds, a row of weights a group), from the blocks in `seen`."""
+        tables = []
+        for names, most in TABLES:
+            columns = numpy.arange(self.matrices[names[0]].shape[1])
+            for last in (False, True):
+                found, worth = [], 0
+                for name in names:
+                    rows = scaled(self.matrices[name][seen][:, columns])
+                    found.append(fit_ridge(rows, truth[seen], weights[seen], RIDGE[name]))
+                    worth = worth + abs(found[-1]) * numpy.sqrt(rows.power(2).T @ weights[seen])
+                if not last:
+                    columns = columns[numpy.sort(numpy.argsort(-worth, kind="stable")[:most])]
+            whole = numpy.clip(numpy.round(numpy.array(found) / UNIT), -127, 127)
+            tables.append((columns, whole.astype(numpy.int8)))
+        return tables
+
+    def scores(self, tables, blocks):
+        """The columns of the blocks' rows that src/words.rs writes, to the bit."""
+        found = []
+        for (names, _), (columns, weights) in zip(TABLES, tables):
+            for name, mine in zip(names, weights):
+                rows = self.matrices[name][blocks][:, columns]
+                sums = (rows @ mine.astype(float)).astype(numpy.float32)
+                counts = numpy.maximum(rows.sum(axis=1).A1, 1).astype(numpy.float32)
+                found.append(sums / numpy.sqrt(counts) * numpy.float32(UNIT))
+        return numpy.stack(found, axis=1)
+
+    def tables_bytes(self, tables):
+        """The format of `Tables::read` in src/words.rs."""
+        out = b""
+        for known, (columns, weights) in zip(self.known, tables):
+            out += struct.pack("<H", len(columns))
+            for column, mine in zip(columns, weights.T):
+                out += struct.pack("<I", known[column]) + mine.tobytes()
+        return out
+
+
+def scaled(rows):
+    """Rows of counts, each by the root of its sum: many words say more than few, but not as many times more."""
+    return sparse.diags(1 / numpy.sqrt(numpy.maximum(rows.sum(axis=1).A1, 1))) @ rows
+
+
+def fit_ridge(rows, truth, weights, ridge):
+    """Weights of a logistic regression, one a column."""
+    weights = weights / weights.sum()
+    columns = rows.T.tocsr()
+
+    def loss(found):
+        scores = rows @ found[:-1] + found[-1]
+        errors = weights * (1 / (1 + numpy.exp(-scores)) - truth)
+        value = (weights * (numpy.logaddexp(0, scores) - truth * scores)).sum() + ridge * (found[:-1] ** 2).sum()
+        return value, numpy.append(columns @ errors + 2 * ridge * found[:-1], errors.sum())
+
+    start = numpy.zeros(rows.shape[1] + 1)
+    return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 30}).x[:-1]
 
 
 def softmax(scores):
@@ -229,21 +337,24 @@ class Extractor:
     def rows(self, name, width):
         return numpy.fromfile(self.work / f"{name}.f32", "<f4").reshape(-1, width)
 
+    def hashes(self):
+        """Those of all blocks' words, and how many each group of a block has."""
+        return [numpy.fromfile(self.work / f"{name}.u32", "<u4") for name in ("hashes", "hash-counts")]
+
     def lines(self, name):
         with open(self.work / f"{name}.jsonl", encoding="utf8") as file:
             yield from map(json.loads, file)
 
 
-def write_golden_scores(forests, width, context_width):
+def write_golden_scores(words, tables, forest, width):
     """What LightGBM says of the page in the tests, for the test that the extractor says the same."""
     with tempfile.TemporaryDirectory() as work:
         extractor = Extractor.of_page(GOLDEN.read_text(encoding="utf8"), GOLDEN_URL, work)
         extractor.run("rows")
-        rows = extractor.rows("first", width)
-        first = forests[0].predict(rows).astype(numpy.float32)
-        extractor.run("context", first_scores=first)
-        both = numpy.hstack([rows, extractor.rows("context", context_width)])
-        scores = [round(float(score), 6) for score in forests[1].predict(both)]
+        rows = extractor.rows("rows", width)
+        found = Words(*extractor.hashes(), numpy.zeros(len(rows), int), words.known)
+        rows[:, -len(found.matrices):] = found.scores(tables, slice(None))
+        scores = [round(float(score), 6) for score in forest.predict(rows)]
     GOLDEN.with_name("golden_scores.json").write_text(json.dumps(scores) + "\n")
 
 
@@ -286,8 +397,8 @@ def main():
         extractor = Extractor(options.pages, work)
         extractor.run("rows")
         schema = json.loads((Path(work) / "schema.json").read_text())
-        rows = extractor.rows("first", len(schema["first"]))
-        truth, weights, folds, types, page_folds, page_types = [], [], [], [], [], []
+        rows = extractor.rows("rows", len(schema))
+        truth, weights, folds, types, sites, page_folds, page_types = [], [], [], [], [], [], []
         for answer in extractor.lines("blocks"):
             page = pages[answer["id"]]
             found = labels(page["paras"], answer["blocks"])
@@ -300,6 +411,7 @@ def main():
             weights += [max(size, 0.2) / (content + 0.3 * max(sum(mine), 1)) for size in mine]
             folds += [fold] * len(mine)
             types += [page["type"]] * len(mine)
+            sites += [site] * len(mine)
             page_folds.append(fold)
             page_types.append(page["type"])
         truth, folds, types = numpy.array(truth), numpy.array(folds), numpy.array(types)
@@ -307,12 +419,11 @@ def main():
         drawn = draw(weights)
         print(f"{len(pages)} pages, {len(truth)} blocks, {rows.shape[1]} features", flush=True)
 
-        first = out_of_fold(rows, truth, drawn, folds, ROUNDS[0])
-        extractor.run("context", first_scores=first)
-        both = numpy.hstack([rows, extractor.rows("context", len(schema["context"]))])
-        second = out_of_fold(both, truth, drawn, folds, ROUNDS[1])
-        extractor.run("keep", second_scores=second)
-        report(pages, extractor.lines("kept"), truth, second, weights, types)
+        words = Words(*extractor.hashes(), numpy.unique(sites, return_inverse=True)[1])
+        rows[:, -len(words.matrices):], tables = words.out_of_fold(truth, weights, folds)
+        scores = out_of_fold(rows, truth, drawn, folds)
+        extractor.run("keep", scores=scores)
+        report(pages, extractor.lines("kept"), truth, scores, weights, types)
         page_schema = json.loads((Path(work) / "page-schema.json").read_text())
         page_rows = extractor.rows("page", len(page_schema["features"])).astype(float)
         classes = numpy.array([page_schema["types"].index(name) for name in page_types])
@@ -323,16 +434,16 @@ def main():
             "data_sha256": data_hash,
             # Of the files that a test reads as well.
             "code_fnv": fnv("".join((HERE / name).read_text() for name in CODE)),
-            "rows_sha256": sha256(Path(work) / "first.f32"),
-            "schema_fnv": fnv("\n".join(schema["first"] + schema["context"] + page_schema["features"])),
-            "sizes": [len(schema["first"]), len(schema["context"]), len(page_schema["features"])],
+            "rows_sha256": sha256(Path(work) / "rows.f32"),
+            "schema_fnv": fnv("\n".join(schema + page_schema["features"])),
+            "sizes": [len(schema), len(page_schema["features"])],
         }
         type_weights = fit_types(page_rows, classes, len(page_schema["types"]))
-        forests = side_by_side(lambda at: fit([rows, both][at], truth, drawn, ROUNDS[at]), 2)
-    content = json.dumps(provenance).encode() + b"\n" + b"".join(map(forest_bytes, forests))
+        forest = fit(rows, truth, drawn)
+    content = json.dumps(provenance).encode() + b"\n" + words.tables_bytes(tables) + forest_bytes(forest)
     content += struct.pack("<HH", *type_weights.shape) + type_weights.astype("<f4").tobytes()
     FOREST.write_bytes(content)
-    write_golden_scores(forests, len(schema["first"]), len(schema["context"]))
+    write_golden_scores(words, tables, forest, len(schema))
     print(f"{FOREST.relative_to(ROOT)}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
 
 

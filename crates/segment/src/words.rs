@@ -1,0 +1,288 @@
+//! What the words of a block, of the heading above it and of the names of the elements around it
+//! say for it being content: sums of weights that `train/train.py` fits, one logistic regression a
+//! group. [`crate::vocabulary`] holds the words that a person would think of; these are the others.
+
+use crate::Kind;
+use crate::blocks::{Blocks, Element};
+
+/// Where words stand, and with which weights of the two tables they count there.
+pub const GROUPS: [&str; 5] = ["text", "heading", "own", "near", "far"];
+const TEXT: usize = 0;
+const HEADING: usize = 1;
+const OWN: usize = 2;
+const NEAR: usize = 3;
+const FAR: usize = 4;
+
+/// Words of a text that are read, and the most of a text that is also read by pairs, and as a whole.
+const MAX_WORDS: usize = 40;
+const MAX_PAIRED: usize = 30;
+const MAX_WHOLE: usize = 4;
+/// The most bytes of an attribute and letters of a name that are read.
+const MAX_NAME_BYTES: usize = 1024;
+const NAME_LETTERS: std::ops::RangeInclusive<usize> = 2..=18;
+/// What a weight in the file counts.
+const UNIT: f32 = 1.0 / 16.0;
+
+/// The weights of words, by their hashes: of texts (here, in a heading), and of the names of
+/// elements (the block's own, its parent's and grandparent's, those further out).
+#[derive(Default)]
+pub struct Tables {
+    texts: Table<2>,
+    names: Table<3>,
+}
+
+/// Open addressing: a taken slot sends on to the next.
+struct Table<const N: usize> {
+    /// A power of two, at least a third of them free.
+    slots: Vec<Option<(u32, [i8; N])>>,
+}
+
+impl<const N: usize> Default for Table<N> {
+    fn default() -> Table<N> {
+        Table { slots: vec![None] }
+    }
+}
+
+impl<const N: usize> Table<N> {
+    /// Takes a table off the front. Little-endian: a u16 of words, then for each its u32 hash and
+    /// an i8 for each weight.
+    fn read(bytes: &mut &[u8]) -> Table<N> {
+        let (count, rest) = bytes.split_at(2);
+        let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
+        let (words, rest) = rest.split_at(count * (4 + N));
+        *bytes = rest;
+        let mut slots = vec![None; (count * 3 / 2 + 1).next_power_of_two()];
+        for word in words.chunks_exact(4 + N) {
+            let hash = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            let mut slot = hash as usize % slots.len();
+            while slots[slot].is_some() {
+                slot = (slot + 1) % slots.len();
+            }
+            slots[slot] = Some((hash, std::array::from_fn(|at| word[4 + at] as i8)));
+        }
+        Table { slots }
+    }
+
+    fn weights(&self, hash: u32) -> Option<&[i8; N]> {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        while let Some((known, weights)) = &self.slots[slot] {
+            if *known == hash {
+                return Some(weights);
+            }
+            slot = (slot + 1) & mask;
+        }
+        None
+    }
+}
+
+impl Tables {
+    pub fn read(bytes: &mut &[u8]) -> Tables {
+        Tables {
+            texts: Table::read(bytes),
+            names: Table::read(bytes),
+        }
+    }
+}
+
+/// Weights of known words, and how many of them there were.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    weights: i32,
+    count: u32,
+}
+
+impl Sum {
+    fn add(&mut self, weight: i8) {
+        self.weights += i32::from(weight);
+        self.count += 1;
+    }
+
+    fn and(self, other: Sum) -> Sum {
+        Sum {
+            weights: self.weights.saturating_add(other.weights),
+            count: self.count.saturating_add(other.count),
+        }
+    }
+
+    /// Many words say more than few, but not as many times more.
+    fn score(self) -> f32 {
+        self.weights as f32 / (self.count.max(1) as f32).sqrt() * UNIT
+    }
+}
+
+/// For each block a score of each of [`GROUPS`], in that order; 0 where nothing is known.
+pub fn scores(page: &Blocks, tables: &Tables) -> Vec<[f32; GROUPS.len()]> {
+    // Of each element by itself, then with all around it.
+    let mut named: Vec<[Sum; 3]> = Vec::with_capacity(page.elements.len());
+    let mut around: Vec<Sum> = Vec::with_capacity(page.elements.len());
+    for (index, element) in page.elements.iter().enumerate() {
+        let mut sums = [Sum::default(); 3];
+        if element.block_count > 0 {
+            names(element, |hash| {
+                if let Some(weights) = tables.names.weights(hash) {
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        sum.add(*weight);
+                    }
+                }
+            });
+        }
+        named.push(sums);
+        around.push(match index {
+            0 => sums[2],
+            _ => around[element.parent as usize].and(sums[2]),
+        });
+    }
+    let mut heading = Sum::default();
+    let mut found = Vec::with_capacity(page.blocks.len());
+    for block in &page.blocks {
+        let mut said = [Sum::default(); 2];
+        texts(&block.text, |hash| {
+            if let Some(weights) = tables.texts.weights(hash) {
+                for (sum, weight) in said.iter_mut().zip(weights) {
+                    sum.add(*weight);
+                }
+            }
+        });
+        let [first, second, third] = lineage(page, block.element);
+        let near = [first, second].map(|at| at.map_or(Sum::default(), |at| named[at][1]));
+        let far = third.map_or(Sum::default(), |at| around[at]);
+        let mut row = [0.0; GROUPS.len()];
+        row[TEXT] = said[0].score();
+        row[HEADING] = heading.score();
+        row[OWN] = named[block.element as usize][0].score();
+        row[NEAR] = near[0].and(near[1]).score();
+        row[FAR] = far.score();
+        found.push(row);
+        if block.kind == Kind::Heading {
+            heading = said[1];
+        }
+    }
+    found
+}
+
+/// The hashes behind [`scores`], for training: of each block and group those of its words.
+pub fn hashes(page: &Blocks) -> Vec<[Vec<u32>; GROUPS.len()]> {
+    let of_names = |at: Option<usize>| {
+        let mut found = Vec::new();
+        if let Some(at) = at {
+            names(&page.elements[at], |hash| found.push(hash));
+        }
+        found
+    };
+    let mut heading = Vec::new();
+    let mut found = Vec::with_capacity(page.blocks.len());
+    for block in &page.blocks {
+        let mut text = Vec::new();
+        texts(&block.text, |hash| text.push(hash));
+        let [first, second, third] = lineage(page, block.element);
+        let far = third.into_iter().flat_map(|at| {
+            let around = page.ancestors_with_index(at as u32);
+            around.flat_map(|(at, _)| of_names(Some(at as usize)))
+        });
+        let mut row: [Vec<u32>; GROUPS.len()] = Default::default();
+        row[TEXT] = text.clone();
+        row[HEADING] = heading.clone();
+        row[OWN] = of_names(Some(block.element as usize));
+        row[NEAR] = [of_names(first), of_names(second)].concat();
+        row[FAR] = far.collect();
+        found.push(row);
+        if block.kind == Kind::Heading {
+            heading = text;
+        }
+    }
+    found
+}
+
+/// Parent, grandparent and the one beyond.
+fn lineage(page: &Blocks, element: u32) -> [Option<usize>; 3] {
+    let mut next = Some(element as usize);
+    std::array::from_fn(|_| {
+        next = next
+            .filter(|at| *at != 0)
+            .map(|at| page.elements[at].parent as usize);
+        next
+    })
+}
+
+/// FNV-1a.
+const START: u32 = 0x811c_9dc5;
+
+fn step(hash: u32, value: u32) -> u32 {
+    (hash ^ value).wrapping_mul(0x0100_0193)
+}
+
+/// The words of a text in lower case, of short texts its pairs of words too, and the whole of a
+/// label. Numbers are one word.
+fn texts(text: &str, mut found: impl FnMut(u32)) {
+    let mut hashes = [0; MAX_WORDS];
+    let mut count = 0;
+    let mut word: Option<(u32, bool)> = None;
+    for c in text.chars().chain([' ']) {
+        let (hash, is_number) = word.unwrap_or((START, true));
+        if c.is_ascii_alphanumeric() {
+            let hash = step(hash, c.to_ascii_lowercase().into());
+            word = Some((hash, is_number && c.is_ascii_digit()));
+        } else if !c.is_ascii() && c.is_alphanumeric() {
+            let hash = c.to_lowercase().fold(hash, |hash, c| step(hash, c.into()));
+            word = Some((hash, false));
+        } else if word.take().is_some() {
+            if let Some(slot) = hashes.get_mut(count) {
+                *slot = if is_number {
+                    step(START, '0'.into())
+                } else {
+                    hash
+                };
+            }
+            count += 1;
+            if count > MAX_WORDS {
+                break;
+            }
+        }
+    }
+    let hashes = &hashes[..count.min(MAX_WORDS)];
+    hashes.iter().for_each(|hash| found(*hash));
+    if count <= MAX_PAIRED {
+        let pairs = hashes.windows(2);
+        pairs.for_each(|pair| found(step(pair[0].rotate_left(5), pair[1])));
+    }
+    if count > 0 && count <= MAX_WHOLE {
+        found(
+            hashes
+                .iter()
+                .fold(START, |all, hash| step(all.rotate_left(7), *hash)),
+        );
+    }
+}
+
+/// The words of an element's class, id and role, as [`crate::vocabulary::hints`] splits them, and
+/// its name. None of the whole page's.
+fn names(element: &Element, mut found: impl FnMut(u32)) {
+    let name = element.node.name().map_or("", |name| name);
+    if matches!(name, "html" | "body") {
+        return;
+    }
+    found(name.bytes().fold(step(START, '<'.into()), |hash, byte| {
+        step(hash, byte.into())
+    }));
+    for attribute in ["class", "id", "role"] {
+        let Some(value) = element.node.attribute(attribute) else {
+            continue;
+        };
+        let (mut hash, mut len, mut before) = (START, 0, 0u8);
+        for &byte in value.as_bytes().iter().take(MAX_NAME_BYTES).chain(b" ") {
+            let is_letter = byte.is_ascii_alphabetic();
+            if !is_letter || (byte.is_ascii_uppercase() && before.is_ascii_lowercase()) {
+                if NAME_LETTERS.contains(&len) {
+                    found(hash);
+                }
+                (hash, len) = (START, 0);
+            }
+            if is_letter {
+                hash = step(hash, byte.to_ascii_lowercase().into());
+                len += 1;
+            }
+            before = byte;
+        }
+    }
+}
