@@ -47,6 +47,8 @@ const NEW_PAGE_POSITION: f64 = 8.0;
 const MOST_PAGES: usize = 200;
 /// How many of a topic's queries a plan names.
 const NAMED: usize = 20;
+/// Most pages that a plan names for a topic, those with the most impressions.
+const MOST_SHOWN: usize = 50;
 /// Most topics that a plan describes.
 const MOST_TOPICS: usize = 5_000;
 
@@ -134,7 +136,7 @@ pub struct Topic {
     pub avg_position: f64,
     /// Of its edits.
     pub expected_clicks: f64,
-    /// Those with the most impressions first.
+    /// Those with the most impressions first, 50 at most.
     pub pages: Vec<TopicPage>,
 }
 
@@ -1514,6 +1516,7 @@ impl Planner {
                 .total_cmp(&a.impressions)
                 .then(a.page.cmp(&b.page))
         });
+        shown.truncate(MOST_SHOWN);
         let kind = match &first.kind[..] {
             "brand" => TopicKind::Brand,
             "navigation" => TopicKind::Navigation,

@@ -2,6 +2,7 @@
 
 use crate::meaning::TOGETHER;
 use crate::model::Page;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -65,29 +66,48 @@ pub fn group(pages: &[Page], similar: &[(TopicRef, TopicRef, f64)]) -> Vec<Vec<T
     }
     scores.retain(|&(a, b), _| is_question(a) == is_question(b));
 
-    let mut group_of: HashMap<TopicRef, usize> = nodes
+    let number: HashMap<TopicRef, usize> = nodes
         .iter()
         .enumerate()
         .map(|(index, &node)| (node, index))
         .collect();
     let mut groups: Vec<Vec<TopicRef>> = nodes.iter().map(|&node| vec![node]).collect();
-    let mut pairs: Vec<_> = scores.iter().map(|(&pair, &score)| (pair, score)).collect();
-    pairs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    for ((a, b), _) in pairs {
-        let (left, right) = (group_of[&a], group_of[&b]);
+    let mut group_of: Vec<usize> = (0..nodes.len()).collect();
+    // Between groups: the sum of their topics' scores. Kept from merger to merger, so that a site whose topics are all alike takes no longer.
+    let mut sums: Vec<FxHashMap<usize, f64>> = vec![FxHashMap::default(); nodes.len()];
+    let mut pairs: Vec<(usize, usize, f64)> = (scores.iter())
+        .map(|(&(a, b), &score)| (number[&a], number[&b], score))
+        .collect();
+    for &(a, b, score) in &pairs {
+        sums[a].insert(b, score);
+        sums[b].insert(a, score);
+    }
+    pairs.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+    for (a, b, _) in pairs {
+        let (left, right) = (group_of[a], group_of[b]);
         if left == right {
             continue;
         }
-        let score = |a: TopicRef, b: TopicRef| scores.get(&(a.min(b), a.max(b))).copied();
-        let sum: f64 = (groups[left].iter())
-            .flat_map(|&a| groups[right].iter().filter_map(move |&b| score(a, b)))
-            .sum();
-        if sum >= SHARED * (groups[left].len() * groups[right].len()) as f64 {
-            let (keep, gone) = (left.min(right), left.max(right));
-            for node in std::mem::take(&mut groups[gone]) {
-                group_of.insert(node, keep);
-                groups[keep].push(node);
+        let sum = sums[left].get(&right).copied().unwrap_or_default();
+        if sum < SHARED * (groups[left].len() * groups[right].len()) as f64 {
+            continue;
+        }
+        // What has fewer neighbours is added to the other.
+        let (keep, gone) = if (sums[left].len(), right) >= (sums[right].len(), left) {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        for (other, sum) in std::mem::take(&mut sums[gone]) {
+            sums[other].remove(&gone);
+            if other != keep {
+                *sums[keep].entry(other).or_default() += sum;
+                *sums[other].entry(keep).or_default() += sum;
             }
+        }
+        for node in std::mem::take(&mut groups[gone]) {
+            group_of[number[&node]] = keep;
+            groups[keep].push(node);
         }
     }
     groups.retain(|group| !group.is_empty());
