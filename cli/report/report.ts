@@ -97,12 +97,9 @@ export function buildReport(result: JobResult, run: RunContext): Report {
   };
 }
 
-/** The part of the page that a new section belongs to, or the section that is extended. */
-export function sectionOf(
-  { kind, heading_path, parent_heading, after_heading }: Place,
-): string | null {
-  if (kind === "extend") return heading_path.at(-1) ?? after_heading;
-  return heading_path.length > 2 ? parent_heading : after_heading;
+/** The part of the page that a new section belongs to, or that the passage to extend is in. */
+export function sectionOf({ section, after_heading }: Place): string | null {
+  return section ?? after_heading;
 }
 
 function byImpressions(

@@ -232,6 +232,8 @@ export interface Place {
   before_heading: string | null;
   /** The heading the new section belongs under. */
   parent_heading: string | null;
+  /** The section that it belongs to, outermost below the page's title. */
+  section?: string | null;
   /** Of the section to extend or to follow, itself included. */
   heading_path: string[];
   /** The passage to extend. */

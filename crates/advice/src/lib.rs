@@ -57,6 +57,9 @@ pub struct Query {
     /// The nearest segments, best first, by their index, and how near each is.
     #[serde(default)]
     pub hits: Vec<(usize, f64)>,
+    /// The parts of the page where a reader would look for it, by the index of their first segment.
+    #[serde(default)]
+    pub parts: Vec<(usize, f64)>,
     #[serde(default)]
     pub missing_terms: Vec<String>,
 }
@@ -165,6 +168,8 @@ pub struct Place {
     /// The heading that then follows; none: nothing does.
     pub before_heading: Option<String>,
     pub parent_heading: Option<String>,
+    /// The section that it belongs to, outermost below the page's title.
+    pub section: Option<String>,
     /// Of the section to extend or to follow, itself included.
     pub heading_path: Vec<String>,
     /// The passage to extend.
@@ -285,6 +290,9 @@ const GOOD_RATE: f64 = 1.5;
 const MOST_IMPROVEMENTS: usize = 5;
 /// An edit that brings fewer clicks a month is not worth a line.
 const LEAST_IMPROVEMENT: f64 = 1.0;
+/// The same of a gap, where another brings so much more that this is a slight share of it.
+const LEAST_GAP: f64 = 1.0;
+const SLIGHT: f64 = 0.03;
 /// Shares of all expected clicks that the first and the second band bring.
 const BANDS: (f64, f64) = (0.5, 0.85);
 /// Nothing less sure is of the first band.
@@ -349,13 +357,17 @@ pub fn advise(input: &Input) -> Advice {
         .filter(|(verdict, _)| matches!(verdict.kind, Kind::Gap | Kind::Partly))
         .map(|(verdict, topic)| (gap_edit(verdict, topic, input, &outline), topic))
         .collect();
-    sort(&mut edits);
+    sort(&mut edits, |edit| {
+        edit.expected_clicks * (1.0 - edit.coverage)
+    });
+    let most = (edits.iter()).fold(0.0, |most: f64, (edit, _)| most.max(edit.expected_clicks));
+    edits.retain(|(edit, _)| edit.expected_clicks >= LEAST_GAP.min(SLIGHT * most));
     edits.truncate(2 * input.top);
     let mut improvements: Vec<(Edit, &Topic)> = (topics.iter().zip(&input.topics))
         .filter(|(verdict, _)| verdict.kind == Kind::Improve)
         .map(|(verdict, topic)| (improvement(verdict, topic, input, &outline), topic))
         .collect();
-    sort(&mut improvements);
+    sort(&mut improvements, |edit| edit.expected_clicks);
     improvements.truncate(MOST_IMPROVEMENTS.min(input.top));
     edits.extend(improvements);
     set_priorities(&mut edits, input);
@@ -369,10 +381,11 @@ pub fn advise(input: &Input) -> Advice {
     }
 }
 
-/// By what they bring.
-fn sort(edits: &mut [(Edit, &Topic)]) {
+/// By `worth`, the highest first. Gaps: the clicks that they bring, weighed by how much of the topic is open, since what is
+/// partly there is oftener answered after all.
+fn sort(edits: &mut [(Edit, &Topic)], worth: fn(&Edit) -> f64) {
     edits.sort_by(|(a, _), (b, _)| {
-        (b.expected_clicks.total_cmp(&a.expected_clicks))
+        (worth(b).total_cmp(&worth(a)))
             .then(b.opportunity.total_cmp(&a.opportunity))
             .then(a.topic_id.cmp(&b.topic_id))
     });
@@ -575,13 +588,15 @@ fn gap_edit(verdict: &TopicVerdict, topic: &Topic, input: &Input, outline: &Outl
         .iter()
         .filter(|query| query.coverage < input.threshold)
         .collect();
-    // The passage that answers the rest of the topic.
+    // The passage that answers the rest of the topic, where that is where one would look for what is open.
+    let area = outline.area(open.iter().copied());
     let passage = (verdict.kind == Kind::Partly)
         .then(|| {
             (topic.queries.iter())
                 .filter(|query| query.coverage >= input.threshold)
                 .filter_map(|query| Some((query.hits.first()?.0, query.impressions)))
                 .filter(|(segment, _)| !outline.is_chrome(*segment))
+                .filter(|(segment, _)| outline.is_within(*segment, area))
                 .max_by(|a, b| a.1.total_cmp(&b.1))
         })
         .flatten();
@@ -590,10 +605,7 @@ fn gap_edit(verdict: &TopicVerdict, topic: &Topic, input: &Input, outline: &Outl
             EditKind::Extend,
             outline.passage(segment, input.segments[segment].id),
         ),
-        None => (
-            EditKind::Write,
-            outline.new_section(open.iter().map(|query| &query.hits[..])),
-        ),
+        None => (EditKind::Write, outline.new_section(open.iter().copied())),
     };
     Edit {
         topic_id: topic.id,
@@ -644,7 +656,7 @@ fn improvement(verdict: &TopicVerdict, topic: &Topic, input: &Input, outline: &O
         confidence: verdict.confidence,
         place: match best {
             Some((segment, _)) => outline.passage(segment, input.segments[segment].id),
-            None => outline.new_section(topic.queries.iter().map(|query| &query.hits[..])),
+            None => outline.new_section(topic.queries.iter()),
         },
     }
 }
@@ -743,6 +755,7 @@ mod tests {
             position: Some(position),
             coverage,
             hits: vec![(segment, 0.8)],
+            parts: vec![],
             missing_terms: vec![],
         }
     }

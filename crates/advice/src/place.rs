@@ -1,12 +1,8 @@
 //! Where in the page something belongs.
 
-use crate::{Place, PlaceKind, Segment};
-use std::collections::{HashMap, HashSet};
-
-/// The share of an area's score that a list of questions and answers has for anything that is asked.
-const QUESTIONS_BONUS: f64 = 0.1;
-/// Segments that share a root heading before it is taken for the page's title.
-const ROOT_SHARE: f64 = 0.8;
+use crate::{Place, PlaceKind, Query, Segment};
+use pageperfect_coverage::outline::root_depth;
+use std::collections::HashMap;
 
 /// Beginnings of headings over what is not the page's own text, lower case.
 const CHROME: &[&str] = &[
@@ -114,24 +110,6 @@ const CHROME: &[&str] = &[
     "シェア",
 ];
 
-/// What stands in headings over questions and answers.
-const QUESTIONS: &[&str] = &[
-    "faq",
-    "frequently asked",
-    "häufige fragen",
-    "häufig gestellte",
-    "fragen und antworten",
-    "questions fréquentes",
-    "foire aux questions",
-    "preguntas frecuentes",
-    "veelgestelde",
-    "domande frequenti",
-    "perguntas frequentes",
-    "często zadawane",
-    "q&a",
-    "よくある質問",
-];
-
 /// A part of the page that a reader finds by its heading.
 struct Area {
     /// From the outermost heading down.
@@ -139,7 +117,6 @@ struct Area {
     /// The headings right below its own, in the page's order.
     parts: Vec<String>,
     is_chrome: bool,
-    is_questions: bool,
 }
 
 /// The page as its headings divide it.
@@ -191,52 +168,63 @@ impl Outline {
                 .any(|heading| is_chrome(heading))
     }
 
-    /// The place of a new section for queries whose nearest segments are given with how near each is.
-    ///
-    /// The area whose passages are nearest to the queries, each counting once; within it, behind the part that is.
-    pub fn new_section<'a>(&self, queries: impl Iterator<Item = &'a [(usize, f64)]>) -> Place {
+    /// The area where a reader would look for what the queries ask, each counting once: by the parts that were measured, or else by
+    /// the nearest passages.
+    pub fn area<'a>(&self, queries: impl Iterator<Item = &'a Query>) -> Option<usize> {
         let mut scores = vec![0.0; self.areas.len()];
-        let mut parts: HashMap<(usize, &String), f64> = HashMap::new();
-        let mut count = 0.0;
-        for hits in queries {
-            count += 1.0;
+        for query in queries {
+            let near = if query.parts.is_empty() {
+                &query.hits
+            } else {
+                &query.parts
+            };
             let mut best: HashMap<usize, f64> = HashMap::new();
-            let mut best_parts: HashMap<(usize, &String), f64> = HashMap::new();
-            for &(segment, score) in hits {
-                let (area, path) = &self.of_segment[segment];
-                let Some(area) = *area else { continue };
-                if self.is_chrome(segment) {
-                    continue;
-                }
-                let higher = |best: &mut f64| *best = best.max(score);
-                higher(best.entry(area).or_default());
-                if let Some(part) = path.get(self.root + 1) {
-                    higher(best_parts.entry((area, part)).or_default());
+            for &(segment, score) in near {
+                if let Some(area) = self.of_segment[segment].0
+                    && !self.is_chrome(segment)
+                {
+                    let highest = best.entry(area).or_default();
+                    *highest = highest.max(score);
                 }
             }
-            best.into_iter()
-                .for_each(|(area, score)| scores[area] += score);
-            for (part, score) in best_parts {
+            for (area, score) in best {
+                scores[area] += score;
+            }
+        }
+        // Of equals the last: behind what is there.
+        (0..self.areas.len())
+            .filter(|&area| !self.areas[area].is_chrome)
+            .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
+    }
+
+    /// Whether a segment stands in an area; all do where there is none.
+    pub fn is_within(&self, segment: usize, area: Option<usize>) -> bool {
+        area.is_none() || self.of_segment[segment].0 == area
+    }
+
+    /// The place of a new section: in the area where a reader would look, behind the part whose passages are nearest.
+    pub fn new_section<'a>(&self, queries: impl Iterator<Item = &'a Query> + Clone) -> Place {
+        let Some(area) = self.area(queries.clone()) else {
+            return self.at_the_end();
+        };
+        let mut parts: HashMap<&String, f64> = HashMap::new();
+        for query in queries {
+            let mut best: HashMap<&String, f64> = HashMap::new();
+            for &(segment, score) in &query.hits {
+                let (of, path) = &self.of_segment[segment];
+                if let (true, Some(part)) = (*of == Some(area), path.get(self.root + 1)) {
+                    let highest = best.entry(part).or_default();
+                    *highest = highest.max(score);
+                }
+            }
+            for (part, score) in best {
                 *parts.entry(part).or_default() += score;
             }
         }
-        for (area, score) in self.areas.iter().zip(&mut scores) {
-            *score = *score / f64::max(count, 1.0)
-                + if area.is_questions {
-                    QUESTIONS_BONUS
-                } else {
-                    0.0
-                };
-        }
-        let usable = || (0..self.areas.len()).filter(|&area| !self.areas[area].is_chrome);
-        // Of equals the last: behind what is there.
-        let Some(area) = usable().max_by(|a, b| scores[*a].total_cmp(&scores[*b])) else {
-            return self.at_the_end();
-        };
         let part = (self.areas[area].parts.iter())
             .filter(|part| !is_chrome(part))
             .max_by(|a, b| {
-                let score = |part: &&String| parts.get(&(area, *part)).copied().unwrap_or(0.0);
+                let score = |part: &&String| parts.get(*part).copied().unwrap_or(0.0);
                 score(a).total_cmp(&score(b))
             });
         self.behind(area, part)
@@ -255,6 +243,7 @@ impl Outline {
                 after_heading: Some(part.clone()),
                 before_heading: following(parts, part),
                 parent_heading: path.last().cloned(),
+                section: self.section(path),
                 heading_path: [&path[..], std::slice::from_ref(part)].concat(),
                 segment_id: None,
                 level: level(path.len() + 1),
@@ -270,10 +259,16 @@ impl Outline {
                 .len()
                 .checked_sub(2)
                 .and_then(|above| path.get(above).cloned()),
+            section: self.section(path),
             heading_path: path.clone(),
             segment_id: None,
             level: level(path.len()),
         }
+    }
+
+    /// The outermost heading of a path below the page's title.
+    fn section(&self, path: &[String]) -> Option<String> {
+        path.get(self.root.min(1)).or(path.last()).cloned()
     }
 
     /// A page without headings, or with none of its own.
@@ -291,6 +286,7 @@ impl Outline {
             after_heading: None,
             before_heading: None,
             parent_heading: path.last().cloned(),
+            section: None,
             heading_path: path,
             segment_id: None,
             level: Some(2),
@@ -308,6 +304,7 @@ impl Outline {
                 .len()
                 .checked_sub(2)
                 .and_then(|above| path.get(above).cloned()),
+            section: self.section(path),
             heading_path: path.clone(),
             segment_id: Some(id),
             level: None,
@@ -325,7 +322,6 @@ impl Area {
             path: path.to_vec(),
             parts: Vec::new(),
             is_chrome: is_chrome(&heading),
-            is_questions: QUESTIONS.iter().any(|sign| heading.contains(sign)),
         }
     }
 }
@@ -339,36 +335,6 @@ pub fn is_chrome(heading: &str) -> bool {
             is_word || !rest.starts_with(|c: char| c.is_alphabetic())
         })
     })
-}
-
-/// How many headings stand above all that divides the page: that of the page, as a rule.
-fn root_depth(paths: &[Vec<String>]) -> usize {
-    let mut under: Vec<&Vec<String>> = paths.iter().filter(|path| !path.is_empty()).collect();
-    let mut depth = 0;
-    loop {
-        let mut counts: HashMap<&String, usize> = HashMap::new();
-        for path in &under {
-            if let Some(heading) = path.get(depth) {
-                *counts.entry(heading).or_default() += 1;
-            }
-        }
-        let Some((heading, count)) = counts
-            .into_iter()
-            .max_by_key(|(heading, count)| (*count, std::cmp::Reverse(*heading)))
-        else {
-            return depth;
-        };
-        let heading = heading.clone();
-        let below: HashSet<&String> = (under.iter())
-            .filter(|path| path[depth..].first() == Some(&heading))
-            .filter_map(|path| path.get(depth + 1))
-            .collect();
-        if (count as f64) < ROOT_SHARE * under.len() as f64 || below.len() < 2 {
-            return depth;
-        }
-        under.retain(|path| path.get(depth) == Some(&heading));
-        depth += 1;
-    }
 }
 
 #[cfg(test)]
@@ -400,8 +366,30 @@ mod tests {
         .collect()
     }
 
+    fn query(hits: &[(usize, f64)], parts: &[(usize, f64)]) -> Query {
+        Query {
+            query: "tea".into(),
+            variants: vec![],
+            impressions: 1.0,
+            clicks: 0.0,
+            position: None,
+            coverage: 0.1,
+            hits: hits.to_vec(),
+            parts: parts.to_vec(),
+            missing_terms: vec![],
+        }
+    }
+
+    #[test]
+    fn the_part_that_was_measured_goes_before_the_nearest_passage() {
+        let query = query(&[(4, 0.9), (3, 0.2)], &[(1, 3.0), (4, 0.5)]);
+        let place = Outline::new(&page()).new_section([query].iter());
+        assert_eq!(place.section.as_deref(), Some("Brewing"));
+        assert_eq!(place.after_heading.as_deref(), Some("Black tea"));
+    }
+
     fn place(hits: &[(usize, f64)]) -> Place {
-        Outline::new(&page()).new_section([hits].into_iter())
+        Outline::new(&page()).new_section([query(hits, &[])].iter())
     }
 
     #[test]
@@ -431,7 +419,7 @@ mod tests {
     #[test]
     fn a_page_without_headings_has_an_end() {
         let segments = [segment(1, &[]), segment(2, &[])];
-        let place = Outline::new(&segments).new_section([&[(0, 1.0)][..]].into_iter());
+        let place = Outline::new(&segments).new_section([query(&[(0, 1.0)], &[])].iter());
         assert_eq!((place.after_heading, place.parent_heading), (None, None));
     }
 

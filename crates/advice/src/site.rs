@@ -205,8 +205,14 @@ impl Site {
                 .iter()
                 .any(|word| intent::is_about_site(std::slice::from_ref(word), &self.language))
         };
+        // Part of a longer name, as where the site is called after its trade as well.
+        let is_own = |word: &String| !self.head.contains(word) && word.chars().count() > 2;
+        let has_part = || {
+            let mut names = self.names.iter().flat_map(|name| &name.words);
+            names.any(|part| is_own(part) && query.contains(part))
+        };
         if is_found
-            && (is_short || names_site())
+            && (is_short || names_site() || has_part())
             && !query.iter().all(|word| self.title.contains(word))
         {
             return Some(Apart::Brand);
@@ -235,7 +241,13 @@ pub fn set_apart(facts: &SiteFacts, queries: &[QueryRow], relation: &[f32]) -> V
     for i in rest {
         let distance = (near - f64::from(relation[i])) / spread.max(1e-9);
         let behind = queries[i].position.unwrap_or(usual);
-        let is_far = behind > (2.0 * usual).max(30.0) && distance > 0.5;
+        // What shares the page's subject is not soon about something else.
+        let shares_subject = || {
+            words(&queries[i].query)
+                .iter()
+                .any(|word| site.head.contains(word))
+        };
+        let is_far = behind > (2.0 * usual).max(30.0) && distance > 0.5 && !shares_subject();
         let is_lost = behind > (3.0 * usual).max(45.0) && distance > -0.5;
         if is_far || is_lost {
             apart[i] = Some(Apart::Unrelated);
@@ -451,6 +463,18 @@ mod tests {
             kinds(SiteFacts::default(), &rows)[20..],
             [Some(Apart::Brand), None]
         );
+    }
+
+    #[test]
+    fn part_of_the_name_is_enough_where_it_is_found_first() {
+        let facts = SiteFacts {
+            site_name: Some("Chauffage Lorient & Fils".into()),
+            ..SiteFacts::default()
+        };
+        let mut rows = ordinary();
+        rows.push(row("lorient et fils à nantes", 1.3, 0.4));
+        rows.push(row("histoire de lorient et port", 9.0, 0.02));
+        assert_eq!(kinds(facts, &rows)[20..], [Some(Apart::Brand), None]);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Measured {
     pub missing_in_best: Vec<String>,
     #[serde(default)]
     pub hits: Vec<Hit>,
+    /// Parts of the page, by their first segment, and how likely a reader looks there.
+    #[serde(default)]
+    pub parts: Vec<Hit>,
 }
 
 /// A near segment, by its index, and how near it is.
@@ -75,12 +78,13 @@ pub struct MeasuredQuery {
     pub position: Option<f64>,
     pub coverage: f64,
     pub hits: Vec<(usize, f64)>,
+    pub parts: Vec<(usize, f64)>,
     pub missing_terms: Vec<String>,
 }
 
-/// The odds of a gap double with each doubling of the position over the page's median: a page that answers is found higher.
-/// Chosen, not fitted: no data at hand has real positions. What stands in the page counts for more.
-const RANK_WEIGHT: f64 = std::f64::consts::LN_2;
+/// What each doubling of the position over the page's median adds to the log odds of a gap: a page that answers is found higher.
+/// Chosen, not fitted: no data at hand has real positions. It settles what the page's text leaves open, and no more.
+const RANK_WEIGHT: f64 = 0.5;
 /// Doublings that count.
 const RANK_DOUBLINGS: f64 = 2.0;
 
@@ -120,6 +124,11 @@ pub fn topics(input: &TopicsInput) -> Vec<TopicRow> {
             .filter_map(|i| rows[i].position)
             .collect(),
     );
+    let of_page = |hits: &[Hit]| {
+        (hits.iter())
+            .map(|hit| (segments[hit.segment], hit.score))
+            .collect()
+    };
     let measured: Vec<MeasuredQuery> = (rows.iter().zip(measured))
         .map(|(row, measured)| MeasuredQuery {
             query: row.query.clone(),
@@ -132,11 +141,8 @@ pub fn topics(input: &TopicsInput) -> Vec<TopicRow> {
                 row.position,
                 usual,
             )),
-            hits: measured
-                .hits
-                .iter()
-                .map(|hit| (segments[hit.segment], hit.score))
-                .collect(),
+            hits: of_page(&measured.hits),
+            parts: of_page(&measured.parts),
             missing_terms: measured.missing_in_best.clone(),
         })
         .collect();
@@ -292,6 +298,7 @@ mod tests {
             variant_of,
             missing_in_best: vec![],
             hits: vec![],
+            parts: vec![],
         };
         let input = TopicsInput {
             facts: SiteFacts {

@@ -37,6 +37,8 @@ export interface QueryCoverage {
   missing_in_page: string[];
   /** The best segments, best first, by their index. */
   hits: { segment: number; score: number }[];
+  /** The parts of the page where a reader would look for it, likeliest first, by the index of their first segment. */
+  parts: { segment: number; score: number }[];
   topic: number;
   /** The query that this is another spelling of, by its index. */
   variant_of: number | null;

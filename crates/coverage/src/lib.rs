@@ -29,6 +29,7 @@
 mod constants;
 mod held;
 mod model;
+pub mod outline;
 mod scorer;
 mod summary;
 pub mod terms;

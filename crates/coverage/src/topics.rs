@@ -1,8 +1,8 @@
 //! Topics: queries that mean the same and that the same passages of the page come nearest to.
 //!
 //! What all of the page's queries share is taken out of their vectors first. Two queries are then
-//! alike by the cosine of what is left and by how much they point to the same segments, half each;
-//! a query that points nowhere in particular is alike to others by meaning alone. Average linkage
+//! alike by the cosine of what is left and by how much they point to the same segments, up to half
+//! each: what a query points to counts as far as it, or the other, is surely answered. Average linkage
 //! joins groups while the mean distance between their members is at most [`eps`](Options::eps).
 
 use crate::held::Held;
@@ -53,6 +53,8 @@ pub(crate) struct Topics {
     mean_square: f32,
     /// The segments that each query points to, with its shares.
     pointers: Vec<Vec<(u32, f32)>>,
+    /// How surely the page answers each query, which is how much it tells that two point to the same.
+    sure: Vec<f32>,
     /// The topic of each query, or [`OPEN`].
     labels: Vec<u32>,
     /// Whether a query was linked with others, not joined to them.
@@ -71,6 +73,7 @@ struct Centre {
     row: Vec<f32>,
     /// Sorted by segment.
     pointer: Vec<(u32, f32)>,
+    sure: f32,
 }
 
 impl Topics {
@@ -78,6 +81,7 @@ impl Topics {
         mean: Vec<f32>,
         shared: Vec<f32>,
         pointers: Vec<Vec<(u32, f32)>>,
+        sure: Vec<f32>,
         options: Options,
     ) -> Self {
         let mean_square = kernel::dot(&mean, &mean);
@@ -92,6 +96,7 @@ impl Topics {
             mean,
             mean_square,
             pointers,
+            sure,
             labels: vec![OPEN; count],
             is_founder: vec![false; count],
             topic_count: 0,
@@ -201,11 +206,13 @@ impl Topics {
         similarity
     }
 
-    /// Half the cosine of two queries without what all share, half how much they point to the same.
+    /// The cosine of two queries without what all share, and as far as one is answered, up to half, how much they point to the
+    /// same.
     fn alike(&self, a: usize, b: usize, cosine: f32) -> f32 {
         let centred = (cosine - self.shared[a] - self.shared[b] + self.mean_square)
             / (self.lengths[a] * self.lengths[b]);
-        0.5 * centred + 0.5 * overlap(&self.pointers[a], &self.pointers[b])
+        let pointing = 0.5 * self.sure[a].max(self.sure[b]);
+        (1.0 - pointing) * centred + pointing * overlap(&self.pointers[a], &self.pointers[b])
     }
 
     fn join(&mut self, vectors: &Held) -> usize {
@@ -221,8 +228,9 @@ impl Topics {
             let row = self.centred(vectors, query);
             let mut best = (self.options.floor(), None);
             for (topic, centre) in (self.first_of_batch..).zip(&self.batch) {
-                let alike = 0.5 * kernel::dot(&row, &centre.row)
-                    + 0.5 * overlap(&self.pointers[query], &centre.pointer);
+                let pointing = 0.5 * self.sure[query].max(centre.sure);
+                let alike = (1.0 - pointing) * kernel::dot(&row, &centre.row)
+                    + pointing * overlap(&self.pointers[query], &centre.pointer);
                 if alike > best.0 {
                     best = (alike, Some(topic));
                 }
@@ -261,9 +269,11 @@ impl Topics {
                     .for_each(|(sum, x)| *sum += x);
             }
             centre.pointer.extend(&self.pointers[query]);
+            centre.sure += self.sure[query];
         }
         for centre in &mut centres {
             centre.row.iter_mut().for_each(|x| *x /= centre.size);
+            centre.sure /= centre.size;
             centre.pointer.sort_by_key(|(segment, _)| *segment);
             let mut merged: Vec<(u32, f32)> = Vec::new();
             for (segment, share) in centre.pointer.drain(..) {

@@ -7,6 +7,9 @@ use std::collections::HashMap;
 const SAMPLE: usize = 1024;
 /// Words of a query that can be told to be missing; hardly any query has a fifth as many.
 pub(crate) const MOST_WORDS: usize = u64::BITS as usize;
+/// A word of a larger share of the queries, and of as many, is their subject: it is not what one of them misses.
+const SUBJECT_SHARE: f64 = 0.25;
+const FEW_ASK: usize = 4;
 const CHANNELS: [Unit; 2] = [Unit::Word, Unit::Piece];
 
 /// Which segments hold which units of the queries.
@@ -23,6 +26,8 @@ struct Channel {
     /// Of each unit: the segments that hold it.
     postings: Vec<Vec<u32>>,
     weights: Vec<f32>,
+    /// Of each unit: whether it is what all queries are about, and so tells nothing about one.
+    is_subject: Vec<bool>,
 }
 
 impl Channel {
@@ -64,6 +69,9 @@ impl Channel {
             asked[unit as usize] += 1;
             asked
         });
+        let is_subject = (asked.iter())
+            .map(|&asked| asked >= FEW_ASK && asked as f64 > SUBJECT_SHARE * queries.len() as f64)
+            .collect();
         let weights = (postings.iter().zip(asked))
             .map(|(held, asked)| {
                 rarity(held.len(), segments.len()) * telling(asked, queries.len()).sqrt()
@@ -74,6 +82,7 @@ impl Channel {
             units,
             postings,
             weights,
+            is_subject,
         }
     }
 
@@ -153,18 +162,19 @@ impl Words {
         mean
     }
 
-    /// Which of the query's words `segment` (or with `None` the page) holds no unit of: bit `n` is that of the
-    /// `n`th word, up to [`MOST_WORDS`].
+    /// Which of the query's words `segment` (or with `None` the page) holds no unit of, without those that most
+    /// queries have: bit `n` is that of the `n`th word, up to [`MOST_WORDS`].
     pub(crate) fn missing(&self, query: &str, segment: Option<usize>) -> u64 {
         let channel = &self.channels[0];
         let is_held = |unit: &String| {
-            let postings = channel
-                .units
-                .get(unit)
-                .map(|&unit| &channel.postings[unit as usize]);
-            postings.is_some_and(|held| match segment {
-                Some(segment) => held.binary_search(&(segment as u32)).is_ok(),
-                None => !held.is_empty(),
+            let unit = channel.units.get(unit).map(|&unit| unit as usize);
+            unit.is_some_and(|unit| {
+                let held = &channel.postings[unit];
+                channel.is_subject[unit]
+                    || match segment {
+                        Some(segment) => held.binary_search(&(segment as u32)).is_ok(),
+                        None => !held.is_empty(),
+                    }
             })
         };
         let words = words_of_query(query, &self.function_words).into_iter();
@@ -200,6 +210,13 @@ mod tests {
         assert_eq!(words.missing("sudo fingerprint", Some(0)), 0b10);
         assert_eq!(words.missing("sudo timeout", Some(1)), 0b10);
         assert_eq!(words.missing("sudo timeout", None), 0);
+    }
+
+    #[test]
+    fn the_subject_of_all_queries_is_not_what_one_misses() {
+        let queries = ["agar jam", "plum jam", "jam pot", "jam sugar"];
+        let words = words(&["Boil plums with sugar."], &queries);
+        assert_eq!(words.missing(queries[0], None), 0b1);
     }
 
     #[test]

@@ -43,6 +43,8 @@ export interface EditPlace {
   after_heading: string | null;
   before_heading: string | null;
   parent_heading: string | null;
+  /** The section that it belongs to, outermost below the page's title. */
+  section: string | null;
   heading_path: string[];
   segment_id: number | null;
   level: number | null;

@@ -99,6 +99,9 @@ pub struct EditPlace {
     pub before_heading: Option<String>,
     #[serde(default)]
     pub parent_heading: Option<String>,
+    /// The section that it belongs to, outermost below the page's title.
+    #[serde(default)]
+    pub section: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub heading_path: Vec<String>,
     #[serde(default)]
@@ -688,6 +691,7 @@ impl Desk {
                 .find(|next| next.kind == "heading")
                 .map(|next| next.text.clone()),
             parent_heading: heading_path.iter().rev().nth(1).cloned(),
+            section: heading_path.get(1).or(heading_path.last()).cloned(),
             heading_path,
             segment_id: Some(segment.id),
             level: None,

@@ -7,7 +7,7 @@ fn desk(top: usize) -> Desk {
     let edit = |id: i64, kind: &str, topic: i64, open: &[&str]| {
         json!({ "id": id, "kind": kind, "topic_id": topic, "label": open[0], "open_queries": open, "expected_clicks": 40,
             "opportunity": 400, "impressions": 900, "coverage": 0.2, "confidence": 0.8,
-            "place": { "kind": "new_section", "after_heading": "Brewing", "heading_path": ["Tea", "Brewing"], "level": 2 },
+            "place": { "kind": "new_section", "after_heading": "Brewing", "heading_path": ["Tea", "Brewing"], "section": "Brewing", "level": 2 },
             "nearest": [2] })
     };
     let input: DeskInput = serde_json::from_value(json!({
@@ -68,6 +68,7 @@ fn unread_edits_stand_as_they_were_ranked_with_improvements_last() {
     // `top` holds back the second gap, and does not count what improves.
     assert_eq!(ranks, [(10, 1), (12, 2)]);
     assert!(settled.topics.is_empty());
+    assert_eq!(settled.edits[0].place.section.as_deref(), Some("Brewing"));
 }
 
 #[test]
@@ -107,6 +108,7 @@ fn what_is_answered_in_part_becomes_a_passage_to_extend_and_is_worth_what_is_lef
     assert!((edit.expected_clicks - 36.0).abs() < 1e-9);
     assert_eq!(edit.place.kind, PlaceKind::Extend);
     assert_eq!(edit.place.segment_id, Some(4));
+    assert_eq!(edit.place.section.as_deref(), Some("Storing"));
     let verification = edit.verification.as_ref().unwrap();
     assert_eq!(verification.queries[0].verdict, Verdict::NotAnswered);
     // A reader who agrees makes it surer, not certain.
