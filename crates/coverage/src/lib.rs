@@ -13,7 +13,7 @@
 //! use pageperfect_coverage::{PageCoverage, Query, SegmentText};
 //! let segment = |text: &str| SegmentText { text: text.into(), heading_path: vec!["Tea".into()] };
 //! let segments = vec![segment("Steep green tea for two minutes."), segment("Store tea in a dark tin.")];
-//! let query = |query: &str| Query { query: query.into(), impressions: 90.0, clicks: 3.0, position: 8.2 };
+//! let query = |query: &str| Query { query: query.into(), impressions: 90.0, clicks: 3.0, position: Some(8.2) };
 //! let queries = vec![query("how long to steep green tea"), query("tea from sri lanka")];
 //! let mut scorer = PageCoverage::new(2, segments, queries, Default::default())?;
 //! scorer.push_segments(&[1.0, 0.2, 0.2, 1.0])?;

@@ -6,7 +6,7 @@ use crate::constants::{BIAS, THRESHOLD, WEIGHTS};
 pub type Features = [f64; FEATURES.len()];
 
 /// `h` of a query and a segment is half the scaled cosine plus the share of words.
-pub const FEATURES: [&str; 8] = [
+pub const FEATURES: [&str; 10] = [
     // The best segment's h.
     "best",
     // The mean h of all other segments.
@@ -23,6 +23,10 @@ pub const FEATURES: [&str; 8] = [
     "neighbours",
     // Share of the query's words that stand anywhere in the page.
     "anywhere",
+    // above_mean times spread: being above means less where the page's queries differ widely.
+    "above_mean_in_spread",
+    // above_mean squared: being twice as far above does not say twice as much.
+    "above_mean_squared",
 ];
 
 /// Probability that the page does not answer the query.

@@ -662,25 +662,20 @@ impl PageCoverage {
         let segments = (self.segment_count.clamp(1, MOST_SEGMENTS) as f64).ln();
         Ok((self.rows.iter().zip(&self.neighbours))
             .map(|(row, &neighbours)| {
+                let above_mean = f64::from(row.above_mean);
                 [
-                    row.best,
-                    row.rest,
-                    row.second,
-                    row.above_mean,
-                    0.0,
-                    0.0,
-                    neighbours,
-                    row.anywhere,
+                    row.best.into(),
+                    row.rest.into(),
+                    row.second.into(),
+                    above_mean,
+                    segments,
+                    spread,
+                    neighbours.into(),
+                    row.anywhere.into(),
+                    above_mean * spread,
+                    above_mean * above_mean,
                 ]
-                .map(f64::from)
             })
-            .map(
-                |[best, rest, second, above_mean, _, _, neighbours, anywhere]| {
-                    [
-                        best, rest, second, above_mean, segments, spread, neighbours, anywhere,
-                    ]
-                },
-            )
             .collect())
     }
 
