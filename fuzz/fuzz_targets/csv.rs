@@ -16,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
                 for count in [keyword.impressions, keyword.clicks] {
                     assert!(count >= 0.0 && count.fract() == 0.0, "{keyword:?}");
                 }
-                assert!(keyword.position.is_none_or(|rank| rank >= 0.0), "{keyword:?}");
+                assert!(
+                    keyword.position.is_none_or(|rank| rank >= 0.0),
+                    "{keyword:?}"
+                );
             }
         }
         Err(error) => assert!(error.line >= 1 && !error.message.is_empty()),
