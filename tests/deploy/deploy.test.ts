@@ -341,7 +341,7 @@ Deno.test("the schedules are left out on a database that offers none of its exte
     const [{ path }] = await sql`select current_setting('extension_control_path') as path`;
     await sql`select set_config('extension_control_path', '$system', false)`;
     await sql.unsafe(schedules);
-    assert.equal(warnings.length, 10);
+    assert.equal(warnings.length, 11);
     assert.match(warnings[0], /extension pg_cron is missing: enable pg_cron/);
 
     await sql`select set_config('extension_control_path', ${path}, false)`;

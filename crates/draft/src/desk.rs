@@ -227,9 +227,10 @@ pub fn effect(
     }
     let weights: Vec<f64> = impressions.iter().map(|count| count.max(1.0)).collect();
     let total: f64 = weights.iter().sum();
+    // Shares first: the mean of one value is that value, to the last bit.
     let mean = |values: &[f64]| {
         let pairs = weights.iter().zip(values);
-        pairs.map(|(weight, value)| weight * value).sum::<f64>() / total
+        pairs.map(|(weight, value)| weight / total * value).sum::<f64>()
     };
     let coverage_after = mean(after);
     Some(Effect {
