@@ -230,7 +230,9 @@ pub fn effect(
     // Shares first: the mean of one value is that value, to the last bit.
     let mean = |values: &[f64]| {
         let pairs = weights.iter().zip(values);
-        pairs.map(|(weight, value)| weight / total * value).sum::<f64>()
+        pairs
+            .map(|(weight, value)| weight / total * value)
+            .sum::<f64>()
     };
     let coverage_after = mean(after);
     Some(Effect {
