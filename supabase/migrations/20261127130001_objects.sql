@@ -2993,13 +2993,14 @@ $$;
 
 revoke execute on function pipeline.bucket_size(public.model_limits) from public, anon, authenticated;
 $file$),
-('object', 'models/embedding_cache_get.sql', 'fcc6d811c9bda21eb5c7d9517377bdbd6cff64ba4e717c7eaa5516b5dbab695e', array['function public.embedding_cache_get(text, integer, text[])'], $file$-- What the cache holds of p_texts: a JSON array in their order, base64 of the f32s or null.
+('object', 'models/embedding_cache_get.sql', 'db558958497ef0b1097e8f0f17f4e15521b1468260a46379ce2f998ff5b1e4a8', array['function public.embedding_cache_get(text, integer, text[])'], $file$-- What the cache holds of p_texts: a JSON array in their order, base64 of the f32s or null.
 create or replace function public.embedding_cache_get(p_model text, p_dimensions integer, p_texts text[])
 returns jsonb
 language sql
 stable
 security invoker
 set search_path = ''
+set enable_seqscan = off -- as in embedding_cache_missing
 as $$
   -- A subquery, not a join: before the table's first analyze a join reads all of a model's rows for each text.
   select coalesce(
@@ -3020,13 +3021,14 @@ $$;
 
 revoke execute on function public.embedding_cache_get(text, integer, text[]) from public, anon, authenticated;
 $file$),
-('object', 'models/embedding_cache_missing.sql', '901cb0c8047e670a3bd44a5cfc6de175afbbff6bfe7054b84983338c77c4bbd9', array['function public.embedding_cache_missing(text, integer, text[])'], $file$-- Which of p_texts the cache lacks: a JSON array of their indexes from 0. Reads no vector.
+('object', 'models/embedding_cache_missing.sql', 'e451b4294eab310c8c5447eee7d6938ec3f423121d961cc8756a87db48bb5a28', array['function public.embedding_cache_missing(text, integer, text[])'], $file$-- Which of p_texts the cache lacks: a JSON array of their indexes from 0. Reads no vector.
 create or replace function public.embedding_cache_missing(p_model text, p_dimensions integer, p_texts text[])
 returns jsonb
 language sql
 stable
 security invoker
 set search_path = ''
+set enable_seqscan = off -- in a plan kept from when the table was empty all rows are read for each text
 as $$
   select coalesce(jsonb_agg(t.ordinality - 1 order by t.ordinality), '[]'::jsonb)
   from unnest(p_texts) with ordinality as t (text, ordinality)

@@ -347,7 +347,8 @@ Deno.test({
               pid,
             )} s`,
         );
-        ok(memory < 150 && functionMemory < 150, `${memory} MB, ${functionMemory} MB`);
+        // Of the 256 MB that a function has; without streaming it is several times that.
+        ok(memory < 220 && functionMemory < 220, `${memory} MB, ${functionMemory} MB`);
         seen.push(await lane.sums());
       }
       deepEqual(seen[0], seen[1]);

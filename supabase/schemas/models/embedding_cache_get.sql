@@ -5,6 +5,7 @@ language sql
 stable
 security invoker
 set search_path = ''
+set enable_seqscan = off -- as in embedding_cache_missing
 as $$
   -- A subquery, not a join: before the table's first analyze a join reads all of a model's rows for each text.
   select coalesce(

@@ -5,6 +5,7 @@ language sql
 stable
 security invoker
 set search_path = ''
+set enable_seqscan = off -- in a plan kept from when the table was empty all rows are read for each text
 as $$
   select coalesce(jsonb_agg(t.ordinality - 1 order by t.ordinality), '[]'::jsonb)
   from unnest(p_texts) with ordinality as t (text, ordinality)
