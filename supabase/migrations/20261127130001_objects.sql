@@ -526,10 +526,10 @@ $$;
 revoke execute on function access.get_embeddings(uuid, text[]) from public, anon, authenticated;
 grant execute on function access.get_embeddings(uuid, text[]) to authenticated, service_role;
 $file$),
-('object', 'access/get_estimate.sql', '715daa77bad1e4fba50559a703427477236130cb8dd07cb052eaf28e2d7ff563', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
+('object', 'access/get_estimate.sql', 'ce4adbb8438937a7ed2f5e1d15b0e224e07648c0c62565725d405b0589fdc214', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
 -- tokens, usd, job_count}. `keyword_count` stands for the request's keywords. page_count is null while nobody knows how many pages a
--- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null; so are
--- tokens and usd for users, who are not told what others paid for.
+-- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null. Users
+-- learn nothing of others: their estimate goes by their own analyses, and tokens and usd are null.
 create or replace function access.get_estimate(p_request jsonb)
 returns jsonb
 language plpgsql
@@ -565,6 +565,7 @@ begin
       jsonb_array_length(coalesce(n.result -> 'drafts', '[]'::jsonb)) as draft_count
     from pipeline.jobs as n
     where n.pipeline = 'pageperfect' and n.status = 'completed' and n.result is not null
+      and ((select access.is_member()) or n.user_id = v_owner_id)
     order by n.completed_at desc limit 30
   ), units as (
     -- A page's text, its queries and its drafts: each is paid for, and takes its time, by its number.
@@ -3021,7 +3022,7 @@ $$;
 
 revoke execute on function public.embedding_cache_get(text, integer, text[]) from public, anon, authenticated;
 $file$),
-('object', 'models/embedding_cache_missing.sql', 'e451b4294eab310c8c5447eee7d6938ec3f423121d961cc8756a87db48bb5a28', array['function public.embedding_cache_missing(text, integer, text[])'], $file$-- Which of p_texts the cache lacks: a JSON array of their indexes from 0. Reads no vector.
+('object', 'models/embedding_cache_missing.sql', 'dd05df557824b04d80eac6ede4ebeb9b647ba656b70326f77f7c138c1a01f55e', array['function public.embedding_cache_missing(text, integer, text[])'], $file$-- Which of p_texts the cache lacks: a JSON array of their indexes from 0. Reads no vector.
 create or replace function public.embedding_cache_missing(p_model text, p_dimensions integer, p_texts text[])
 returns jsonb
 language sql
@@ -3032,7 +3033,7 @@ set enable_seqscan = off -- in a plan kept from when the table was empty all row
 as $$
   select coalesce(jsonb_agg(t.ordinality - 1 order by t.ordinality), '[]'::jsonb)
   from unnest(p_texts) with ordinality as t (text, ordinality)
-  -- Counted in a subquery for the same reason as above.
+  -- Counted, not joined: see embedding_cache_get.
   where (
     select count(*) from public.embedding_cache as c
     where c.model = p_model and c.dimensions = p_dimensions and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'))

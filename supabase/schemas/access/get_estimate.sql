@@ -1,7 +1,7 @@
 -- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
 -- tokens, usd, job_count}. `keyword_count` stands for the request's keywords. page_count is null while nobody knows how many pages a
--- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null; so are
--- tokens and usd for users, who are not told what others paid for.
+-- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null. Users
+-- learn nothing of others: their estimate goes by their own analyses, and tokens and usd are null.
 create or replace function access.get_estimate(p_request jsonb)
 returns jsonb
 language plpgsql
@@ -37,6 +37,7 @@ begin
       jsonb_array_length(coalesce(n.result -> 'drafts', '[]'::jsonb)) as draft_count
     from pipeline.jobs as n
     where n.pipeline = 'pageperfect' and n.status = 'completed' and n.result is not null
+      and ((select access.is_member()) or n.user_id = v_owner_id)
     order by n.completed_at desc limit 30
   ), units as (
     -- A page's text, its queries and its drafts: each is paid for, and takes its time, by its number.

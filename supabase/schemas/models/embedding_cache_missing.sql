@@ -9,7 +9,7 @@ set enable_seqscan = off -- in a plan kept from when the table was empty all row
 as $$
   select coalesce(jsonb_agg(t.ordinality - 1 order by t.ordinality), '[]'::jsonb)
   from unnest(p_texts) with ordinality as t (text, ordinality)
-  -- Counted in a subquery for the same reason as above.
+  -- Counted, not joined: see embedding_cache_get.
   where (
     select count(*) from public.embedding_cache as c
     where c.model = p_model and c.dimensions = p_dimensions and c.text_sha256 = sha256(convert_to(t.text, 'UTF8'))

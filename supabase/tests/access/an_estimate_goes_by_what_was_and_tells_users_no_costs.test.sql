@@ -1,5 +1,5 @@
 \ir ../_shared/setup.sql
-select plan(9);
+select plan(10);
 select gen_random_uuid() as mine \gset
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
 select is(get_estimate('{"url": "https://example.com/1"}') - 'query_count', '{"page_count": 1, "job_count": 0, "seconds": null, "tokens": null, "usd": null}'::jsonb,
@@ -20,8 +20,13 @@ select is(get_estimate('{"site": {"sitemap": "https://example.com/sitemap.xml"},
 select is(get_estimate('{"site": {"property": "sc-domain:example.com"}}') ->> 'page_count', '1', 'a property''s pages are those with rows');
 select set_config('request.jwt.claims', json_build_object('sub', :'mine', 'role', 'authenticated')::text, true);
 set local role authenticated;
+select is(get_estimate('{"keyword_count": 8}'),
+  '{"page_count": 1, "query_count": 8, "job_count": 0, "seconds": null, "tokens": null, "usd": null}'::jsonb, 'users learn nothing of others');
+reset role;
+update pipeline.jobs set user_id = :'mine' where id = :'job';
+set local role authenticated;
 select is(get_estimate('{"keyword_count": 8}') - 'seconds', '{"page_count": 1, "query_count": 8, "job_count": 1, "tokens": null, "usd": null}'::jsonb,
-  'users are told how long, and not what others paid');
+  'and how long by their own analyses');
 reset role;
 select * from finish();
 rollback;
