@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { type Command, InvalidArgumentError } from "npm:commander@15.1.0";
 import type { FunctionName } from "../functions/_shared/platform/database.ts";
 import { root } from "../local/paths.ts";
+import { checkPortFree } from "../local/postgres/postgres.ts";
 import { attachStack, type RunningStack, startStack } from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { say } from "./say.ts";
@@ -229,21 +230,14 @@ async function analyzeSample(stack: RunningStack, url: string): Promise<string> 
   return answer.job_id;
 }
 
-/** Told before the stack is started for nothing. */
-function requireFree(port: number) {
-  try {
-    Deno.listen({ hostname: "127.0.0.1", port }).close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new Error(
-      `port ${port} is taken, perhaps by another ./pageperfect dashboard: Enter in its terminal prints a link; --port 0 takes a free port here`,
-    );
-  }
-}
-
 async function dashboard(options: DashboardOptions) {
   if (options.static !== undefined) return await writeStatic(options.static, options);
-  requireFree(options.port);
+  // Before the stack is started for nothing.
+  checkPortFree(
+    options.port,
+    "the dashboard's",
+    "take a free one with --port 0; where it is another ./pageperfect dashboard, Enter in its terminal prints a link",
+  );
   await ensureBuilt(say);
   const dir = await ensureWebBuilt(say);
   if (options.projectUrl) {
