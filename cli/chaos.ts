@@ -71,7 +71,7 @@ export function registerChaos(commands: Command) {
     )
     .option(
       "--minutes <count>",
-      "then let jobs come for so long while processes are killed, messages deleted, crawls cancelled and snapshots held",
+      "then let jobs come for so long while processes are killed, messages deleted, sessions ended, crawls cancelled and snapshots held",
       Number,
       0,
     )

@@ -1,7 +1,8 @@
 // The part of PostgREST that supabase-js uses: rpc, and the verbs of a table. Postgres does every
 // conversion (JSON in, JSON out); this file only turns URLs into SQL and SQLSTATEs into statuses.
 
-import type { Sql } from "npm:postgres@3.4.9";
+// @ts-types="npm:@types/pg@8.23.1"
+import pg from "npm:pg@8.23.1";
 
 export interface Caller {
   role: string;
@@ -49,6 +50,15 @@ interface Table {
 /** As hosted: no answer has more rows than this. */
 const maxRows = 1000;
 
+/** Values as Postgres writes them, without any conversion. */
+const asText: pg.CustomTypesConfig = { getTypeParser: () => (text: string) => text };
+
+interface Body {
+  body: string | null;
+  row_count: string;
+  total: string | null;
+}
+
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
@@ -62,13 +72,25 @@ class Parameters {
 }
 
 export class RestApi {
-  #sql: Sql;
+  #pool: pg.Pool;
   #routines = new Map<string, Promise<Routine[]>>();
   #tables = new Map<string, Promise<Table | undefined>>();
+  /** Names of statements: each is prepared once a session. */
+  #statements = new Map<string, string>();
 
-  /** `sql` connects as authenticator, with postgres.js's conversions turned off (`restOptions`). */
-  constructor(sql: Sql) {
-    this.#sql = sql;
+  /**
+   * `url` connects as authenticator. node-postgres and not postgres.js, which everything else here uses: when a session
+   * ends within a transaction, postgres.js 3.4.9 writes its rollback to a socket that is gone, from a timer, where nobody
+   * can catch what that throws; the process ends, or the connection never works again.
+   */
+  constructor(url: string) {
+    this.#pool = new pg.Pool({ connectionString: url, max: 20 });
+    // An idle session that ends has left the pool by then.
+    this.#pool.on("error", () => {});
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end();
   }
 
   /** Forgets what functions and tables look like; called after DDL. */
@@ -102,19 +124,51 @@ export class RestApi {
     }
   }
 
-  /** One statement as the caller's role, in a transaction of its own, pipelined in one round trip. */
+  /** One statement as the caller's role, in a transaction of its own. */
   async #run(statement: string, parameters: Parameters, caller: Caller, request: Request) {
     const headers = Object.fromEntries(request.headers);
     delete headers.apikey;
     delete headers.authorization;
-    const [, rows] = await this.#sql.begin((sql) => [
-      sql`select set_config('role', ${caller.role}, true),
-        set_config('request.jwt.claims', ${JSON.stringify(caller.claims)}, true),
-        set_config('request.headers', ${JSON.stringify(headers)}, true),
-        set_config('request.method', ${request.method}, true)`,
-      sql.unsafe(statement, parameters.values, { prepare: true }),
-    ]);
-    return rows[0] as unknown as { body: string | null; row_count: string; total: string | null };
+    const settings = {
+      role: caller.role,
+      "request.jwt.claims": JSON.stringify(caller.claims),
+      "request.headers": JSON.stringify(headers),
+      "request.method": request.method,
+    };
+    const session = await this.#pool.connect();
+    let lost: Error | undefined;
+    const onError = (error: Error) => lost = error;
+    session.on("error", onError);
+    try {
+      await session.query(
+        `begin; select ${
+          Object.entries(settings).map(([name, value]) =>
+            `set_config(${literal(name)}, ${pg.escapeLiteral(value)}, true)`
+          ).join(", ")
+        }`,
+      );
+      const { rows } = await session.query<Body>({
+        name: this.#nameOf(statement),
+        text: statement,
+        values: parameters.values,
+        types: asText,
+      });
+      await session.query("commit");
+      return rows[0];
+    } catch (error) {
+      await session.query("rollback").catch((error) => lost ??= error);
+      if (error instanceof pg.DatabaseError) throw error;
+      throw new RestError(503, "PGRST000", "Database connection error", String(error));
+    } finally {
+      session.off("error", onError);
+      session.release(lost);
+    }
+  }
+
+  #nameOf(statement: string): string {
+    const name = this.#statements.get(statement) ?? `statement ${this.#statements.size + 1}`;
+    this.#statements.set(statement, name);
+    return name;
   }
 
   async #rpc(name: string, request: Request, query: URLSearchParams, caller: Caller) {
@@ -326,7 +380,10 @@ export class RestApi {
 
   #findRoutines(name: string): Promise<Routine[]> {
     return cached(this.#routines, name, async () => {
-      const rows = await this.#sql`
+      const { rows } = await this.#pool.query({
+        types: asText,
+        values: [name],
+        text: `
         select
           coalesce(
             (
@@ -343,7 +400,8 @@ export class RestApi {
           (p.prorettype = 'void'::regtype)::text as returns_void,
           (t.typtype = 'c' or p.prorettype = 'record'::regtype)::text as returns_row
         from pg_proc p join pg_type t on t.oid = p.prorettype
-        where p.pronamespace = 'public'::regnamespace and p.prokind = 'f' and p.proname = ${name}`;
+        where p.pronamespace = 'public'::regnamespace and p.prokind = 'f' and p.proname = $1`,
+      });
       return rows.map((row) => ({
         parameters: JSON.parse(row.parameters),
         requiredCount: Number(row.required_count),
@@ -356,7 +414,10 @@ export class RestApi {
 
   #findTable(name: string): Promise<Table | undefined> {
     return cached(this.#tables, name, async () => {
-      const [row] = await this.#sql`
+      const { rows: [row] } = await this.#pool.query({
+        types: asText,
+        values: [name],
+        text: `
         select
           (
             select json_agg(attname) from pg_attribute
@@ -372,23 +433,12 @@ export class RestApi {
           )::text as primary_key
         from pg_class c
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-          and c.relname = ${name}`;
+          and c.relname = $1`,
+      });
       return row && { columns: JSON.parse(row.columns), primaryKey: JSON.parse(row.primary_key) };
     });
   }
 }
-
-/** Options of the connection a RestApi needs: text goes in and out exactly as Postgres has it. */
-export const restOptions = {
-  fetch_types: false,
-  types: Object.fromEntries(
-    // number, json, boolean, date, bytea: every type that postgres.js would convert by itself
-    [[21, 23, 26, 700, 701], [114, 3802], [16], [1082, 1114, 1184], [17]].map((from, index) => [
-      ["number", "json", "boolean", "date", "bytea"][index],
-      { to: from[0], from, serialize: (text: string) => text, parse: (text: string) => text },
-    ]),
-  ),
-};
 
 function cached<T>(
   cache: Map<string, Promise<T>>,

@@ -17,7 +17,7 @@ import {
   startPostgres,
 } from "./postgres/postgres.ts";
 import { identify, isAlive, type ProcessId, ProcessTable, stopProcesses } from "./processes.ts";
-import { RestApi, restOptions } from "./rest.ts";
+import { RestApi } from "./rest.ts";
 import type { Hold } from "./standins/hold.ts";
 import { type Api, type Call, type Fault, Standins } from "./standins/server.ts";
 import { startTicker, type TickerOptions } from "./ticker.ts";
@@ -191,9 +191,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     cleanups.push(() => standinServer.shutdown().finally(() => standins.close()));
     const standinUrl = `http://127.0.0.1:${standinServer.addr.port}`;
 
-    const restSql = postgres(db.authenticatorUrl, { max: 20, onnotice: () => {}, ...restOptions });
-    cleanups.push(() => restSql.end({ timeout: 2 }));
-    const rest = new RestApi(restSql);
+    const rest = new RestApi(db.authenticatorUrl);
+    cleanups.push(() => rest.end());
     const outside = outsideApis(
       options.realApis ?? lasting,
       standinUrl,

@@ -116,11 +116,11 @@ export async function startTicker(
     const start = new Date();
     let status = "succeeded", message = "";
     try {
-      const result = await sql.begin(async (transaction) => {
-        await transaction`select set_config('role', ${job.username}, true)`;
-        return await transaction.unsafe(job.command);
-      });
-      message = `${result.count ?? 0} rows`;
+      // One message, hence one transaction. Not `sql.begin`, which does not survive a session that ends within it (RestApi).
+      const results = await sql.unsafe(
+        `select set_config('role', '${job.username.replaceAll("'", "''")}', true); ${job.command}`,
+      ).simple();
+      message = `${results.at(-1)?.count ?? 0} rows`;
     } catch (error) {
       status = "failed";
       message = (error as Error).message;

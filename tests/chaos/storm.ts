@@ -25,11 +25,13 @@ const troubles: Record<string, (sql: Sql) => Promise<unknown>> = {
   "a waiting message was deleted": (sql) =>
     sql`delete from pgmq.q_pageperfect where msg_id = (
       select s.msg_id from public.pageperfect_job_stages as s where s.status = 'queued' order by random() limit 1)`,
+  "all database sessions were ended": (sql) =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()`,
+  // In one message: postgres.js does not survive a session that ends within its `begin`.
   "a snapshot was held for eight seconds": (sql) =>
-    sql.begin(
-      "isolation level repeatable read",
-      (sql) => sql`select count(*), pg_sleep(8) from pgmq.q_pageperfect`,
-    ),
+    sql.unsafe(
+      "begin isolation level repeatable read; select count(*), pg_sleep(8) from pgmq.q_pageperfect; commit",
+    ).simple(),
   "a crawl's job was cancelled": (sql) =>
     sql`select public.cancel_job('fetch', id) from public.fetch_jobs where is_open order by random() limit 1`,
 };
@@ -79,9 +81,15 @@ export async function storm(
     }
   }, 10_000);
   const countOpen = async () => {
-    const [{ open }] = await stack.sql<{ open: number }[]>`
-      select count(*)::int as open from public.pageperfect_jobs where status in ('queued', 'processing')`;
-    return open;
+    for (;;) {
+      try {
+        const [{ open }] = await stack.sql<{ open: number }[]>`
+          select count(*)::int as open from public.pageperfect_jobs where status in ('queued', 'processing')`;
+        return open;
+      } catch (error) {
+        if (soakMs === 0) throw error; // else our own session was ended
+      }
+    }
   };
 
   try {

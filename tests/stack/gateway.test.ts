@@ -270,6 +270,29 @@ test("ddl_is_seen_by_the_next_request", async () => {
   assert.equal((await service.from("later").select()).error?.code, "PGRST205");
 });
 
+test("sessions_that_end_within_a_transaction_cost_their_requests_and_nothing_else", async () => {
+  for (let round = 0; round < 3; round++) {
+    const naps = Array.from({ length: 12 }, () => service.rpc("nap", { p_seconds: 600 }));
+    const asleep = () =>
+      stack.sql<{ pid: number }[]>`
+      select pid from pg_stat_activity where wait_event = 'PgSleep' and usename = 'authenticator'`;
+    const pending = Promise.all(naps);
+    while ((await asleep()).length < naps.length) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await stack.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenticator'`;
+    for (const { status, error } of await pending) {
+      assert.equal(status, 503);
+      assert.match(error!.code, /^(57P01|PGRST000)$/);
+    }
+    const sums = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => service.rpc("add", { p_a: i, p_b: 1 })),
+    );
+    assert.deepEqual(sums.map(({ data }) => data), sums.map((_, i) => i + 1));
+  }
+});
+
 test("auth_user_verifies_the_token", async () => {
   const id = crypto.randomUUID();
   const token = stack.userToken(id, { email: "reader@example.com" });

@@ -49,6 +49,8 @@ end;
 $$;
 create function public.whoami() returns jsonb
 language sql as $$ select jsonb_build_object('user', current_user, 'role', auth.role(), 'id', auth.uid()) $$;
+create function public.nap(p_seconds float) returns integer
+language sql as $$ select 1 from pg_sleep(p_seconds) $$;
 create function public.texts(p_texts text[], p_vector extensions.vector default null) returns jsonb
 language sql as $$ select jsonb_build_object('texts', p_texts, 'dimensions', extensions.vector_dims(p_vector)) $$;
 
