@@ -5,9 +5,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat <<'TEXT'
-usage: ./build.sh [--quick] [--check | --toolchain | --help]
+usage: ./build.sh [--quick] [--check | --toolchain | --help | NAME..]
 
   (nothing)     build what changed and print the sizes; nothing changed: says so at once
+  NAME..        only these modules (segment, cluster, ..); the others stay as they are, so the next --check wants a whole build
   --quick       compile in half the time to modules that do the same more slowly; those of a whole build will do as well
   --check       exit 1 with the reason when the generated files are missing or stale; builds nothing
   --toolchain   only prepare the toolchain; prints `export` lines for eval (tests/wasm.sh uses them)
@@ -37,6 +38,7 @@ if [ -n "${PAGEPERFECT_CACHE:-}" ]; then cache=$PAGEPERFECT_CACHE
 elif [ "$(id -u)" = 0 ]; then cache=/var/cache/pageperfect
 else cache=${XDG_CACHE_HOME:-$HOME/.cache}/pageperfect; fi
 
+is_partial=
 names=()
 for manifest in crates/*-wasm/Cargo.toml; do
   [ -f "$manifest" ] || die "no crates/<name>-wasm/Cargo.toml here: is the checkout complete?"
@@ -320,6 +322,11 @@ build() {
   done
   echo
   rm -f "$stamp"
+  if [ -n "$is_partial" ]; then
+    mv -f "$work"/* "$out/"
+    say "done; ./build.sh builds the others"
+    return
+  fi
   for file in "$out"/*; do [ -e "$work/${file##*/}" ] || rm -f "$file"; done
   mv -f "$work"/* "$out/"
   {
@@ -342,5 +349,12 @@ case "${1:-}" in
     choose_wasm_bindgen
     printf 'export PATH=%q:"$PATH"\nexport PAGEPERFECT_CACHE=%q\n' "${tool_path:-$cache/cargo/bin}" "$cache" ;;
   -h | --help) usage ;;
-  *) usage >&2; exit 2 ;;
+  -*) usage >&2; exit 2 ;;
+  *)
+    for name in "$@"; do
+      [[ " ${names[*]} " == *" $name "* ]] || die "there is no module $name, only ${names[*]}"
+    done
+    is_partial=1
+    names=("$@")
+    build ;;
 esac

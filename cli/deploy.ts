@@ -114,47 +114,56 @@ export async function localModules(
   };
 }
 
+/** What one section of supabase/config.toml and its function say together, and where they disagree. */
+async function checkFunction(
+  slug: string,
+  section: Record<string, unknown>,
+): Promise<{ source?: FunctionSource; problems: string[] }> {
+  const problems: string[] = [];
+  const at = `[functions.${slug}] of supabase/config.toml`;
+  const entrypoint = `functions/${slug}/index.ts`;
+  if (typeof section.verify_jwt !== "boolean") {
+    problems.push(`${at} needs verify_jwt: without it the project keeps what it had`);
+  }
+  // The CLI reports a missing entrypoint as deployed.
+  if (section.entrypoint !== `../${entrypoint}`) {
+    problems.push(`${at} needs entrypoint = "../${entrypoint}"`);
+    return { problems };
+  }
+  if (!await exists(`${root}/${entrypoint}`)) {
+    problems.push(`${entrypoint} does not exist: remove ${at} or add the function`);
+    return { problems };
+  }
+  const { modules, bytes, missing } = await localModules(entrypoint);
+  for (const file of missing) problems.push(`${slug} imports ${file}, which does not exist`);
+  if (bytes >= maxSourceBytes) {
+    problems.push(
+      `${slug} has ${megabytes(bytes)} of source, more than ${megabytes(maxSourceBytes)}`,
+    );
+  }
+  const verifyJwt = section.verify_jwt === true;
+  return { source: { slug, entrypoint, verifyJwt, modules, bytes }, problems };
+}
+
 /** What functions/ and supabase/config.toml say together, and where they disagree. */
 export async function checkFunctions(): Promise<
   { functions: FunctionSource[]; problems: string[] }
 > {
-  const problems: string[] = [];
-  const functions: FunctionSource[] = [];
   const config = parseToml(await Deno.readTextFile(`${root}/supabase/config.toml`));
   const sections = (config.functions ?? {}) as Record<string, Record<string, unknown>>;
   const folders = (await filesUnder(`${root}/functions`, "/index.ts"))
     .map((path) => path.slice(`${root}/functions/`.length, -"/index.ts".length))
     .filter((slug) => !slug.startsWith("_"));
-  for (const slug of folders) {
-    if (!(slug in sections)) {
-      problems.push(
-        `functions/${slug} is in no section of supabase/config.toml: add [functions.${slug}]`,
-      );
-    }
-  }
-  for (const [slug, section] of Object.entries(sections)) {
-    const at = `[functions.${slug}] of supabase/config.toml`;
-    const entrypoint = `functions/${slug}/index.ts`;
-    if (typeof section.verify_jwt !== "boolean") {
-      problems.push(`${at} needs verify_jwt: without it the project keeps what it had`);
-    }
-    // The CLI reports a missing entrypoint as deployed.
-    if (section.entrypoint !== `../${entrypoint}`) {
-      problems.push(`${at} needs entrypoint = "../${entrypoint}"`);
-    } else if (!await exists(`${root}/${entrypoint}`)) {
-      problems.push(`${entrypoint} does not exist: remove ${at} or add the function`);
-    } else {
-      const { modules, bytes, missing } = await localModules(entrypoint);
-      for (const file of missing) problems.push(`${slug} imports ${file}, which does not exist`);
-      if (bytes >= maxSourceBytes) {
-        problems.push(
-          `${slug} has ${megabytes(bytes)} of source, more than ${megabytes(maxSourceBytes)}`,
-        );
-      }
-      functions.push({ slug, entrypoint, verifyJwt: section.verify_jwt === true, modules, bytes });
-    }
-  }
-  return { functions, problems };
+  const unknown = folders.filter((slug) => !(slug in sections)).map((slug) =>
+    `functions/${slug} is in no section of supabase/config.toml: add [functions.${slug}]`
+  );
+  const checked = await Promise.all(
+    Object.entries(sections).map(([slug, section]) => checkFunction(slug, section)),
+  );
+  return {
+    functions: checked.flatMap(({ source }) => source ?? []),
+    problems: [...unknown, ...checked.flatMap(({ problems }) => problems)],
+  };
 }
 
 /** The names of the settings that functions read. */

@@ -32,6 +32,12 @@ Deno.test("a_runner_that_did_not_compile_or_ran_nothing_counts_as_failed", () =>
   assert.equal(count({ code: 127, text: "bash could not be run" }, denoResult).failed, 1);
 });
 
+Deno.test("a_filter_may_leave_a_suite_without_tests_but_hides_no_failure", () => {
+  const text = "ok | 0 passed | 0 failed | 1 filtered out (28ms)\n";
+  assert.equal(count({ code: 0, text }, denoResult, "guides").failed, 0);
+  assert.equal(count({ code: 1, text }, denoResult, "guides").failed, 1);
+});
+
 Deno.test("what_failed_is_named", () => {
   const rust =
     "test a::b ... ok\ntest a::c ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored\n";
