@@ -1,8 +1,9 @@
 // A whole site on the embedded stack: pages a minute, memory and CPU time of the workers, and how they grow with the site, beside a
 // plain loop of page jobs.
-//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20]
+//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20] [--keep NAME]
 
 import { Command } from "npm:commander@15.1.0";
+import { stateDir } from "../../local/paths.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { makePage } from "./data.ts";
 
@@ -12,9 +13,15 @@ const options = new Command("bench site")
   .option("--small <count>", "pages of the small one, 0: none", count, 50)
   .option("--queries <count>", "queries a page", count, 100)
   .option("--loop <count>", "pages of the plain loop, 0: none", count, 20)
+  .option(
+    "--keep <name>",
+    "keep the sites' data under that name: the next run with it has all pages analysed",
+  )
   .option("--json", "print JSON instead of tables")
   .parse(Deno.args, { from: "user" })
-  .opts<{ pages: number; small: number; queries: number; loop: number; json?: boolean }>();
+  .opts<
+    { pages: number; small: number; queries: number; loop: number; keep?: string; json?: boolean }
+  >();
 const progress = (line: string) => console.error(`… ${line}`);
 
 interface Run {
@@ -35,7 +42,14 @@ interface Run {
 }
 
 /** Stack with a heap limit such as a hosted isolate has, so that memory is that of the limit and not of a lazy collector. */
-const start = () => startStack({ env: { DENO_V8_FLAGS: "--max-heap-size=128" } });
+const start = (instance?: string) =>
+  startStack({
+    instance,
+    durable: false,
+    realApis: false,
+    offlineModel: "static",
+    env: { DENO_V8_FLAGS: "--max-heap-size=128" },
+  });
 
 async function load(stack: Stack, pages: number, folder: string): Promise<string[]> {
   const served = await stack.serveFile(folder);
@@ -117,7 +131,7 @@ class Meter {
 }
 
 /** What each invocation of a site's stage said of itself. */
-async function invocations(stack: Stack) {
+async function invocations(stack: Stack, jobId: string) {
   const stages: Run["stages"] = {};
   for (
     const [stage, worker] of [
@@ -132,7 +146,8 @@ async function invocations(stack: Stack) {
       JSON.parse(line) as { cpu_ms: number }
     );
     const [times] = await stack.sql`
-      select extract(epoch from finished_at - started_at)::float8 as seconds from site_job_stages where stage = ${stage}`;
+      select extract(epoch from finished_at - started_at)::float8 as seconds from site_job_stages
+      where stage = ${stage} and job_id = ${jobId}`;
     stages[stage] = {
       seconds: times?.seconds ?? 0,
       invocations: ended.length,
@@ -144,11 +159,22 @@ async function invocations(stack: Stack) {
 }
 
 async function runSite(pages: number): Promise<Run> {
-  const folder = await Deno.makeTempDir({ prefix: "pageperfect-bench-site-" });
+  const instance = options.keep && `bench-site-${options.keep}-${pages}`;
+  // A page that is kept must have the same address in the next run.
+  const folder = instance
+    ? `${stateDir}/${instance}-pages`
+    : await Deno.makeTempDir({ prefix: "pageperfect-bench-site-" });
+  await Deno.mkdir(folder, { recursive: true, mode: 0o755 });
   await Deno.chmod(folder, 0o755);
-  const stack = await start();
+  if (instance) {
+    await Deno.remove(`${stateDir}/${instance}/logs`, { recursive: true }).catch(() => {});
+  }
+  const stack = await start(instance);
   try {
     const urls = await load(stack, pages, folder);
+    // What a run that was killed has left.
+    await stack.sql`
+      select cancel_site_job(id) from site_jobs where status not in ('completed', 'failed', 'cancelled')`;
     const meter = new Meter();
     const started = performance.now();
     const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
@@ -183,14 +209,14 @@ async function runSite(pages: number): Promise<Run> {
       queries: report.site.query_count,
       wallSeconds,
       ...meter.stop(),
-      stages: await invocations(stack),
+      stages: await invocations(stack, job_id),
       edits: report.edits.length,
       topics: report.topics.length,
       failed: report.counts.failed,
     };
   } finally {
     await stack.stop();
-    await Deno.remove(folder, { recursive: true });
+    if (!instance) await Deno.remove(folder, { recursive: true });
   }
 }
 
