@@ -315,10 +315,8 @@ impl Planning {
                 period_days: *period_days,
                 ctr_by_position: curve.0.clone(),
             },
-            edits: plan
-                .edits
-                .iter()
-                .map(|edit| edit_row(pages, edit))
+            edits: (plan.edits.iter().zip(edit_ids(pages, plan.edits)))
+                .map(|(edit, id)| edit_row(pages, edit, id))
                 .collect(),
             links: Vec::new(),
             decays: (plan.decays.iter())
@@ -344,10 +342,10 @@ impl Planning {
     }
 }
 
-fn edit_row(pages: &[Page], edit: &Edit) -> EditRow {
+fn edit_row(pages: &[Page], edit: &Edit, id: String) -> EditRow {
     let target = edit.target;
     EditRow {
-        id: edit_id(edit.kind, &pages[edit.page].url, &edit.label),
+        id,
         rank: edit.rank,
         kind: edit.kind,
         page_id: pages[edit.page].id.clone(),
@@ -419,13 +417,35 @@ fn round(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-/// The same edit of the same page has the same id in every plan (FNV-1a).
-fn edit_id(kind: Kind, url: &str, label: &str) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for byte in format!("{kind:?}\n{url}\n{label}").bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{hash:016x}")
+/// An id for each edit: the same edit of the same page, to the same target, has the same one in every plan (FNV-1a). Topics of a page
+/// may have one label: among edits that are alike the number tells them apart.
+fn edit_ids(pages: &[Page], edits: &[Edit]) -> Vec<String> {
+    let mut seen: FxHashMap<u64, u32> = FxHashMap::default();
+    let id = |edit: &Edit| {
+        let url = |page: usize| &pages[page].url[..];
+        let target = edit.target.map_or("", url);
+        let text = format!(
+            "{:?}\n{}\n{}\n{target}",
+            edit.kind,
+            url(edit.page),
+            edit.label
+        );
+        let hash = fnv1a(0xcbf2_9ce4_8422_2325, text.as_bytes());
+        let number = seen.entry(hash).or_default();
+        *number += 1;
+        let hash = match number {
+            1 => hash,
+            number => fnv1a(hash, &number.to_le_bytes()),
+        };
+        format!("{hash:016x}")
+    };
+    edits.iter().map(id).collect()
+}
+
+fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
+    (bytes.iter()).fold(start, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// What a site's job found; the names are those of the page's report wherever they mean the same.
@@ -555,4 +575,52 @@ pub struct PageRow {
     pub page_type: String,
     pub impressions: f64,
     pub edit_count: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_edit_has_an_id_of_its_own_whatever_its_rank() {
+        let pages: Vec<Page> = (["/a", "/b", "/c"].iter())
+            .map(|url| Page {
+                url: (*url).to_owned(),
+                ..Page::default()
+            })
+            .collect();
+        let edit = |kind, target| Edit {
+            rank: 1,
+            kind,
+            page: 0,
+            target,
+            place: None,
+            topic: 0,
+            label: "bikes".to_owned(),
+            queries: Vec::new(),
+            impressions: 0.0,
+            clicks: 0.0,
+            avg_position: 0.0,
+            coverage: 0.0,
+            expected_clicks: 0.0,
+            confidence: 0.0,
+            reason: String::new(),
+            is_decayed: false,
+        };
+        let mut edits = vec![
+            edit(Kind::Link, Some(1)),
+            edit(Kind::Link, Some(2)),
+            edit(Kind::Write, None),
+            edit(Kind::Write, None),
+        ];
+        let ids = edit_ids(&pages, &edits);
+        assert_eq!(ids.iter().collect::<FxHashSet<_>>().len(), 4);
+        edits.reverse();
+        let again = edit_ids(&pages, &edits);
+        assert_eq!(
+            ids.iter().rev().collect::<FxHashSet<_>>(),
+            again.iter().collect()
+        );
+        assert_eq!(ids[..2], [again[3].clone(), again[2].clone()]);
+    }
 }

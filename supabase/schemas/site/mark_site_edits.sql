@@ -15,7 +15,9 @@ begin
     and before.pipeline = 'pageperfect' and before.id = was.page_job_id and after.pipeline = 'pageperfect' and after.id = s.page_job_id
     and before.id <> after.id and before.result -> 'segments' is distinct from after.result -> 'segments'
     and pipeline.segment_texts(before.result) is distinct from pipeline.segment_texts(after.result)
-    and not exists (select from public.site_edits as n where n.job_id = p_job_id and n.id = e.id);
+    and not exists (
+      select from public.site_edits as n
+      where n.job_id = p_job_id and n.page_id = e.page_id and (n.kind, n.label, n.target_page_id) is not distinct from (e.kind, e.label, e.target_page_id));
   get diagnostics v_count = row_count;
   return v_count;
 end;
