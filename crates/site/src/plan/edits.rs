@@ -1,0 +1,404 @@
+//! The edits of each kind, what they may bring, and their ranks.
+
+use super::ownership::class;
+use super::states::State;
+use super::sums::sums;
+use super::{Edit, FITS, Kind, OfTopic, Planner, QueryRef, STRIKING, questions};
+use crate::model::{ANSWERED, Page, PageEdit};
+use crate::topics::TopicRef;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Share of a page's impressions in contested queries from which the page is about what the other one is about.
+const SAME_PAGE: f64 = 0.5;
+
+/// Average position from which Google finds that no page of the site fits.
+const FAR: f64 = 15.0;
+
+/// Average position beyond which a page is not shown for what it is about, whatever it says.
+const OUT_OF_REACH: f64 = 30.0;
+
+/// Clicks a month that an edit must promise.
+const LEAST_CLICKS: f64 = 1.0;
+
+/// Where a new page begins: on the lower half of the first page of results.
+const NEW_PAGE_POSITION: f64 = 8.0;
+
+/// How many of a topic's queries a plan names.
+const NAMED: usize = 20;
+
+/// Median position of what the site answers, by impressions; 3 when it answers nothing. Never better than 2: a plan promises
+/// no first place.
+pub(super) fn usual_position(pages: &[Page]) -> f64 {
+    let mut answered: Vec<(f64, f64)> = (pages.iter().flat_map(|page| &page.topics))
+        .filter(|topic| topic.is_question())
+        .flat_map(|topic| &topic.queries)
+        .filter(|query| query.coverage >= ANSWERED && query.position >= 1.0)
+        .map(|query| (query.position, query.impressions))
+        .collect();
+    answered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = answered.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut sum = 0.0;
+    for (position, weight) in answered {
+        sum += weight;
+        if sum >= half {
+            return position.clamp(2.0, 10.0);
+        }
+    }
+    3.0
+}
+
+impl Planner {
+    /// Extra clicks a month when these queries came to stand at `target` of their position.
+    fn gain(&self, places: &[QueryRef], target: impl Fn(f64) -> f64) -> f64 {
+        let curve = &self.input.curve;
+        let clicks: f64 = (places.iter())
+            .map(|&place| self.query(place))
+            .map(|query| curve.gain(query.impressions, query.position, target(query.position)))
+            .sum();
+        clicks * self.months
+    }
+
+    /// Where an answer of this site can hope to stand: where its answers usually do.
+    pub(super) fn reach(&self) -> impl Fn(f64) -> f64 + use<> {
+        let usual = self.usual_position;
+        move |position: f64| position.min(usual)
+    }
+
+    /// Ranks the edits and the topics.
+    pub(super) fn rank(&mut self) {
+        let mut edits = std::mem::take(&mut self.progress.edits);
+        // Pages that compete are worth knowing of whatever it brings.
+        edits.retain(|edit| {
+            edit.expected_clicks >= LEAST_CLICKS || matches!(edit.kind, Kind::Merge | Kind::Link)
+        });
+        edits.sort_by(|a, b| {
+            (b.expected_clicks.total_cmp(&a.expected_clicks))
+                .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
+        });
+        let mut expected = vec![0.0; self.groups.len()];
+        for (index, edit) in edits.iter_mut().enumerate() {
+            edit.rank = index + 1;
+            expected[edit.topic] += edit.expected_clicks;
+        }
+        edits.truncate(self.input.top.unwrap_or(usize::MAX));
+        let impressions: Vec<f64> = (self.groups.iter())
+            .map(|nodes| sums(nodes.iter().flat_map(|&node| &self.topic(node).queries)).impressions)
+            .collect();
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by(|&a, &b| (impressions[b].total_cmp(&impressions[a])).then(a.cmp(&b)));
+        let mut place_of = vec![0; order.len()];
+        for (place, &index) in order.iter().enumerate() {
+            place_of[index] = place;
+        }
+        for edit in &mut edits {
+            edit.topic = place_of[edit.topic];
+        }
+        self.progress.edits = edits;
+        self.progress.order = order;
+        self.progress.expected = expected;
+    }
+
+    pub(super) fn edit(&self, kind: Kind, page: usize, places: &[QueryRef]) -> Edit {
+        let sums = sums(places.iter().map(|&place| self.query(place)));
+        let named = self.named(places);
+        Edit {
+            rank: 0,
+            kind,
+            page,
+            target: None,
+            place: None,
+            topic: places.first().map_or(0, |place| self.group_of[&place.node]),
+            label: named.first().cloned().unwrap_or_default(),
+            queries: named,
+            impressions: sums.impressions,
+            clicks: sums.clicks,
+            avg_position: sums.position(),
+            coverage: self.coverage_on(page, places),
+            expected_clicks: 0.0,
+            confidence: 0.5,
+            reason: String::new(),
+            is_decayed: false,
+        }
+    }
+
+    /// Different queries by their impressions on all of `places`.
+    pub(super) fn named(&self, places: &[QueryRef]) -> Vec<String> {
+        let mut by_key: BTreeMap<String, (f64, &str)> = BTreeMap::new();
+        for &place in places {
+            let query = self.query(place);
+            by_key
+                .entry(query.key.clone())
+                .or_insert((0.0, &query.query))
+                .0 += query.impressions;
+        }
+        let mut named: Vec<_> = by_key.into_values().collect();
+        named.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        named
+            .into_iter()
+            .take(NAMED)
+            .map(|(_, text)| text.to_owned())
+            .collect()
+    }
+
+    /// Several pages answer the same: one of two that are about the same goes, else the lesser links to the owner.
+    pub(super) fn competing(&mut self, (a, b): (usize, usize)) {
+        let places: Vec<QueryRef> = self.progress.contested[&(a, b)].iter().copied().collect();
+        let Some(owner) = self.owner(vec![a, b], &places) else {
+            return;
+        };
+        let lesser = if owner.page == a { b } else { a };
+        let shown = |page: usize| -> f64 {
+            questions(&self.input.pages[page])
+                .map(|query| query.impressions)
+                .sum()
+        };
+        let contested_on = |page: usize| {
+            sums(
+                (places.iter().filter(|place| place.node.page == page))
+                    .map(|&place| self.query(place)),
+            )
+            .impressions
+        };
+        let share = |page: usize| contested_on(page) / shown(page).max(1.0);
+        let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
+        let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
+        let kind = if is_same { Kind::Merge } else { Kind::Link };
+        let mut edit = self.edit(kind, lesser, &places);
+        edit.target = Some(owner.page);
+        // Together they come to stand where the better one does, or better.
+        let mut best: HashMap<String, f64> = HashMap::new();
+        for &place in &places {
+            let query = self.query(place);
+            let position = best.entry(query.key.clone()).or_insert(query.position);
+            *position = position.min(query.position);
+        }
+        let usual = self.usual_position;
+        edit.expected_clicks = self.months
+            * (places.iter())
+                .map(|&place| {
+                    let query = self.query(place);
+                    let best = best[&query.key];
+                    // One query is one search: only the page that stays is counted at its better place.
+                    let weight = if place.node.page == owner.page {
+                        1.0
+                    } else {
+                        0.0
+                    };
+                    let target = (0.75 * best).max(usual.min(best));
+                    weight
+                        * self
+                            .input
+                            .curve
+                            .gain(query.impressions, query.position, target)
+                })
+                .sum::<f64>();
+        edit.confidence = share(lesser).clamp(0.3, 0.95);
+        edit.reason = format!(
+            "{} queries are answered by two pages; {} should own them: {}",
+            best.len(),
+            self.input.pages[owner.page].url,
+            owner.reason
+        );
+        self.progress.owners.insert((a, b), owner.page);
+        self.progress.edits.push(edit);
+    }
+
+    /// Queries by the page that Google shows, which does not answer them, and the one that does.
+    pub(super) fn moves(&self) -> Vec<((usize, usize), Vec<QueryRef>)> {
+        let mut groups: BTreeMap<(usize, usize), Vec<QueryRef>> = BTreeMap::new();
+        for (&place, &state) in &self.progress.states {
+            if let State::Elsewhere { page } = state {
+                groups
+                    .entry((place.node.page, page))
+                    .or_default()
+                    .push(place);
+            }
+        }
+        groups.into_iter().collect()
+    }
+
+    /// Google shows a page that does not answer, and another one does.
+    pub(super) fn elsewhere(&self, (page, target): (usize, usize), places: &[QueryRef]) -> Edit {
+        let mut edit = self.edit(Kind::Move, page, places);
+        edit.target = Some(target);
+        edit.expected_clicks = self.gain(places, self.reach());
+        let coverage = self.coverage_on(target, places);
+        edit.confidence = (coverage - edit.coverage).clamp(0.1, 0.95);
+        edit.reason = format!(
+            "shown at position {:.1} for what {} answers ({coverage:.2} against {:.2})",
+            edit.avg_position, self.input.pages[target].url, edit.coverage
+        );
+        edit
+    }
+
+    /// No page answers.
+    pub(super) fn open(&self, group: usize) -> Option<Edit> {
+        let nodes = &self.groups[group];
+        let open = |node: TopicRef| -> Vec<QueryRef> {
+            (self.queries_of(node))
+                .filter(|place| self.progress.states.get(place) == Some(&State::Open))
+                .collect()
+        };
+        let places: Vec<QueryRef> = nodes.iter().flat_map(|&node| open(node)).collect();
+        if places.is_empty() {
+            return None;
+        }
+        let best_fit = self.best_fit(&places);
+        let position = sums(places.iter().map(|&place| self.query(place))).position();
+        if position >= OUT_OF_REACH {
+            return None;
+        }
+        if best_fit < FITS && position >= FAR {
+            let page = self.most_shown(&places);
+            let mut edit = self.edit(Kind::NewPage, page, &places);
+            let reach = self.usual_position.max(NEW_PAGE_POSITION);
+            edit.expected_clicks = self.gain(&places, |position| position.min(reach));
+            edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
+            edit.reason = format!(
+                "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
+                100.0 * best_fit
+            );
+            return Some(edit);
+        }
+        // One page writes it, wherever else it is looked for.
+        let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
+        let owner = self.owner(pages.iter().copied().collect(), &places)?;
+        let of_page = || nodes.iter().copied().filter(|node| node.page == owner.page);
+        let own: Vec<QueryRef> = of_page().flat_map(open).collect();
+        let shown =
+            |node: TopicRef| sums(open(node).iter().map(|&place| self.query(place))).impressions;
+        let node = of_page()
+            .filter(|&node| shown(node) > 0.0)
+            .max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a)))?;
+        let found = self.page_edit(node, &["write", "extend"]);
+        let is_partly = found.map_or_else(
+            || self.topic(node).kind == "partly",
+            |edit| edit.kind == "extend",
+        );
+        // What a passage speaks of without answering it belongs into that passage.
+        let spoken = self.spoken_of(owner.page, &own);
+        let kind = if is_partly || spoken.is_some() {
+            Kind::Extend
+        } else {
+            Kind::Write
+        };
+        let mut edit = self.edit(kind, owner.page, &own);
+        edit.topic = group;
+        edit.label = self.topic(node).label.clone();
+        edit.expected_clicks = self.gain(&own, self.reach());
+        if let Some(found) = found {
+            edit.place.clone_from(&found.place);
+            edit.confidence = found.confidence;
+        }
+        edit.reason = self.why(kind, &edit);
+        if kind == Kind::Write {
+            edit.place = self.place_of(owner.page, &own, edit.place);
+        }
+        if let (Some(headings), false) = (spoken, is_partly) {
+            edit.place = Some(serde_json::json!({
+                "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
+            }));
+            edit.reason = "a passage speaks of it and does not answer it".to_owned();
+        }
+        if pages.len() > 1 {
+            let others = pages.iter().filter(|&&page| page != owner.page);
+            let urls: Vec<_> = others
+                .map(|&page| &self.input.pages[page].url[..])
+                .collect();
+            let note = format!("also looked for on {}", urls.join(", "));
+            edit.reason = [edit.reason, note]
+                .join("; ")
+                .trim_start_matches("; ")
+                .to_owned();
+        }
+        Some(edit)
+    }
+
+    /// Answered and within reach; or answered once with more success than today. One edit a page for each: who improves a page has
+    /// all of it before them.
+    pub(super) fn improved(
+        &self,
+        page: usize,
+        is_decayed: bool,
+        decays: &FxHashMap<TopicRef, usize>,
+    ) -> Option<Edit> {
+        let mut topics: Vec<OfTopic> = Vec::new();
+        for node in (0..self.input.pages[page].topics.len()).map(|topic| TopicRef { page, topic }) {
+            if decays.contains_key(&node) != is_decayed {
+                continue;
+            }
+            let places: Vec<QueryRef> = (self.queries_of(node))
+                .filter(|place| self.progress.states.get(place) == Some(&State::Answered))
+                .collect();
+            let own = sums(places.iter().map(|&place| self.query(place)));
+            if own.impressions > 0.0 && (is_decayed || STRIKING.contains(&own.position())) {
+                topics.push((node, places));
+            }
+        }
+        let gain = |places: &[QueryRef]| self.gain(places, self.reach());
+        let (node, _) =
+            (topics.iter()).max_by(|a, b| gain(&a.1).total_cmp(&gain(&b.1)).then(b.0.cmp(&a.0)))?;
+        let places: Vec<QueryRef> = topics.iter().flat_map(|topic| &topic.1).copied().collect();
+        let mut edit = self.edit(Kind::Improve, page, &places);
+        edit.topic = self.group_of[node];
+        edit.label = self.topic(*node).label.clone();
+        edit.expected_clicks = gain(&places);
+        edit.reason = format!(
+            "answered ({:.2}) and shown at position {:.1}",
+            edit.coverage, edit.avg_position
+        );
+        if let Some(found) = self.page_edit(*node, &["improve"]) {
+            edit.place.clone_from(&found.place);
+            edit.confidence = found.confidence;
+        }
+        if is_decayed {
+            let lost = (topics.iter().filter_map(|(node, _)| decays.get(node)))
+                .map(|&at| &self.progress.decays[at]);
+            let (before, after) = lost.fold((0.0, 0.0), |(before, after), decay| {
+                (before + decay.clicks_before, after + decay.clicks_after)
+            });
+            edit.is_decayed = true;
+            edit.reason = format!(
+                "{}; it brought {before:.0} clicks in the period before and {after:.0} now",
+                edit.reason
+            );
+        }
+        Some(edit)
+    }
+
+    /// What is known of a topic that the page leaves open.
+    pub(super) fn why(&self, kind: Kind, edit: &Edit) -> String {
+        let queries = match &edit.queries[..] {
+            [_] => "a query".to_owned(),
+            queries => format!("{} queries", queries.len()),
+        };
+        format!(
+            "{} {queries} with {:.0} impressions at position {:.1} ({:.2})",
+            if kind == Kind::Write {
+                "nothing on the page answers"
+            } else {
+                "the page answers a part of"
+            },
+            edit.impressions,
+            edit.avg_position,
+            edit.coverage
+        )
+    }
+
+    fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&PageEdit> {
+        let index = self.topic(node).topic_index;
+        (self.input.pages[node.page].edits.iter())
+            .find(|edit| edit.topic_index == index && kinds.contains(&&edit.kind[..]))
+    }
+
+    fn most_shown(&self, places: &[QueryRef]) -> usize {
+        let mut shown: BTreeMap<usize, f64> = BTreeMap::new();
+        for &place in places {
+            *shown.entry(place.node.page).or_default() += self.query(place).impressions;
+        }
+        (shown.into_iter())
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+            .map_or(0, |(page, _)| page)
+    }
+}

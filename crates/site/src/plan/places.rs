@@ -1,0 +1,112 @@
+//! Where on a page an edit goes.
+
+use super::states::SPOKEN_OF;
+use super::sums::sums;
+use super::{Planner, QueryRef};
+use crate::model::ANSWERED;
+use crate::words::{Passage, Profile, Stem, all_stems};
+use std::collections::BTreeMap;
+
+/// Share of a topic's impressions in queries that have a word in common, from which the topic is about that word.
+const THEME: f64 = 0.6;
+
+impl Planner {
+    /// The headings of the passage of a page that speaks of these queries without answering them, if one does: it has nearly all that
+    /// most of them name, or it is one of the few that have what they are all about, or it was measured to come near.
+    pub(super) fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
+        let profile = self.input.profiles.get(page)?;
+        let all = sums(places.iter().map(|&place| self.query(place))).impressions;
+        let with_theme: Vec<&Passage> = (self.theme(profile, places).iter())
+            .flat_map(|&theme| profile.with(theme))
+            .map(|passage| &profile.passages()[passage])
+            .collect();
+        if let [passage] | [passage, _] = with_theme[..]
+            && !profile.headings(passage).is_empty()
+        {
+            return Some(profile.headings(passage).to_vec());
+        }
+        let mut by_passage: BTreeMap<&[String], f64> = BTreeMap::new();
+        for &place in places.iter().filter(|place| place.node.page == page) {
+            let query = self.query(place);
+            let near = (query.segment_id)
+                .filter(|_| query.coverage >= ANSWERED)
+                .and_then(|id| profile.passage(id));
+            let best = (self.lexicon.best_passage(&query.stems, profile))
+                .filter(|&(share, _)| share >= SPOKEN_OF)
+                .map(|(_, passage)| passage);
+            if let Some(passage) = best.or(near) {
+                *by_passage.entry(profile.headings(passage)).or_default() += query.impressions;
+            }
+        }
+        let (headings, impressions) = by_passage
+            .into_iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)))?;
+        (impressions >= 0.5 * all && !headings.is_empty()).then(|| headings.to_vec())
+    }
+
+    /// The most telling word that most of several queries have and the page's title has not.
+    fn theme(&self, profile: &Profile, places: &[QueryRef]) -> Option<Stem> {
+        let mut by_stem: BTreeMap<Stem, (usize, f64)> = BTreeMap::new();
+        let mut all = 0.0;
+        for &place in places {
+            let query = self.query(place);
+            all += query.impressions;
+            for stem in query.stems.iter() {
+                let of_stem = by_stem.entry(stem).or_default();
+                of_stem.0 += 1;
+                of_stem.1 += query.impressions;
+            }
+        }
+        (by_stem.into_iter())
+            .filter(|(stem, (count, impressions))| {
+                *count >= 2
+                    && *impressions >= THEME * all
+                    && self.lexicon.is_telling(*stem)
+                    && !profile.title.contains(*stem)
+            })
+            .map(|(stem, _)| stem)
+            .max_by(|a, b| {
+                (self.lexicon.weight(*a).total_cmp(&self.lexicon.weight(*b))).then(b.cmp(a))
+            })
+    }
+
+    /// Where a new section about these queries goes: the place that the page's analysis found, when its section has a word of theirs
+    /// that is not the whole page's; else the end of what the page says.
+    pub(super) fn place_of(
+        &self,
+        page: usize,
+        places: &[QueryRef],
+        found: Option<serde_json::Value>,
+    ) -> Option<serde_json::Value> {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return found;
+        };
+        let named: Vec<Stem> = all_stems(places.iter().map(|&place| &self.query(place).stems))
+            .into_iter()
+            .filter(|&stem| self.lexicon.is_telling(stem) && !profile.title.contains(stem))
+            .collect();
+        let after = (found.as_ref())
+            .and_then(|place| place.get("after_heading")?.as_str())
+            .unwrap_or_default();
+        let is_near = (named.iter().flat_map(|&stem| profile.with(stem)))
+            .map(|passage| profile.headings(&profile.passages()[passage]))
+            .any(|headings| headings.iter().any(|heading| heading == after));
+        if is_near {
+            return found;
+        }
+        let last = (profile.passages().iter())
+            .map(|passage| profile.headings(passage))
+            .rfind(|headings| {
+                headings.len() > 1
+                    && !(headings.iter()).any(|heading| pageperfect_advice::is_chrome(heading))
+            });
+        let Some(last) = last else {
+            return found;
+        };
+        // After the whole section, not after a part of it.
+        let path = &last[..2];
+        Some(serde_json::json!({
+            "kind": "new_section", "after_heading": path[1], "heading_path": path, "level": 2,
+        }))
+    }
+}

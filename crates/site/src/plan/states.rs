@@ -1,0 +1,250 @@
+//! What is to be done about each query on each page that is shown for it.
+
+use super::ownership::is_front;
+use super::{FITS, Planner, QueryRef, STRIKING};
+use crate::model::ANSWERED;
+use crate::topics::{SHARED, TopicRef};
+use crate::words::Stems;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done about a query on a page.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum State {
+    Answered,
+    Open,
+    /// Another page answers it, and this one does not.
+    Elsewhere {
+        page: usize,
+    },
+    /// Several pages answer it.
+    Contested,
+    /// No page answers it, and another one shall.
+    Left,
+}
+
+/// By how much surer another page's answer must be than that of the page which Google shows.
+const CLEARLY: f64 = 0.15;
+
+/// Share of a query's telling words in one passage from which the passage speaks of it. Words that stand or are asked everywhere on the
+/// site tell nothing, which a single page cannot know.
+pub(super) const SPOKEN_OF: f64 = 0.8;
+
+/// The same share in a page's title and headings, from which the page is about the query: it is not to be written there.
+const IS_ABOUT: f64 = 0.8;
+
+/// Share of a query's telling words that one passage must have for its measured coverage to be believed where the page stands low: an
+/// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
+const BELIEVED: f64 = 0.5;
+
+/// Share of the pairs of queries of two topics that mean the same, from which their pages compete without a query in common.
+const RIVALS: f64 = 0.9;
+
+impl Planner {
+    /// Says what is to be done about a query on every page that is shown for it.
+    pub(super) fn decide(&mut self, places: &[QueryRef]) {
+        let text = self.query(places[0]).key.clone();
+        let all: f64 = places
+            .iter()
+            .map(|&place| self.query(place).impressions)
+            .sum();
+        let surely: BTreeMap<QueryRef, f64> = (places.iter())
+            .map(|&place| {
+                let query = self.query(place);
+                let surely = self.evidence(place.node.page, &query.stems, query.coverage);
+                (place, surely)
+            })
+            .collect();
+        let (contenders, others): (Vec<_>, Vec<_>) = (places.iter().copied())
+            .partition(|&place| self.query(place).impressions >= SHARED * all);
+        let is_shared = contenders
+            .iter()
+            .any(|c| c.node.page != contenders[0].node.page);
+        // Who gets a share of the impressions stands in the other's way, whatever it says.
+        let is_contested = is_shared && contenders.iter().any(|place| surely[place] >= ANSWERED);
+        for place in contenders.iter().copied().chain(others) {
+            let own = surely[&place];
+            let state = if is_contested && contenders.contains(&place) {
+                State::Contested
+            } else if self.is_answered(place) {
+                State::Answered
+            } else {
+                let beside = (contenders.iter())
+                    .filter(|other| other.node.page != place.node.page)
+                    .map(|other| (other.node.page, surely[other]));
+                let found = self.best_elsewhere(place, &text);
+                // A passage elsewhere that sounds alike is no answer: the other page must be more about it.
+                // The site's first page names everything and explains nothing.
+                let fit = if is_front(&self.input.pages[place.node.page]) {
+                    -1.0
+                } else {
+                    self.fit(place.node.page, &[place])
+                };
+                let best = (beside.chain(found))
+                    .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
+                    .map(|(page, coverage)| (page, coverage, self.fit(page, &[place])))
+                    .filter(|&(_, _, of_other)| of_other > fit)
+                    .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)));
+                match best {
+                    Some((page, ..)) => State::Elsewhere { page },
+                    None if is_shared && self.first_choice(&contenders) != place.node.page => {
+                        State::Left
+                    }
+                    None => State::Open,
+                }
+            };
+            self.progress.states.insert(place, state);
+        }
+        if is_contested {
+            for (index, a) in contenders.iter().enumerate() {
+                for b in &contenders[index + 1..] {
+                    self.contend(*a, *b);
+                }
+            }
+        }
+    }
+
+    /// The other page that answers a query most surely, of those that were found, and how surely.
+    fn best_elsewhere(&self, place: QueryRef, text: &str) -> Option<(usize, f64)> {
+        let stems = &self.query(place).stems;
+        let mut best: Option<(usize, f64)> = None;
+        for found in self.answers.get(text).into_iter().flatten() {
+            if found.page == place.node.page {
+                let surely = self.evidence(found.other, stems, found.coverage);
+                if best.is_none_or(|(_, best)| surely > best) {
+                    best = Some((found.other, surely));
+                }
+            }
+        }
+        best
+    }
+
+    /// Where the answer to one query of a page stands, those to its neighbours belong.
+    pub(super) fn follow_neighbours(&mut self, page: usize) {
+        let queries = (0..self.input.pages[page].topics.len())
+            .flat_map(|topic| self.queries_of(TopicRef { page, topic }));
+        let (mut targets, mut open) = (BTreeSet::new(), Vec::new());
+        for place in queries {
+            match self.progress.states.get(&place) {
+                Some(State::Elsewhere { page }) => {
+                    targets.insert(*page);
+                }
+                Some(State::Open) => open.push(place),
+                _ => {}
+            }
+        }
+        for place in open {
+            let own = self.fit(page, &[place]);
+            let better = (targets.iter())
+                .map(|&page| (page, self.fit(page, &[place])))
+                .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            if let Some((page, fit)) = better
+                && fit >= FITS
+                && fit > own
+            {
+                (self.progress.states).insert(place, State::Elsewhere { page });
+            }
+        }
+    }
+
+    /// The same by meaning: no query in common, and yet one topic.
+    pub(super) fn rivals(&mut self, index: usize) {
+        let (a, b, share) = self.input.similar[index];
+        if a.page == b.page || share < RIVALS {
+            return;
+        }
+        let answers = |node: TopicRef| -> Vec<QueryRef> {
+            (self.queries_of(node))
+                .filter(|place| {
+                    matches!(
+                        self.progress.states.get(place),
+                        Some(State::Answered | State::Contested)
+                    )
+                })
+                .collect()
+        };
+        let (left, right) = (answers(a), answers(b));
+        let impressions = |places: &[QueryRef]| -> f64 {
+            places
+                .iter()
+                .map(|&place| self.query(place).impressions)
+                .sum()
+        };
+        let (of_a, of_b) = (impressions(&left), impressions(&right));
+        if of_a.min(of_b) < SHARED * (of_a + of_b) || of_a.min(of_b) <= 0.0 {
+            return;
+        }
+        let pages = (a.page.min(b.page), a.page.max(b.page));
+        for &place in left.iter().chain(&right) {
+            self.progress.states.insert(place, State::Contested);
+            (self.progress.contested.entry(pages).or_default()).insert(place);
+        }
+    }
+
+    /// A query that another page answers goes where most of its topic goes, though that page is no more about this one.
+    pub(super) fn follow_topics(&mut self) {
+        let mut goes: BTreeMap<TopicRef, BTreeMap<Option<usize>, f64>> = BTreeMap::new();
+        for (&place, state) in &self.progress.states {
+            let to = match state {
+                State::Elsewhere { page } => Some(*page),
+                State::Open => None,
+                _ => continue,
+            };
+            *(goes.entry(place.node).or_default()).entry(to).or_default() +=
+                self.query(place).impressions;
+        }
+        for (node, goes) in goes {
+            let all: f64 = goes.values().sum();
+            let Some(page) = (goes.iter())
+                .filter(|&(_, impressions)| *impressions >= 0.5 * all)
+                .find_map(|(page, _)| *page)
+            else {
+                continue;
+            };
+            for place in self.queries_of(node) {
+                let is_answered = (self.answer_of(page, &self.query(place).key))
+                    .is_some_and(|answer| answer.coverage >= ANSWERED);
+                if is_answered && self.progress.states.get(&place) == Some(&State::Open) {
+                    (self.progress.states).insert(place, State::Elsewhere { page });
+                }
+            }
+        }
+    }
+
+    fn contend(&mut self, a: QueryRef, b: QueryRef) {
+        let pair = (a.node.page.min(b.node.page), a.node.page.max(b.node.page));
+        if pair.0 == pair.1 {
+            return;
+        }
+        (self.progress.contested.entry(pair).or_default()).extend([a, b]);
+    }
+
+    /// Whether the page that is shown for a query answers it: it is about it, or a passage was measured to answer it and shares words
+    /// with it, or people find it at the top.
+    fn is_answered(&self, place: QueryRef) -> bool {
+        let query = self.query(place);
+        let Some(profile) = self.input.profiles.get(place.node.page) else {
+            return query.coverage >= ANSWERED;
+        };
+        if self.lexicon.share(&query.stems, &profile.subject) >= IS_ABOUT {
+            return true;
+        }
+        query.coverage >= ANSWERED
+            && (query.position < *STRIKING.start()
+                || (self.lexicon.best_passage(&query.stems, profile))
+                    .is_some_and(|(share, _)| share >= BELIEVED))
+    }
+
+    /// How surely a page answers a query: as it was measured, or since one passage speaks of all that the query names.
+    fn evidence(&self, page: usize, query: &Stems, measured: f64) -> f64 {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return measured;
+        };
+        let share = (self.lexicon.best_passage(query, profile)).map_or(0.0, |(share, _)| share);
+        if share >= SPOKEN_OF {
+            measured.max(ANSWERED + share - SPOKEN_OF)
+        } else {
+            measured
+        }
+    }
+}
