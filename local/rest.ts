@@ -73,6 +73,7 @@ class Parameters {
 
 export class RestApi {
   #pool: pg.Pool;
+  #busy = new Set<pg.PoolClient>();
   #routines = new Map<string, Promise<Routine[]>>();
   #tables = new Map<string, Promise<Table | undefined>>();
   /** Names of statements: each is prepared once a session. */
@@ -84,13 +85,18 @@ export class RestApi {
    * can catch what that throws; the process ends, or the connection never works again.
    */
   constructor(url: string) {
-    this.#pool = new pg.Pool({ connectionString: url, max: 20 });
+    this.#pool = new pg.Pool({ connectionString: url, max: 20, pipeline: true });
     // An idle session that ends has left the pool by then.
     this.#pool.on("error", () => {});
   }
 
+  /** Closes the sessions, those that are still busy after a moment as well. */
   async end(): Promise<void> {
+    const timer = setTimeout(() => {
+      for (const { connection } of this.#busy) connection.stream.destroy();
+    }, 2_000);
     await this.#pool.end();
+    clearTimeout(timer);
   }
 
   /** Forgets what functions and tables look like; called after DDL. */
@@ -136,33 +142,39 @@ export class RestApi {
       "request.method": request.method,
     };
     const session = await this.#pool.connect();
-    let lost: Error | undefined;
-    const onError = (error: Error) => lost = error;
-    session.on("error", onError);
-    try {
-      await session.query(
+    this.#busy.add(session);
+    // What befalls the session as well as its statements is told by these.
+    const ignore = () => {};
+    session.on("error", ignore);
+    // One round trip: what follows a statement that failed does nothing, and the commit is a rollback then.
+    const [begun, done, committed] = await Promise.allSettled([
+      session.query(
         `begin; select ${
           Object.entries(settings).map(([name, value]) =>
             `set_config(${literal(name)}, ${pg.escapeLiteral(value)}, true)`
           ).join(", ")
         }`,
-      );
-      const { rows } = await session.query<Body>({
+      ),
+      session.query<Body>({
         name: this.#nameOf(statement),
         text: statement,
         values: parameters.values,
         types: asText,
-      });
-      await session.query("commit");
-      return rows[0];
-    } catch (error) {
-      await session.query("rollback").catch((error) => lost ??= error);
-      if (error instanceof pg.DatabaseError) throw error;
-      throw new RestError(503, "PGRST000", "Database connection error", String(error));
-    } finally {
-      session.off("error", onError);
-      session.release(lost);
-    }
+      }),
+      session.query("commit"),
+    ]);
+    const errors = [begun, done, committed].flatMap((each) =>
+      each.status === "rejected" ? [each.reason] : []
+    );
+    const lost = errors.find((error) =>
+      !(error instanceof pg.DatabaseError) || error.severity === "FATAL"
+    );
+    this.#busy.delete(session);
+    session.off("error", ignore);
+    session.release(lost);
+    if (errors.length === 0 && done.status === "fulfilled") return done.value.rows[0];
+    if (errors[0] instanceof pg.DatabaseError) throw errors[0];
+    throw new RestError(503, "PGRST000", "Database connection error", String(errors[0]));
   }
 
   #nameOf(statement: string): string {

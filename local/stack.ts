@@ -192,7 +192,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const standinUrl = `http://127.0.0.1:${standinServer.addr.port}`;
 
     const rest = new RestApi(db.authenticatorUrl);
-    cleanups.push(() => rest.end());
     const outside = outsideApis(
       options.realApis ?? lasting,
       standinUrl,
@@ -223,8 +222,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       env: functionEnv,
     });
     const gateway = serve(ports.api, createGateway({ keys, rest, functions }));
-    // Functions first, so that requests in flight end and the server can shut down.
-    cleanups.push(() => gateway.shutdown());
+    // Functions first, so that requests in flight end and the server can shut down; those that wait for the database end
+    // with their sessions.
+    cleanups.push(() => Promise.all([gateway.shutdown(), rest.end()]));
     cleanups.push(() => functions.stop());
     const apiUrl = `http://127.0.0.1:${gateway.addr.port}`;
     const ddl = await sql.listen("pgrst", () => rest.clearCache());

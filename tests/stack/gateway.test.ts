@@ -293,6 +293,20 @@ test("sessions_that_end_within_a_transaction_cost_their_requests_and_nothing_els
   }
 });
 
+test("a_stack_is_stopped_while_a_statement_runs", async () => {
+  const other = await startStack({ projectDir, ticker: false });
+  const nap = createClient(other.apiUrl, other.serviceRoleKey).rpc("nap", { p_seconds: 3600 });
+  const answer = nap.then(({ status }) => status);
+  for (;;) {
+    const [{ asleep }] = await other.sql<{ asleep: boolean }[]>`
+      select exists (select from pg_stat_activity where wait_event = 'PgSleep') as asleep`;
+    if (asleep) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await other.stop();
+  assert.equal(await answer, 503);
+});
+
 test("auth_user_verifies_the_token", async () => {
   const id = crypto.randomUUID();
   const token = stack.userToken(id, { email: "reader@example.com" });
