@@ -49,6 +49,8 @@ interface Current {
   unscored: WrittenDraft | null;
   best: WrittenDraft | null;
   previous: rust.Previous | null;
+  /** How well the page answers the open queries without it, once that was measured. */
+  before: Measured[] | null;
 }
 
 /** What was paid for so far; a checkpoint, so that neither a pause nor a death pays twice. */
@@ -70,7 +72,7 @@ interface Task {
   digest: string;
   job: StageJob;
   context: StageContext;
-  /** Drafts left to write; each version of one makes it less. */
+  /** Drafts left to write; each step of one makes it less. */
   left(): number;
 }
 
@@ -78,6 +80,13 @@ interface Task {
 const readers = { parallel: 4, answerTokens: 250 };
 /** Versions of a draft at most, and those of them that break the rules. */
 const most = { versions: 3, refused: 2 };
+
+/** How far a draft is: an attempt and its score are two steps, the page's own score one. */
+const stepsOf = (current: Current | null) =>
+  current === null
+    ? 0
+    : 2 * current.attempts - (current.unscored ? 1 : 0) + (current.before ? 1 : 0);
+const mostSteps = 2 * most.versions + 2;
 
 serveStage({
   stage: "rewrite_draft",
@@ -109,9 +118,7 @@ serveStage({
       if (reason === undefined) {
         const task: Task = {
           ...{ desk, form: input.form, scores, work, digest, job, context },
-          left: () =>
-            wanted.length - work.drafts.length -
-            (work.current?.attempts ?? 0) / (most.versions + 1),
+          left: () => wanted.length - work.drafts.length - stepsOf(work.current) / mostSteps,
         };
         for (const edit of wanted.filter(({ id }) => work.drafts.every((d) => d.edit_id !== id))) {
           pauseWhenLate(task.left(), context);
@@ -143,9 +150,11 @@ async function resumed(digest: string, job: StageJob, context: StageContext): Pr
 const save = (work: Work, digest: string, job: StageJob, context: StageContext) =>
   saveCheckpoint(new TextEncoder().encode(JSON.stringify(work)), digest, job, context);
 
+const isLate = ({ budget }: StageContext) => budget.isSpent || budget.ageMs > limits.stageMs / 2;
+
 /** Leaves what is left to the next invocation before a call that this one may not have the time for. */
-function pauseWhenLate(left: number, { budget }: StageContext): void {
-  if (budget.isSpent || budget.ageMs > limits.stageMs / 2) budget.pause(left);
+function pauseWhenLate(left: number, context: StageContext): void {
+  if (isLate(context)) context.budget.pause(left);
 }
 
 /** Has every candidate read, and the answers taken by the desk. */
@@ -227,9 +236,9 @@ async function write(edit: rust.SettledEdit, task: Task): Promise<WrittenDraft> 
     unscored: null,
     best: null,
     previous: null,
+    before: null,
   };
   work.current = current;
-  let before: Measured[] | undefined;
   while (current.unscored || current.attempts < most.versions) {
     if (!current.unscored) {
       const prompt = desk.draft_prompt(edit, current.previous);
@@ -248,10 +257,15 @@ async function write(edit: rust.SettledEdit, task: Task): Promise<WrittenDraft> 
       }
       if (!scores) return current.unscored;
       await save(work, digest, job, context);
+      pauseWhenLate(task.left(), context);
     }
     const written = current.unscored;
-    before ??= await scores!.of(edit.open_queries, []);
-    const { effect, open } = await effectOf(desk, edit, written.draft, before, scores!);
+    if (!current.before) {
+      current.before = await scores!.of(edit.open_queries, []);
+      if (isLate(context)) await save(work, digest, job, context);
+      pauseWhenLate(task.left(), context);
+    }
+    const { effect, open } = await effectOf(desk, edit, written.draft, current.before, scores!);
     // A writer that says the same again has nothing to add.
     const isNew = current.best?.draft.body_markdown !== written.draft.body_markdown;
     if ((current.best?.coverage_after ?? -1) < effect.coverage_after) {

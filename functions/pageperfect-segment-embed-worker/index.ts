@@ -16,18 +16,23 @@ import * as rust from "../_shared/wasm/segment.ts";
 const Input = v.object({ url: v.string(), html: v.nullable(v.string()) });
 
 /**
- * The page, read by this invocation or one before. `keep` stores it for the next: reading a large one takes half of what an
- * invocation may use. On its own, so that the HTML is no longer held when the embeddings come.
+ * The page, read by this invocation (`isNew`) or one before. `keep` stores it for the next: reading a large one takes half of
+ * what an invocation may use. On its own, so that the HTML is no longer held when the embeddings come.
  */
 async function segmentedPage(
   job: StageJob,
   context: StageContext,
-): Promise<{ page: rust.SegmentedPage; keep: () => Promise<void> }> {
+): Promise<{ page: rust.SegmentedPage; isNew: boolean; keep: () => Promise<void> }> {
   const { url, html } = await context.input(Input);
   if (html === null) throw new Failure("the crawl left no HTML", { code: "invalid_input" });
   const digest = await digestOf([url, html]);
   const kept = await loadCheckpoint(digest, job, context);
-  if (kept) return { page: JSON.parse(new TextDecoder().decode(kept)), keep: async () => {} };
+  if (kept) {
+    const page = JSON.parse(new TextDecoder().decode(kept));
+    return { page, isNew: false, keep: async () => {} };
+  }
+  // A page of 4 MB takes as long to read as 4,000 keywords.
+  context.budget.pauseUnlessFresh(html.length / 1000, html.length);
   const page = rust.segment(html, url);
   // An error page, a wall or a shell: said for what it is, before anything is paid for.
   const fatal = page.warnings.find((warning) => warning.is_fatal);
@@ -37,20 +42,21 @@ async function segmentedPage(
   }
   const keep = () =>
     saveCheckpoint(new TextEncoder().encode(JSON.stringify(page)), digest, job, context);
-  return { page, keep };
+  return { page, isNew: true, keep };
 }
 
 serveStage({
   stage: "segment_embed",
   needs: ["embeddings"],
   async run(job, context) {
-    const { page: { segments, ...page }, keep } = await segmentedPage(job, context);
+    const { page: { segments, ...page }, isNew, keep } = await segmentedPage(job, context);
     const texts = rust.embedding_texts(page.title, segments);
     const { model, dimensions } = context.env.embedding;
     const embeddings = async (start: number, end: number) =>
       (await cachedVectors(texts.slice(start, end), context)).map(rust.pgvector_text);
     const digest = await digestOf([model, dimensions, texts]);
     try {
+      if (isNew && context.budget.isSpent) context.budget.pause(5 * texts.length);
       const usage = await embed(texts, { ...context, job, purpose: "passage" });
       await stageVectors(texts.length, embeddings, digest, job, context);
       return { output: { page, model, dimensions, segments, digest, usage } };

@@ -23,10 +23,17 @@ const runCount = Number(Deno.env.get("PAGEPERFECT_RUNS") ?? 250);
 const epoch = Date.UTC(2026, 0, 1) / 1000;
 const lateLease = "no lease is older than its expiry by a minute";
 
+/** The tables of the pipeline, as a dump takes them. */
+const tables = ["jobs", "job_stages", "job_events", "payloads", "dead_letters"]
+  .map((kind) => `public.trial_${kind}`)
+  .concat("pipeline.job_shares", "pipeline.lane_holders", "pgmq.q_trial", "pgmq.a_trial");
+const copyOf = (table: string) => `backup.${table.replace(".", "_")}`;
+
 /** The engine through its connections, with what the model's claims and letters are called there. */
 class Engine {
   leases: { msg_id: number; read_ct: number }[] = [];
   letterIds: number[] = [];
+  backup: { state: string; model: Model } | null = null;
   #clocks: number[] = [];
   constructor(readonly connections: Sql[]) {}
 
@@ -331,6 +338,69 @@ const dropQueue = fc.constant(
   }, (model) => model.jobs.every(({ open }) => open?.leaseUntil == null)),
 );
 
+const putBack = (table: string, columns: string) =>
+  `delete from ${table};
+  insert into ${table} (${columns}) overriding system value select ${columns} from ${
+    copyOf(table)
+  }`;
+const sequence = "pg_get_serial_sequence('pgmq.q_trial', 'msg_id')";
+
+const backUp = fc.constant(step("a backup is made", async (model, engine) => {
+  const sql = await engine.as(0, model.now);
+  await sql.unsafe(
+    ["drop schema if exists backup cascade", "create schema backup"]
+      .concat(tables.map((table) => `create table ${copyOf(table)} as table ${table}`)).join(";"),
+  );
+  const [{ last }] = await sql.unsafe(
+    `select pg_sequence_last_value(${sequence}::regclass) as last`,
+  );
+  engine.backup = { state: last, model: structuredClone({ ...model }) as Model };
+}));
+
+/** Whoever held a lease then holds it again; what was claimed since is nobody's. */
+const restore = fc.boolean().map((withMessages) =>
+  step(
+    `the backup is restored ${withMessages ? "with" : "without"} messages, by the guide`,
+    async (model, engine) => {
+      if (!engine.backup) return;
+      const { state, model: then } = engine.backup;
+      if (!withMessages && then.jobs.some(({ open }) => open?.leaseUntil != null)) return;
+      const sql = await engine.as(0, model.now);
+      const columns = Object.fromEntries(
+        (await sql`
+        select format('%s.%s', relnamespace::regnamespace, relname) as name, string_agg(quote_ident(attname), ', ') as columns
+        from pg_attribute join pg_class as c on c.oid = attrelid
+        where attrelid = any (${`{${tables}}`}::text::regclass[]) and attnum > 0 and not attisdropped and attgenerated = ''
+        group by c.oid`).map(({ name, columns }) => [name, columns]),
+      );
+      await sql.unsafe(`set session_replication_role = replica;
+        ${tables.map((table) => putBack(table, columns[table])).join(";")};
+        ${withMessages ? "" : "delete from pgmq.q_trial;"}
+        reset session_replication_role;
+        select setval(${sequence}, ${state})`).simple();
+      await sql`select pipeline.add_pipeline(p.pipeline, p.queue) from pipeline.pipelines as p`;
+      await sql`select mend_pipelines()`;
+
+      const { jobs, letters, claims } = structuredClone(then);
+      const lost = model.claims.slice(claims.length).map(({ job, number }) => ({
+        job: { ...job, open: null },
+        number,
+      }));
+      Object.assign(model, { jobs, letters, claims: [...claims, ...lost] });
+      // The next claim of the same message of the same job makes the same lease again.
+      const kept = new Set(
+        (await sql`select msg_id from backup.pgmq_q_trial`).map((q) => q.msg_id),
+      );
+      for (const { number } of lost) {
+        if (kept.has(String(engine.leases[number].msg_id))) {
+          engine.leases[number] = { msg_id: 0, read_ct: 0 };
+        }
+      }
+      if (!withMessages) { for (const job of jobs) if (job.open) model.lose(job); }
+    },
+  )
+);
+
 const replay = which.map((which) =>
   step(`replay(letter ${which})`, async (model, engine) => {
     const letter = pick(model.letters, which);
@@ -398,7 +468,7 @@ Deno.test("every interleaving of workers, reaper, operators and clock follows th
   try {
     const work = [create, create, createChild, claim, claim, claim, claim, commit, commit, commit];
     const steps = [...work, extend, fail, defer, deferUntilWoken, wake, cancel];
-    const trouble = [lose, dropQueue, foreign, odd, deploy];
+    const trouble = [lose, dropQueue, foreign, odd, deploy, backUp, restore];
     const started = Date.now();
     let runs = 0, stepCount = 0;
     await fc.assert(

@@ -53,6 +53,15 @@ for (const withMessages of [true, false]) {
     const dump = await tool("pg_dump", [
       ...["-d", project.stack.adminDbUrl, ...schemas.map((name) => `--schema=${name}`)],
     ]);
+    const backedUp = await sql`select id from public.pageperfect_jobs`;
+    // Workers have jobs that the restored database will know nothing of.
+    const later = [await create("later/1"), await create("later/2"), await create("later/3")];
+    await sql`update pipeline.stage_config set max_concurrency = 10 where stage = 'submit_crawl'`;
+    const [{ claims }] = await sql`
+      select public.claim_stages('pageperfect', 'submit_crawl', 60, 10) as claims`;
+    const late = claims.filter(({ job_id }: { job_id: string }) => later.includes(job_id));
+    assert.equal(late.length, later.length);
+
     await using restored = await startProject();
     await restored.sql.unsafe(
       "create extension vector with schema extensions; create extension pgmq",
@@ -69,8 +78,17 @@ for (const withMessages of [true, false]) {
         .sql`select public.claim_stage('pageperfect', 'submit_crawl') as claim`;
       claimed.add(claim?.job_id);
     }
-    const jobs = await sql`select id from public.pageperfect_jobs`;
-    assert.deepEqual([...claimed].sort(), jobs.map(({ id }) => id).sort());
+    assert.deepEqual([...claimed].sort(), backedUp.map(({ id }) => id).sort());
     assert.ok(claimed.has(claim.job_id));
+
+    await restored.sql`select public.cancel_job('pageperfect', id) from public.pageperfect_jobs`;
+    await restored.sql`select public.create_pageperfect_job('{"url": "https://example.com/new"}')
+      from generate_series(1, 3)`;
+    await restored.sql`select public.claim_stages('pageperfect', 'submit_crawl', 60, 3)`;
+    for (const { msg_id, read_ct } of late) {
+      const [{ answer }] = await restored.sql`
+        select public.commit_submit_crawl(${msg_id}, ${read_ct}, '{"url": "https://example.com/"}') as answer`;
+      assert.equal(answer.status, "lease_lost", "ids are not given out again");
+    }
   });
 }

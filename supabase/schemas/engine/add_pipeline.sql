@@ -63,10 +63,12 @@ begin
     perform pgmq.drop_queue(p_queue) where exists (select from pgmq.meta as m where m.queue_name = p_queue);
     perform pgmq.create(p_queue);
   end if;
-  -- Ids go on where an earlier queue's stopped: an old lease never fits a new message.
+  -- Ids go on behind an earlier queue's, and behind those that only a database knew which a restored one replaced: an old
+  -- lease never fits a new message. Of those nothing is left but the time, in which they were fewer than its milliseconds.
   execute format(
     'select setval(pg_get_serial_sequence(''pgmq.%1$I'', ''msg_id''), greatest(
-       (select max(s.msg_id) from pipeline.job_stages as s where s.pipeline = %2$L), (select max(q.msg_id) from pgmq.%1$I as q), 0) + 1)',
+       (select max(s.msg_id) from pipeline.job_stages as s where s.pipeline = %2$L), (select max(q.msg_id) from pgmq.%1$I as q),
+       (extract(epoch from clock_timestamp()) * 1000)::bigint) + 1)',
     'q_' || p_queue, p_pipeline);
   -- One stage's messages in their order, without those that sleep. No index names vt: so claims and heartbeats, which
   -- change nothing else, stay on their page (HOT) and write to no index. pgmq's own index on vt would spoil that, and

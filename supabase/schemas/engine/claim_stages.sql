@@ -53,7 +53,7 @@ begin
       'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
       'retry_delay_seconds', v_stage.retry_delay_seconds, 'max_retry_delay_seconds', v_stage.max_retry_delay_seconds,
       'visibility_seconds', v_visibility,
-      'enqueued_at', v_lease.message -> 'enqueued_at', 'traceparent', v_lease.message -> 'traceparent');
+      'enqueued_at', v_stage.queued_at, 'traceparent', v_lease.message -> 'traceparent');
   end loop;
   return v_claims;
 end;

@@ -35,7 +35,7 @@ begin
   v_job := pipeline.mark_queued(p_pipeline, p_job_id, p_stage, v_now);
   v_message := jsonb_build_object(
     'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
-    'priority', coalesce(p_priority, 0), 'enqueued_at', v_now,
+    'priority', coalesce(p_priority, 0),
     'rank', coalesce(p_rank, pipeline.rank_of(pipeline.place_job(v_job), v_job.created_at, p_priority)));
   if v_job.traceparent is not null then
     v_message := v_message || jsonb_build_object('traceparent', v_job.traceparent);

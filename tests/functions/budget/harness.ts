@@ -69,6 +69,10 @@ export async function startHarness(): Promise<Harness> {
     OPENAI_API_KEY: "none",
     OPENAI_BASE_URL: `http://127.0.0.1:${api.addr.port}/v1`,
     OPENAI_EMBEDDING_DIMENSIONS: String(dimensions),
+    DRAFT_BASE_URL: `${stack.standinUrl}/v1`,
+    DRAFT_API_KEY: "stand-in",
+    OPENAI_DRAFT_MODEL: "offline-outline",
+    PAGEPERFECT_VERIFY: "off",
   };
   return {
     stack,
