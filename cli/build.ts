@@ -71,6 +71,7 @@ Benchmarks:
   engine [--quick] [--soak SECONDS]      queue and jobs beside graphile-worker and pg-boss, on one Postgres
   insight [--data DIR] [--short] [--json]
                                          labelled pages: gaps, topics and places beside the plain rule
+  slow [--seconds N] [--seed N] [--json] a search for texts whose cost grows faster than their length, in every reader
   web [--quick]                          the web app in Chromium: size, time to a report, frames of the map
   capacity [--stage.NAME=SECONDS ..]     pages a day by instances, what saturates first, and the cost`,
     )
