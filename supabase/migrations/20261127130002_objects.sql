@@ -1443,7 +1443,7 @@ $$;
 
 revoke execute on function pipeline.submit_crawls(integer) from public, anon, authenticated;
 $file$),
-('object', 'engine/add_pipeline.sql', '9fd78400e966e4ac3a25cfd788f61ecbda0c37faebf0c1871efcbbdfb794f2a7', array['function pipeline.add_pipeline(text, text)'], $file$-- Makes a pipeline, or what is missing of it: its five public partitions and its queue with the index that claims read
+('object', 'engine/add_pipeline.sql', 'd6ebba52da91b06a8eb727b7cc0f77548326565d744b22c6816cf66ca3329452', array['function pipeline.add_pipeline(text, text)'], $file$-- Makes a pipeline, or what is missing of it: its five public partitions and its queue with the index that claims read
 -- through. Safe to repeat. Refuses a queue that is somebody else's.
 create or replace function pipeline.add_pipeline(p_pipeline text, p_queue text)
 returns void
@@ -1508,10 +1508,12 @@ begin
     perform pgmq.drop_queue(p_queue) where exists (select from pgmq.meta as m where m.queue_name = p_queue);
     perform pgmq.create(p_queue);
   end if;
-  -- Ids go on where an earlier queue's stopped: an old lease never fits a new message.
+  -- Ids go on behind an earlier queue's, and behind those that only a database knew which a restored one replaced: an old
+  -- lease never fits a new message. Of those nothing is left but the time, in which they were fewer than its milliseconds.
   execute format(
     'select setval(pg_get_serial_sequence(''pgmq.%1$I'', ''msg_id''), greatest(
-       (select max(s.msg_id) from pipeline.job_stages as s where s.pipeline = %2$L), (select max(q.msg_id) from pgmq.%1$I as q), 0) + 1)',
+       (select max(s.msg_id) from pipeline.job_stages as s where s.pipeline = %2$L), (select max(q.msg_id) from pgmq.%1$I as q),
+       (extract(epoch from clock_timestamp()) * 1000)::bigint) + 1)',
     'q_' || p_queue, p_pipeline);
   -- One stage's messages in their order, without those that sleep. No index names vt: so claims and heartbeats, which
   -- change nothing else, stay on their page (HOT) and write to no index. pgmq's own index on vt would spoil that, and
@@ -1659,7 +1661,7 @@ $$;
 
 revoke execute on function public.claim_stage(text, text, integer) from public, anon, authenticated;
 $file$),
-('object', 'engine/claim_stages.sql', 'cded834dfdcd4cf128c3860d4b04299cbd6a7ca7449ae95431e4309f79e3eaf8', array['function public.claim_stages(text, text, integer, integer)'], $file$-- Claims up to p_count next messages of a stage and starts their attempts; honours max_concurrency here, so that no number
+('object', 'engine/claim_stages.sql', 'c66e75cfc9a39eed773f1546470db9934454c3a25570ed4d1c4423e30b4de7fa', array['function public.claim_stages(text, text, integer, integer)'], $file$-- Claims up to p_count next messages of a stage and starts their attempts; honours max_concurrency here, so that no number
 -- of doorbells can exceed it. An empty array: nothing to do, or the stage is full or paused.
 create or replace function public.claim_stages(
   p_pipeline text, p_stage text, p_visibility_seconds integer default null, p_count integer default 1
@@ -1714,7 +1716,7 @@ begin
       'attempt_count', v_stage.attempt_count, 'max_attempts', v_stage.max_attempts,
       'retry_delay_seconds', v_stage.retry_delay_seconds, 'max_retry_delay_seconds', v_stage.max_retry_delay_seconds,
       'visibility_seconds', v_visibility,
-      'enqueued_at', v_lease.message -> 'enqueued_at', 'traceparent', v_lease.message -> 'traceparent');
+      'enqueued_at', v_stage.queued_at, 'traceparent', v_lease.message -> 'traceparent');
   end loop;
   return v_claims;
 end;
@@ -2349,7 +2351,7 @@ $$;
 
 revoke execute on function pipeline.queue_of(text) from public, anon, authenticated;
 $file$),
-('object', 'engine/queue_stage.sql', '970eea357985da7be843c06385eed5eb2dc2e0d19e7b782feb051528e4570020', array['function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)'], $file$-- Sends the message of a stage and makes the stage row its owner. A message the stage already had loses its standing
+('object', 'engine/queue_stage.sql', '8c85bc6639caabdc7ab3e1078c9eb77806f108ee9f709b3a75c96acffc20c9d5', array['function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)'], $file$-- Sends the message of a stage and makes the stage row its owner. A message the stage already had loses its standing
 -- (claims drop it), but the new one keeps its place in line, and its attempts; a stage that was completed before begins a
 -- new turn with fresh ones. A stage whose lane is full waits, at no cost, until there is room.
 create or replace function pipeline.queue_stage(
@@ -2386,7 +2388,7 @@ begin
   v_job := pipeline.mark_queued(p_pipeline, p_job_id, p_stage, v_now);
   v_message := jsonb_build_object(
     'job_id', p_job_id, 'stage', p_stage, 'payload', coalesce(p_payload, '{}'::jsonb),
-    'priority', coalesce(p_priority, 0), 'enqueued_at', v_now,
+    'priority', coalesce(p_priority, 0),
     'rank', coalesce(p_rank, pipeline.rank_of(pipeline.place_job(v_job), v_job.created_at, p_priority)));
   if v_job.traceparent is not null then
     v_message := v_message || jsonb_build_object('traceparent', v_job.traceparent);
