@@ -193,7 +193,7 @@ async function compare(work: Work): Promise<{ query_count: number; similar_count
       }
     }
     const facts = { query_count: meaning.query_count, similar_count: meaning.similar_count };
-    await keep("similar", meaning.similar(), work);
+    await keep("similar", Buffer.from(meaning.similar()).toString("base64"), work);
     await keep("similar facts", JSON.stringify(facts), work);
     return facts;
   } finally {

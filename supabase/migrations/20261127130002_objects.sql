@@ -6012,7 +6012,7 @@ $$;
 
 revoke execute on function public.input_select_pages(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/input_site_plan.sql', '540087364d6466b0bb1d0156da46e1c117bbf764f3c9aaeaee0f550e64005087', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work, with the topics that mean the same as text for Rust.
+('object', 'site/input_site_plan.sql', '403c1d4c47aeba45904c6c9b52a9a318d54fc7abeb1c0b34773d14d8cb5a3fe3', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work.
 create or replace function public.input_site_plan(p_job_id uuid)
 returns jsonb
 language sql
@@ -6022,8 +6022,9 @@ set search_path = ''
 as $$
   select public.input_site_topics(p_job_id) || jsonb_build_object(
     'top', (pipeline.job('site', p_job_id)).payload -> 'top',
-    'has_report', public.site_state(p_job_id, 'site_plan', 'report') is not null,
-    'similar', coalesce(public.site_state(p_job_id, 'site_topics', 'similar'), '[]'));
+    'has_report', exists (
+      select from pipeline.stage_checkpoints as c
+      where c.pipeline = 'site' and c.job_id = p_job_id and c.stage = 'site_plan report'));
 $$;
 
 revoke execute on function public.input_site_plan(uuid) from public, anon, authenticated;

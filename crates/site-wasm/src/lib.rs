@@ -7,6 +7,7 @@ use pageperfect_site::meaning::{Meaning, Sketcher};
 use pageperfect_site::outcome::{BeforeAfter, effect};
 use pageperfect_site::site::{Found, PageInput, Planning, Settings, Site, Summary};
 use pageperfect_site::sitemap;
+use pageperfect_site::topics::{Grouper, TopicRef, similar_to_bytes};
 use pageperfect_vector::codec::{base64, base64_f32};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -19,9 +20,6 @@ export interface Sitemap { pages: SitemapEntry[]; sitemaps: SitemapEntry[] }
 
 /** Queries of other pages that a page may answer. */
 export interface SiteCandidate { page_id: string; queries: { page_id: string; query: string }[] }
-
-/** Two topics that mean the same, as numbers of page and topic, and by how much. */
-export type SimilarTopics = [[number, number], [number, number], number];
 
 /** What a plan needs of a page, in bytes that `SitePlanner` reads. */
 export interface PageSummary { page_id: string; bytes: Uint8Array }
@@ -90,6 +88,11 @@ fn bytes_of(text: &JsString) -> Result<Vec<u8>, JsError> {
     Ok(base64(text)?)
 }
 
+fn summary_of(packed: &JsString) -> Result<Summary, JsError> {
+    Summary::from_bytes(&bytes_of(packed)?)
+        .ok_or_else(|| JsError::new("these are no bytes of a summary"))
+}
+
 /// The pages of a site, read one after another; then the rest, then `free`.
 #[wasm_bindgen]
 pub struct SitePlanner(Site);
@@ -104,9 +107,7 @@ impl SitePlanner {
 
     /// Adds a page: its summary's bytes as base64.
     pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
-        let summary = Summary::from_bytes(&bytes_of(&packed)?)
-            .ok_or_else(|| JsError::new("these are no bytes of a summary"))?;
-        self.0.push(summary);
+        self.0.push(summary_of(&packed)?);
         Ok(())
     }
 
@@ -134,13 +135,50 @@ impl SitePlanner {
         parse_json(&serde_json::to_string(&self.0.candidates(start, end))?)
     }
 
-    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?}`; `similar`: of an array of `SimilarTopics`. This object
-    /// is used up.
-    pub fn begin_plan(self, settings: &str, similar: JsString) -> Result<SitePlan, JsError> {
-        let mut settings: Settings = serde_json::from_str(settings)?;
-        let similar = ascii(&similar).ok_or_else(|| JsError::new("numbers are ASCII"))?;
-        settings.similar = serde_json::from_slice(similar.as_ref())?;
-        Ok(SitePlan(self.0.planning(settings)))
+    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?}`; `grouping`: what `SiteGrouper.group` made of the same
+    /// pages, as base64. This object is used up.
+    pub fn begin_plan(self, settings: &str, grouping: JsString) -> Result<SitePlan, JsError> {
+        let settings: Settings = serde_json::from_str(settings)?;
+        let planning = (self.0.planning(settings, &bytes_of(&grouping)?))
+            .ok_or_else(|| JsError::new("these are no bytes of a grouping of the same pages"))?;
+        Ok(SitePlan(planning))
+    }
+}
+
+/// Numbers of page and topic.
+type TopicPair = (usize, usize);
+
+/// Puts the topics of pages together that are one topic of the site: pages first, then `group`.
+#[wasm_bindgen]
+pub struct SiteGrouper(Grouper);
+
+#[wasm_bindgen]
+impl SiteGrouper {
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(Grouper::default())
+    }
+
+    /// Adds a page: its summary's bytes as base64.
+    pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
+        self.0.push(summary_of(&packed)?.page());
+        Ok(())
+    }
+
+    /// The grouping's bytes; `similar`: what `SiteMeaning.similar` made, as base64. This object is used up.
+    pub fn group(self, similar: JsString) -> Result<Vec<u8>, JsError> {
+        let text = ascii(&similar).ok_or_else(|| JsError::new("base64 is ASCII"))?;
+        // JSON as an earlier version kept it, for jobs that are under way.
+        let grouping = if text.first() == Some(&b'[') {
+            let similar: Vec<(TopicPair, TopicPair, f64)> = serde_json::from_slice(text.as_ref())?;
+            let node = |(page, topic)| TopicRef { page, topic };
+            (self.0).group((similar.iter()).map(|&(a, b, share)| (node(a), node(b), share)))
+        } else {
+            (self.0.group_by_bytes(&base64(text)?))
+                .ok_or_else(|| JsError::new("these are no bytes of similar topics"))?
+        };
+        Ok(grouping.to_bytes())
     }
 }
 
@@ -166,12 +204,9 @@ impl SitePlan {
         self.0.checkpoint()
     }
 
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), JsError> {
-        if self.0.restore(bytes) {
-            Ok(())
-        } else {
-            Err(JsError::new("these are no bytes of a plan"))
-        }
+    /// False: these are no bytes of this version's plan of the same pages, and it begins anew.
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        self.0.restore(bytes)
     }
 
     #[wasm_bindgen(unchecked_return_type = "SiteReport")]
@@ -364,16 +399,9 @@ impl SiteMeaning {
         self.0.similar_count()
     }
 
-    /// Topics that mean the same: JSON of an array of `SimilarTopics`, which may be hundreds of thousands.
-    pub fn similar(&self) -> Result<String, JsError> {
-        // Three digits, rounded down: limits that were met stay met.
-        let pairs: Vec<_> = (self.0.similar().into_iter())
-            .map(|(a, b, share)| {
-                let share = (1000.0 * share).floor() / 1000.0;
-                ([a.page, a.topic], [b.page, b.topic], share)
-            })
-            .collect();
-        Ok(serde_json::to_string(&pairs)?)
+    /// Topics that mean the same, which may be hundreds of thousands, in bytes that `SiteGrouper` reads.
+    pub fn similar(&self) -> Vec<u8> {
+        similar_to_bytes(&self.0.similar())
     }
 }
 

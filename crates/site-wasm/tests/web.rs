@@ -2,8 +2,8 @@
 
 use js_sys::{Array, Function, JSON, JsString, Reflect, Uint8Array};
 use pageperfect_site_wasm::{
-    MeanVector, SiteLinks, SiteMeaning, SitePlanner, SiteSketcher, measure_effect, parse_sitemap,
-    summarize_pages,
+    MeanVector, SiteGrouper, SiteLinks, SiteMeaning, SitePlanner, SiteSketcher, measure_effect,
+    parse_sitemap, summarize_pages,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::*;
@@ -68,15 +68,28 @@ fn pages_become_a_plan_and_links() {
     assert_eq!(planner.queries(0), ["moka pot induction"]);
     assert_eq!(planner.topics(0), [0]);
     assert_eq!(Array::from(&planner.candidates(0, 1).unwrap()).length(), 0);
-    let mut planning = planner
-        .begin_plan(r#"{"period_days": 28}"#, "[]".into())
-        .unwrap();
+    let grouping = |similar: JsString| {
+        let mut grouper = SiteGrouper::new();
+        grouper.push_summary(to_base64(&bytes.to_vec())).unwrap();
+        grouper.group(similar)
+    };
+    assert!(grouping("nonsense".into()).is_err());
+    let of_site = grouping(to_base64(&[0])).unwrap();
+    // As an earlier version kept it.
+    assert_eq!(grouping("[]".into()).unwrap(), of_site);
+    let settings = r#"{"period_days": 28}"#;
+    assert!(
+        SitePlanner::new()
+            .begin_plan(settings, to_base64(&of_site))
+            .is_err()
+    );
+    let mut planning = planner.begin_plan(settings, to_base64(&of_site)).unwrap();
     planning.push_answers("[]").unwrap();
     assert!(planning.push_answers("nonsense").is_err());
-    assert!(planning.restore(&[255]).is_err());
+    assert!(!planning.restore(&[255]));
     assert!(planning.step(1) > 0.0);
     let state = planning.checkpoint();
-    planning.restore(&state).unwrap();
+    assert!(planning.restore(&state));
     assert_eq!(planning.step(1_000), 0.0);
     let plan = planning.report().unwrap();
     let report = JSON::parse(&get(&plan, "report").as_string().unwrap()).unwrap();
@@ -113,5 +126,6 @@ fn topics_that_mean_the_same() {
     meaning.restore(&state).unwrap();
     assert!(meaning.restore(&[255]).is_err());
     assert_eq!(meaning.similar_count(), 1);
-    assert_eq!(meaning.similar().unwrap(), "[[[0,0],[1,0],1.0]]");
+    // One pair, (0, 0) and (1, 0), and 1000 as a varint.
+    assert_eq!(meaning.similar(), [1, 0, 0, 1, 0, 0xe8, 0x07]);
 }

@@ -5,6 +5,7 @@
 use pageperfect_site::links::{PageText, Segment};
 use pageperfect_site::model::{Page, PageTopic, TopicQuery};
 use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
+use pageperfect_site::topics::Grouper;
 use std::time::{Duration, Instant};
 
 /// Units of work in a step of the plan.
@@ -127,10 +128,14 @@ fn main() {
     let summed_up = start.elapsed();
     let start = Instant::now();
     let bytes: usize = summaries.iter().map(Vec::len).sum();
+    let mut grouper = Grouper::default();
     for summary in &summaries {
-        site.push(Summary::from_bytes(summary).expect("a summary"));
+        let summary = Summary::from_bytes(summary).expect("a summary");
+        grouper.push(summary.page());
+        site.push(summary);
     }
     let read = start.elapsed();
+    let grouping = grouper.group(std::iter::empty()).to_bytes();
     let start = Instant::now();
     let candidates = site.candidates(0, count);
     let searched = start.elapsed();
@@ -149,10 +154,9 @@ fn main() {
     let settings = Settings {
         period_days: 28.0,
         top: None,
-        similar: Vec::new(),
     };
     let start = Instant::now();
-    let mut planning = site.planning(settings);
+    let mut planning = (site.planning(settings, &grouping)).expect("a grouping of these pages");
     found.iter().for_each(|found| planning.push(found));
     let begun = start.elapsed();
     // The longest of the steps that an invocation looks at the clock between.

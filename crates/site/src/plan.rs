@@ -20,7 +20,7 @@ use phases::{Progress, Work};
 
 use crate::links::LinkFinder;
 use crate::model::{Curve, Elsewhere, Page, PageTopic, TopicQuery, key};
-use crate::topics::{TopicRef, group};
+use crate::topics::{Grouping, TopicRef};
 use crate::words::{Lexicon, Profile, Stem, words};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -162,8 +162,8 @@ pub struct Plan<'a> {
 pub struct Input {
     pub pages: Vec<Page>,
     pub profiles: Vec<Profile>,
-    /// Topics of different pages that mean the same.
-    pub similar: Vec<(TopicRef, TopicRef, f64)>,
+    /// Which of the pages' topics are one topic of the site.
+    pub grouping: Grouping,
     pub curve: Curve,
     /// Days that impressions and clicks were counted over.
     pub period_days: f64,
@@ -193,7 +193,6 @@ struct Answer {
 /// Makes a plan: answers are pushed, then it is stepped through. The same input gives the same plan.
 pub struct Planner {
     input: Input,
-    groups: Vec<Vec<TopicRef>>,
     group_of: FxHashMap<TopicRef, usize>,
     lexicon: Lexicon,
     /// By query: what other pages have for it.
@@ -210,8 +209,7 @@ pub struct Planner {
 
 impl Planner {
     pub fn new(input: Input) -> Self {
-        let groups = group(&input.pages, &input.similar);
-        let group_of = (groups.iter().enumerate())
+        let group_of = (input.grouping.groups.iter().enumerate())
             .flat_map(|(index, nodes)| nodes.iter().map(move |&node| (node, index)))
             .collect();
         let all =
@@ -225,7 +223,6 @@ impl Planner {
             }
         }
         Self {
-            groups,
             group_of,
             lexicon: lexicon(&input.pages, &input.profiles),
             answers: FxHashMap::default(),
@@ -237,6 +234,11 @@ impl Planner {
             progress: Progress::default(),
             work: None,
         }
+    }
+
+    /// Topics of pages that are one topic of the site.
+    fn groups(&self) -> &[Vec<TopicRef>] {
+        &self.input.grouping.groups
     }
 
     pub fn input(&self) -> &Input {
@@ -269,7 +271,7 @@ impl Planner {
         } = &self.progress;
         let plan = Plan {
             topics,
-            topic_count: self.groups.len(),
+            topic_count: self.groups().len(),
             edits,
             decays,
         };

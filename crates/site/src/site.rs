@@ -4,7 +4,7 @@ use crate::links::{Link, LinkFinder, PageText};
 use crate::meaning::{DOUBT, NO_TOPIC, SAME, TOGETHER};
 use crate::model::{ANSWERED, Curve, Elsewhere, Page};
 use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Planner, Topic, TopicKind, TopicPage};
-use crate::topics::{SHARED, TopicRef};
+use crate::topics::{Grouping, SHARED};
 use crate::words::{Lexicon, Profile, Stem};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -54,18 +54,12 @@ pub struct Found {
     pub segment_id: Option<i64>,
 }
 
-/// Two topics, each by the numbers of its page and on the page, and by how much they mean the same.
-pub type SimilarTopics = ((u32, u32), (u32, u32), f64);
-
 #[derive(Clone, Debug, Deserialize)]
 pub struct Settings {
     pub period_days: f64,
     /// Most edits of the plan; all that there are when it is left out.
     #[serde(default)]
     pub top: Option<usize>,
-    /// Pairs of topics, as numbers of page and topic, that mean the same, and by how much (crates/site, meaning).
-    #[serde(default)]
-    pub similar: Vec<SimilarTopics>,
 }
 
 /// What a plan needs of a page, without its text.
@@ -89,6 +83,10 @@ impl Summary {
 
     pub fn page_id(&self) -> &str {
         &self.page.id
+    }
+
+    pub fn page(&self) -> &Page {
+        &self.page
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -206,18 +204,12 @@ impl Site {
             .collect()
     }
 
-    /// Begins the plan.
-    pub fn planning(self, settings: Settings) -> Planning {
+    /// Begins the plan. `grouping`: bytes of a [`Grouping`] of these pages; None: they are not.
+    pub fn planning(self, settings: Settings, grouping: &[u8]) -> Option<Planning> {
         let Self {
             pages, profiles, ..
         } = self;
-        let node = |(page, topic): (u32, u32)| {
-            let (page, topic) = (page as usize, topic as usize);
-            (topic < pages.get(page)?.topics.len()).then_some(TopicRef { page, topic })
-        };
-        let similar: Vec<(TopicRef, TopicRef, f64)> = (settings.similar.iter())
-            .filter_map(|&(a, b, share)| Some((node(a)?, node(b)?, share)))
-            .collect();
+        let grouping = Grouping::from_bytes(grouping, &pages)?;
         // The site's own click-through rates, by all its pages together.
         let rows = (pages.iter())
             .flat_map(plan::questions)
@@ -226,17 +218,17 @@ impl Site {
         let index = (pages.iter().enumerate())
             .map(|(index, page)| (page.id.clone(), index))
             .collect();
-        Planning {
+        Some(Planning {
             index,
             planner: Planner::new(Input {
                 pages,
                 profiles,
-                similar,
+                grouping,
                 curve,
                 period_days: settings.period_days,
                 top: settings.top,
             }),
-        }
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use pageperfect_site::model::{
     Before, Curve, Elsewhere, Page, PageEdit, PageTopic, TopicQuery, key,
 };
 use pageperfect_site::plan::{Edit, Input, Kind, Plan, Planner};
-use pageperfect_site::topics::TopicRef;
+use pageperfect_site::topics::{Grouping, TopicRef};
 use pageperfect_site::words::{Profile, stems};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -228,7 +228,7 @@ fn planner(sample: &Sample, similar: Vec<(TopicRef, TopicRef, f64)>) -> Planner 
     let mut planner = Planner::new(Input {
         pages: sample.pages.clone(),
         profiles: sample.profiles.clone(),
-        similar,
+        grouping: Grouping::of_pages(&sample.pages, &similar),
         curve,
         period_days: 28.0,
         top: None,
@@ -405,7 +405,7 @@ fn foreign_bytes_are_refused() {
     let mut other = Planner::new(Input {
         pages: sample.pages[..3].to_vec(),
         profiles: sample.profiles[..3].to_vec(),
-        similar: Vec::new(),
+        grouping: Grouping::of_pages(&sample.pages[..3], &[]),
         curve: Curve(vec![0.3, 0.1]),
         period_days: 28.0,
         top: None,

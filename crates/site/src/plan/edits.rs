@@ -3,10 +3,11 @@
 use super::ownership::class;
 use super::states::State;
 use super::sums::sums;
-use super::{Edit, FITS, Kind, OfTopic, Planner, QueryRef, STRIKING, questions};
+use super::{Edit, FITS, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, questions};
 use crate::model::{ANSWERED, Page, PageEdit};
 use crate::topics::TopicRef;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Share of a page's impressions in contested queries from which the page is about what the other one is about.
@@ -26,6 +27,35 @@ const NEW_PAGE_POSITION: f64 = 8.0;
 
 /// How many of a topic's queries a plan names.
 const NAMED: usize = 20;
+
+/// How many other pages the reason of an edit names.
+const NAMED_PAGES: usize = 5;
+
+/// Most pages that one page is to link to for what they own.
+const MOST_LINKS: usize = 5;
+
+/// How two pages that answer the same should get on.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Contest {
+    /// Which of them should own it.
+    pub(super) owner: usize,
+    /// What becomes of the other: merge or link.
+    kind: Kind,
+    /// Of the queries that both are shown for.
+    impressions: f64,
+    /// Their share of the impressions of the other page.
+    share: f64,
+}
+
+impl Contest {
+    fn lesser(&self, pages: (usize, usize)) -> usize {
+        if self.owner == pages.0 {
+            pages.1
+        } else {
+            pages.0
+        }
+    }
+}
 
 /// Median position of what the site answers, by impressions; 3 when it answers nothing. Never better than 2: a plan promises
 /// no first place.
@@ -76,16 +106,16 @@ impl Planner {
             (b.expected_clicks.total_cmp(&a.expected_clicks))
                 .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
         });
-        let mut expected = vec![0.0; self.groups.len()];
+        let mut expected = vec![0.0; self.groups().len()];
         for (index, edit) in edits.iter_mut().enumerate() {
             edit.rank = index + 1;
             expected[edit.topic] += edit.expected_clicks;
         }
         edits.truncate(self.input.top.unwrap_or(usize::MAX));
-        let impressions: Vec<f64> = (self.groups.iter())
+        let impressions: Vec<f64> = (self.groups().iter())
             .map(|nodes| sums(nodes.iter().flat_map(|&node| &self.topic(node).queries)).impressions)
             .collect();
-        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        let mut order: Vec<usize> = (0..self.groups().len()).collect();
         order.sort_by(|&a, &b| (impressions[b].total_cmp(&impressions[a])).then(a.cmp(&b)));
         let mut place_of = vec![0; order.len()];
         for (place, &index) in order.iter().enumerate() {
@@ -141,31 +171,82 @@ impl Planner {
             .collect()
     }
 
-    /// Several pages answer the same: one of two that are about the same goes, else the lesser links to the owner.
-    pub(super) fn competing(&mut self, (a, b): (usize, usize)) {
-        let places: Vec<QueryRef> = self.progress.contested[&(a, b)].iter().copied().collect();
-        let Some(owner) = self.owner(vec![a, b], &places) else {
-            return;
-        };
-        let lesser = if owner.page == a { b } else { a };
+    /// Who of two pages that answer the same should own it, and what becomes of the other: of two that are about the same one goes, else
+    /// the lesser links to the owner.
+    pub(super) fn contest(&self, (a, b): (usize, usize)) -> Option<Contest> {
+        let places = self.contested((a, b));
+        let owner = self.owner(vec![a, b], &places)?.page;
         let shown = |page: usize| -> f64 {
             questions(&self.input.pages[page])
                 .map(|query| query.impressions)
                 .sum()
         };
-        let contested_on = |page: usize| {
-            sums(
-                (places.iter().filter(|place| place.node.page == page))
-                    .map(|&place| self.query(place)),
-            )
-            .impressions
-        };
-        let share = |page: usize| contested_on(page) / shown(page).max(1.0);
+        let share = |page: usize| self.contested_on(page, &places) / shown(page).max(1.0);
         let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
         let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
-        let kind = if is_same { Kind::Merge } else { Kind::Link };
+        let lesser = if owner == a { b } else { a };
+        Some(Contest {
+            owner,
+            kind: if is_same { Kind::Merge } else { Kind::Link },
+            impressions: self.contested_on(a, &places) + self.contested_on(b, &places),
+            share: share(lesser),
+        })
+    }
+
+    /// What two pages compete for.
+    pub(super) fn contested(&self, pages: (usize, usize)) -> Vec<QueryRef> {
+        let shared = self.progress.contested.get(&pages).into_iter().flatten();
+        let alike = (self.progress.rivals.get(&pages).into_iter().flatten())
+            .flat_map(|&node| self.answered_queries(node));
+        let places: BTreeSet<QueryRef> = shared.copied().chain(alike).collect();
+        places.into_iter().collect()
+    }
+
+    fn contested_on(&self, page: usize, places: &[QueryRef]) -> f64 {
+        let own = places.iter().filter(|place| place.node.page == page);
+        sums(own.map(|&place| self.query(place))).impressions
+    }
+
+    /// The contests that become edits: a page can go but once, and one that goes need not link; one that stays links to the few that it
+    /// competes with most. On a site whose pages are all alike there are as many contests as pairs of pages.
+    pub(super) fn settled_contests(&self) -> Vec<(usize, usize)> {
+        let contests = &self.progress.contests;
+        let mut by_lesser: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+        for (&pages, contest) in contests {
+            let lesser = contest.lesser(pages);
+            by_lesser.entry(lesser).or_default().push(pages);
+        }
+        let mut settled = Vec::new();
+        for mut of_page in by_lesser.into_values() {
+            of_page.sort_by(|a, b| {
+                let impressions = |pages| contests[pages].impressions;
+                impressions(b).total_cmp(&impressions(a)).then(a.cmp(b))
+            });
+            let merger = (of_page.iter()).find(|&pages| contests[pages].kind == Kind::Merge);
+            match merger {
+                Some(&pages) => settled.push(pages),
+                None => settled.extend(of_page.into_iter().take(MOST_LINKS)),
+            }
+        }
+        settled.sort_unstable();
+        settled
+    }
+
+    /// Several pages answer the same.
+    pub(super) fn competing(&mut self, pages: (usize, usize)) {
+        let Some(&contest) = self.progress.contests.get(&pages) else {
+            return;
+        };
+        let Contest {
+            owner, kind, share, ..
+        } = contest;
+        let places = self.contested(pages);
+        let Some(Owner { reason, .. }) = self.owner(vec![pages.0, pages.1], &places) else {
+            return;
+        };
+        let lesser = contest.lesser(pages);
         let mut edit = self.edit(kind, lesser, &places);
-        edit.target = Some(owner.page);
+        edit.target = Some(owner);
         // Together they come to stand where the better one does, or better.
         let mut best: HashMap<String, f64> = HashMap::new();
         for &place in &places {
@@ -180,11 +261,7 @@ impl Planner {
                     let query = self.query(place);
                     let best = best[&query.key];
                     // One query is one search: only the page that stays is counted at its better place.
-                    let weight = if place.node.page == owner.page {
-                        1.0
-                    } else {
-                        0.0
-                    };
+                    let weight = if place.node.page == owner { 1.0 } else { 0.0 };
                     let target = (0.75 * best).max(usual.min(best));
                     weight
                         * self
@@ -193,14 +270,13 @@ impl Planner {
                             .gain(query.impressions, query.position, target)
                 })
                 .sum::<f64>();
-        edit.confidence = share(lesser).clamp(0.3, 0.95);
+        edit.confidence = share.clamp(0.3, 0.95);
         edit.reason = format!(
             "{} queries are answered by two pages; {} should own them: {}",
             best.len(),
-            self.input.pages[owner.page].url,
-            owner.reason
+            self.input.pages[owner].url,
+            reason
         );
-        self.progress.owners.insert((a, b), owner.page);
         self.progress.edits.push(edit);
     }
 
@@ -234,7 +310,7 @@ impl Planner {
 
     /// No page answers.
     pub(super) fn open(&self, group: usize) -> Option<Edit> {
-        let nodes = &self.groups[group];
+        let nodes = &self.groups()[group];
         let open = |node: TopicRef| -> Vec<QueryRef> {
             (self.queries_of(node))
                 .filter(|place| self.progress.states.get(place) == Some(&State::Open))
@@ -303,9 +379,14 @@ impl Planner {
         }
         if pages.len() > 1 {
             let others = pages.iter().filter(|&&page| page != owner.page);
-            let urls: Vec<_> = others
+            let mut urls: Vec<_> = others
                 .map(|&page| &self.input.pages[page].url[..])
+                .take(NAMED_PAGES)
                 .collect();
+            let more = format!("{} more", pages.len() - 1 - urls.len());
+            if pages.len() - 1 > urls.len() {
+                urls.push(&more);
+            }
             let note = format!("also looked for on {}", urls.join(", "));
             edit.reason = [edit.reason, note]
                 .join("; ")

@@ -121,10 +121,8 @@ impl Planner {
                 owners.insert(place, page);
             }
         }
-        for (pair, places) in &self.progress.contested {
-            if let Some(&owner) = self.progress.owners.get(pair) {
-                owners.extend(places.iter().map(|&place| (place, owner)));
-            }
+        for (&pages, contest) in &self.progress.contests {
+            owners.extend((self.contested(pages).into_iter()).map(|place| (place, contest.owner)));
         }
         owners.retain(|place, owner| place.node.page != *owner);
         owners

@@ -1,5 +1,6 @@
 //! A plan in steps: what is planned one after the other, and where it stands between two of them.
 
+use super::edits::Contest;
 use super::states::State;
 use super::topics::MOST_TOPICS;
 use super::{Decay, Edit, Planner, QueryRef, Topic, questions};
@@ -21,6 +22,8 @@ enum Phase {
     Neighbours,
     /// Topics that compete by meaning.
     Rivals,
+    /// Who should own what two pages compete for.
+    Contests,
     /// Edits of each kind.
     Competing,
     Elsewhere,
@@ -37,11 +40,12 @@ enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Decide,
         Self::Follow,
         Self::Neighbours,
         Self::Rivals,
+        Self::Contests,
         Self::Competing,
         Self::Elsewhere,
         Self::Open,
@@ -70,9 +74,10 @@ pub(super) struct Progress {
     /// Units of the phase that are done.
     next: usize,
     pub(super) states: BTreeMap<QueryRef, State>,
-    /// Queries that two pages compete for, by the pages, and who of them should own these.
+    /// What two pages compete for, by the pages: queries that both are shown for, topics that mean the same; and who should own these.
     pub(super) contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
-    pub(super) owners: BTreeMap<(usize, usize), usize>,
+    pub(super) rivals: BTreeMap<(usize, usize), BTreeSet<TopicRef>>,
+    pub(super) contests: BTreeMap<(usize, usize), Contest>,
     pub(super) edits: Vec<Edit>,
     pub(super) decays: Vec<Decay>,
     /// Topics of pages, for each decay.
@@ -143,14 +148,15 @@ impl Planner {
         let Ok(progress) = postcard::from_bytes::<Progress>(bytes) else {
             return false;
         };
+        let topic_of = |node: &TopicRef| self.input.pages.get(node.page)?.topics.get(node.topic);
+        let is_topic = |node: &TopicRef| topic_of(node).is_some();
         let is_query = |place: &QueryRef| {
-            (self.input.pages.get(place.node.page))
-                .and_then(|page| page.topics.get(place.node.topic))
-                .is_some_and(|topic| place.query < topic.queries.len())
+            topic_of(&place.node).is_some_and(|topic| place.query < topic.queries.len())
         };
-        let is_group = |group: &usize| *group < self.groups.len();
+        let is_group = |group: &usize| *group < self.groups().len();
         let is_known = progress.states.keys().all(is_query)
             && progress.contested.values().flatten().all(is_query)
+            && progress.rivals.values().flatten().all(is_topic)
             && progress.order.iter().all(is_group)
             && progress.expected.len() == progress.order.len();
         if is_known {
@@ -178,22 +184,30 @@ impl Planner {
                 work.starts.len()
             }
             Phase::Neighbours => self.input.pages.len(),
-            Phase::Rivals => self.input.similar.len(),
+            Phase::Rivals => self.input.grouping.rivals.len(),
+            Phase::Contests => {
+                let Progress {
+                    contested, rivals, ..
+                } = &self.progress;
+                let pairs: BTreeSet<_> = contested.keys().chain(rivals.keys()).copied().collect();
+                work.pairs = pairs.into_iter().collect();
+                work.pairs.len()
+            }
             Phase::Competing => {
-                work.pairs = self.progress.contested.keys().copied().collect();
+                work.pairs = self.settled_contests();
                 work.pairs.len()
             }
             Phase::Elsewhere => {
                 work.moves = self.moves();
                 work.moves.len()
             }
-            Phase::Open => self.groups.len(),
+            Phase::Open => self.groups().len(),
             Phase::Improved => {
                 let decayed = self.progress.decayed.iter().enumerate();
                 work.decays = decayed.map(|(at, &node)| (node, at)).collect();
                 self.input.pages.len()
             }
-            Phase::Topics => self.groups.len().min(MOST_TOPICS),
+            Phase::Topics => self.groups().len().min(MOST_TOPICS),
             Phase::Names | Phase::OtherNames => {
                 work.owners = self.owners();
                 for (&place, &owner) in &work.owners {
@@ -217,6 +231,12 @@ impl Planner {
             Phase::Follow => self.follow_topics(),
             Phase::Neighbours => self.follow_neighbours(index),
             Phase::Rivals => self.rivals(index),
+            Phase::Contests => {
+                let pages = work.pairs[index];
+                if let Some(contest) = self.contest(pages) {
+                    self.progress.contests.insert(pages, contest);
+                }
+            }
             Phase::Competing => self.competing(work.pairs[index]),
             Phase::Elsewhere => {
                 let (pages, places) = &work.moves[index];
@@ -240,7 +260,7 @@ impl Planner {
             Phase::Rank => self.rank(),
             Phase::Topics => {
                 let group = self.progress.order[index];
-                let topic = self.describe(&self.groups[group], self.progress.expected[group]);
+                let topic = self.describe(&self.groups()[group], self.progress.expected[group]);
                 self.progress.topics.push(topic);
             }
             Phase::Names => self.name(index, work),

@@ -1,6 +1,6 @@
 //! Where on a page an edit goes.
 
-use super::states::SPOKEN_OF;
+use super::states::{LIKELY, SPOKEN_OF};
 use super::sums::sums;
 use super::{Planner, QueryRef};
 use crate::model::ANSWERED;
@@ -29,7 +29,7 @@ impl Planner {
         for &place in places.iter().filter(|place| place.node.page == page) {
             let query = self.query(place);
             let near = (query.segment_id)
-                .filter(|_| query.coverage >= ANSWERED)
+                .filter(|_| query.coverage >= LIKELY)
                 .and_then(|id| profile.passage(id));
             let best = (self.lexicon.best_passage(&query.stems, profile))
                 .filter(|&(share, _)| share >= SPOKEN_OF)

@@ -19,7 +19,7 @@ pub(super) enum State {
     },
     /// Several pages answer it.
     Contested,
-    /// No page answers it, and another one shall.
+    /// Nothing to be done here: no page answers it, and another one shall; or another one surely does, though this one is more about it.
     Left,
 }
 
@@ -30,15 +30,15 @@ const CLEARLY: f64 = 0.15;
 /// site tell nothing, which a single page cannot know.
 pub(super) const SPOKEN_OF: f64 = 0.8;
 
+/// Coverage from which a passage answers a query more likely than not: what it lacks is added there, and no section is written beside it.
+pub(super) const LIKELY: f64 = 0.5;
+
 /// The same share in a page's title and headings, from which the page is about the query: it is not to be written there.
 const IS_ABOUT: f64 = 0.8;
 
 /// Share of a query's telling words that one passage must have for its measured coverage to be believed where the page stands low: an
 /// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
 const BELIEVED: f64 = 0.5;
-
-/// Share of the pairs of queries of two topics that mean the same, from which their pages compete without a query in common.
-const RIVALS: f64 = 0.9;
 
 impl Planner {
     /// Says what is to be done about a query on every page that is shown for it.
@@ -80,6 +80,8 @@ impl Planner {
                 } else {
                     self.fit(place.node.page, &[place])
                 };
+                // What another page surely answers is not to be written, whatever this one is about.
+                let is_sure = found.is_some_and(|(_, coverage)| coverage >= ANSWERED + CLEARLY);
                 let best = (beside.chain(found))
                     .filter(|&(_, coverage)| coverage >= ANSWERED && coverage >= own + CLEARLY)
                     .map(|(page, coverage)| (page, coverage, self.fit(page, &[place])))
@@ -90,6 +92,7 @@ impl Planner {
                     None if is_shared && self.first_choice(&contenders) != place.node.page => {
                         State::Left
                     }
+                    None if is_sure => State::Left,
                     None => State::Open,
                 }
             };
@@ -147,23 +150,22 @@ impl Planner {
         }
     }
 
+    /// Queries of a topic that its page answers.
+    pub(super) fn answered_queries(&self, node: TopicRef) -> Vec<QueryRef> {
+        (self.queries_of(node))
+            .filter(|place| {
+                matches!(
+                    self.progress.states.get(place),
+                    Some(State::Answered | State::Contested)
+                )
+            })
+            .collect()
+    }
+
     /// The same by meaning: no query in common, and yet one topic.
     pub(super) fn rivals(&mut self, index: usize) {
-        let (a, b, share) = self.input.similar[index];
-        if a.page == b.page || share < RIVALS {
-            return;
-        }
-        let answers = |node: TopicRef| -> Vec<QueryRef> {
-            (self.queries_of(node))
-                .filter(|place| {
-                    matches!(
-                        self.progress.states.get(place),
-                        Some(State::Answered | State::Contested)
-                    )
-                })
-                .collect()
-        };
-        let (left, right) = (answers(a), answers(b));
+        let (a, b) = self.input.grouping.rivals[index];
+        let (left, right) = (self.answered_queries(a), self.answered_queries(b));
         let impressions = |places: &[QueryRef]| -> f64 {
             places
                 .iter()
@@ -177,8 +179,8 @@ impl Planner {
         let pages = (a.page.min(b.page), a.page.max(b.page));
         for &place in left.iter().chain(&right) {
             self.progress.states.insert(place, State::Contested);
-            (self.progress.contested.entry(pages).or_default()).insert(place);
         }
+        (self.progress.rivals.entry(pages).or_default()).extend([a, b]);
     }
 
     /// A query that another page answers goes where most of its topic goes, though that page is no more about this one.

@@ -19,7 +19,7 @@ pub(super) const MOST_TOPICS: usize = 5_000;
 impl Planner {
     pub(super) fn decays(&self) -> Vec<(TopicRef, Decay)> {
         let mut decays = Vec::new();
-        for &node in self.groups.iter().flatten() {
+        for &node in self.groups().iter().flatten() {
             let topic = self.topic(node);
             let now = sums(topic.queries.iter());
             let mut before = Sums::default();
