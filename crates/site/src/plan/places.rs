@@ -3,7 +3,6 @@
 use super::states::{LIKELY, SPOKEN_OF};
 use super::sums::sums;
 use super::{Planner, QueryRef};
-use crate::model::ANSWERED;
 use crate::words::{Passage, Profile, Stem, all_stems};
 use std::collections::BTreeMap;
 
