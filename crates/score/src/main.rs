@@ -27,7 +27,7 @@ usage: pageperfect-score COMMAND < INPUT > OUTPUT
                      that crates/coverage/fit fits on
   page               JSON lines {\"facts\", \"language\", \"segments\", \"rows\", \"segment_vectors\", \"query_vectors\"}
                      to what crates/advice decides: {\"topics\", \"edits\", ..}
-  segment            one HTML page to {\"paragraphs\": [\"..\"]}
+  segment            one HTML page to {\"paragraphs\": [\"..\"]}, its title told apart
   segment --batch    JSON lines {\"id\", \"url\", \"html\"} to lines {\"id\", \"paragraphs\"}
   segment --whole    the same lines to {\"id\", \"title\", .., \"segments\"}: all that the wasm module
                      answers, short blocks joined and long ones split
@@ -164,11 +164,25 @@ fn segment(page: Page) -> Segments {
         join: false,
         ..Default::default()
     };
-    let segments = pageperfect_segment::segment_with(&page.html, &page.url, &blocks).segments;
+    let found = pageperfect_segment::segment_with(&page.html, &page.url, &blocks);
+    // The heading that repeats the page's title is no part of its text for those who mark it, nor
+    // for other extractors, which tell the title apart as we do.
+    let title = letters_of(&found.title);
+    let is_title = |segment: &pageperfect_segment::Segment| {
+        segment.kind == pageperfect_segment::Kind::Heading
+            && segment.heading_path.is_empty()
+            && title.contains(&letters_of(&segment.text))
+    };
+    let text = found.segments.into_iter().filter(|part| !is_title(part));
     Segments {
         id: page.id,
-        paragraphs: segments.into_iter().map(|segment| segment.text).collect(),
+        paragraphs: text.map(|segment| segment.text).collect(),
     }
+}
+
+fn letters_of(text: &str) -> String {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 fn each_line<Input: for<'a> Deserialize<'a>, Output: Serialize>(

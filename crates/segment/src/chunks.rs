@@ -30,7 +30,7 @@ pub fn segments(
             // A title that stands apart from the content still heads it; other headings do not.
             let names_page = block.level == 1 && !is_aside(&page.elements[block.element as usize]);
             if *kept || names_page {
-                headings.enter(block.level, &block.text);
+                headings.enter(block.level, without_permalink(block));
                 if let Some(pair) = pair.filter(|_| block.level == QUESTION_LEVEL) {
                     headings.answer_ends.push(pair.answer.end);
                 }
@@ -53,12 +53,13 @@ pub fn segments(
                 }
             }
         } else {
+            let text = without_permalink(block);
             let path = headings.path();
             let above = path.len() - usize::from(block.kind == Kind::Heading);
             parts.push(Part {
                 heading_path: Some(path[..above].to_vec()),
                 heading_version: headings.version,
-                ..Part::of(block, 0, block.text.len(), token_count(&block.text))
+                ..Part::of(block, 0, text.len(), token_count(text))
             });
         }
     }
@@ -118,6 +119,17 @@ pub fn embedding_texts(page_title: &str, segments: &[Segment]) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// The text of a heading without the sign behind it that links to the heading itself.
+fn without_permalink(block: &Block) -> &str {
+    const SIGNS: [char; 4] = ['#', '¶', '§', '🔗'];
+    let text = &*block.text;
+    let is_sign = block.kind == Kind::Heading && block.link_chars == 1;
+    match text.strip_suffix(SIGNS) {
+        Some(rest) if is_sign && !rest.trim_end().is_empty() => rest.trim_end(),
+        _ => text,
+    }
 }
 
 fn is_aside(element: &Element) -> bool {

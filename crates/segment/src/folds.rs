@@ -182,8 +182,18 @@ pub fn is_question(text: &str) -> bool {
     text.ends_with(['?', '？', '؟']) || text.starts_with('¿')
 }
 
-/// A label without the sign that shows whether it is open.
+/// A label without the sign that shows whether it is open, or what is said instead of it to those
+/// who do not see it.
 fn without_sign(text: &str) -> &str {
+    let said = ["Expand", "Collapse", "Toggle"];
+    let rest = said.iter().find_map(|sign| text.strip_suffix(sign));
+    if let Some(rest) = rest {
+        // Beside the label, as its last word it would stand behind a space.
+        let is_beside = !rest.is_empty() && !rest.ends_with(' ');
+        if is_beside || rest.trim_end().ends_with(['?', '？']) {
+            return rest.trim_end();
+        }
+    }
     match text.strip_suffix(SIGNS) {
         // Twice the same is a name, as in C++.
         Some(rest) if !rest.is_empty() && !rest.ends_with(SIGNS) => rest.trim_end(),
@@ -520,7 +530,12 @@ fn is_label(block: &Block) -> bool {
     block.chars <= MAX_QUESTION_CHARS
         && block.chars > 1
         && block.link_chars * 2 < block.chars.max(1)
-        && matches!(block.kind, Kind::Paragraph | Kind::ListItem | Kind::Quote)
+        && match block.kind {
+            Kind::Paragraph | Kind::ListItem | Kind::Quote => true,
+            // A row of one cell.
+            Kind::TableRow => !block.text.contains(" | "),
+            _ => false,
+        }
 }
 
 /// The blocks that a label reveals.
@@ -614,19 +629,25 @@ fn is_explained(words: u32, term: &Block) -> bool {
     words >= 6 && term.words <= 30 || is_question(&term.text)
 }
 
-/// What stands in navigation, a footer, or a side column is no content whatever it opens.
+/// What stands in navigation, a footer, or a side column is no content whatever it opens. Builders
+/// call each of their parts a widget: around what is called a fold that name says nothing.
 fn is_furniture(page: &Blocks, block: &Block) -> bool {
     let element = &page.elements[block.element as usize];
     let side = Name::Nav.bit() | Name::Footer.bit() | Name::Aside.bit();
     let is_header = element.is_in(Name::Header.bit())
         && !element.is_in(Name::Main.bit() | Name::Article.bit() | Name::Section.bit());
-    let names = vocabulary::NAV | vocabulary::SEARCH | vocabulary::FOOTER | vocabulary::SIDE;
+    let mut names = vocabulary::NAV | vocabulary::SEARCH | vocabulary::FOOTER | vocabulary::SIDE;
     let mut around = page.ancestors(block.element).take(6);
     element.is_in(side)
         || is_header
         || around.any(|element| {
+            let is_fold = element.hints & vocabulary::FOLD != 0;
+            if is_fold {
+                names &= !vocabulary::SIDE;
+            }
             element.hints & names != 0
-                && element.hints & (vocabulary::FOLD | vocabulary::CONTENT | vocabulary::BODY) == 0
+                && !is_fold
+                && element.hints & (vocabulary::CONTENT | vocabulary::BODY) == 0
         })
 }
 
@@ -690,7 +711,7 @@ pub fn reorder(page: &mut Blocks) {
     page.pairs = pairs;
 }
 
-fn move_labels(page: &mut Blocks, pairs: &mut [Pair]) {
+fn move_labels(page: &mut Blocks, pairs: &mut Vec<Pair>) {
     let is_apart =
         |pair: &Pair| pair.answer.start > pair.question + 1 || pair.answer.start <= pair.question;
     let mut moved: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -733,10 +754,15 @@ fn move_labels(page: &mut Blocks, pairs: &mut [Pair]) {
         .iter()
         .filter_map(|at| blocks[*at as usize].take())
         .collect();
-    for pair in pairs {
-        let last = places[pair.answer.end as usize - 1];
-        let first = places[pair.answer.start as usize];
+    pairs.retain_mut(|pair| {
+        // An answer may begin or end with the label of another that has moved away.
+        let mine = pair.answer.clone().filter(|at| !gone.contains(at));
+        let mine = mine.map(|at| places[at as usize]);
+        let Some((first, last)) = mine.clone().min().zip(mine.max()) else {
+            return false;
+        };
         pair.question = places[pair.question as usize];
         pair.answer = first..last + 1;
-    }
+        true
+    });
 }
