@@ -9,6 +9,8 @@
 //!     training keep DIR      reads scores.f32 (one a block), writes kept.jsonl ({"id", "paragraphs"}),
 //!                            page.f32 (a row a page) and page-schema.json (its names and the types')
 //!     training score DIR     writes scores.f32: those of the fitted forest
+//!     training spell DIR     reads wanted-0.u32 and wanted-1.u32 (the hashes in each table of words),
+//!                            writes spelled.jsonl ({"table", "hash", "word"})
 //!
 //! Numbers are little-endian f32. Pages without blocks are left out of all files but kept.jsonl.
 
@@ -20,6 +22,7 @@ use pageperfect_segment::page_type::{self, TYPES};
 use pageperfect_segment::source::Source;
 use pageperfect_segment::words::{self, Tables};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
@@ -41,10 +44,16 @@ fn read_all(path: &Path) -> std::io::Result<Vec<f32>> {
         .collect())
 }
 
+fn read_hashes(path: &Path) -> std::io::Result<HashSet<u32>> {
+    let bytes = std::fs::read(path)?;
+    let hashes = bytes.as_chunks().0.iter();
+    Ok(hashes.map(|hash| u32::from_le_bytes(*hash)).collect())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [command, dir] = &arguments[..] else {
-        return Err("usage: training rows|keep|score DIR < PAGES".into());
+        return Err("usage: training rows|keep|score|spell DIR < PAGES".into());
     };
     let dir = Path::new(dir);
     let create = |name: &str| File::create(dir.join(name)).map(BufWriter::new);
@@ -56,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             create("kept.jsonl")?,
         ),
         "score" => (Vec::new(), create("scores.f32")?, create("unused")?),
+        "spell" => (Vec::new(), create("unused")?, create("spelled.jsonl")?),
         _ => return Err(format!("no command {command:?}").into()),
     };
     let words_of = |name: &str| match &**command {
@@ -64,6 +74,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (mut hashes, mut hash_counts) = (words_of("hashes.u32")?, words_of("hash-counts.u32")?);
     let (mut at, mut schema, mut page_schema) = (0, None, None);
+    let mut wanted = match &**command {
+        "spell" => [
+            read_hashes(&dir.join("wanted-0.u32"))?,
+            read_hashes(&dir.join("wanted-1.u32"))?,
+        ],
+        _ => Default::default(),
+    };
     for line in std::io::stdin().lock().lines() {
         let page: Value = serde_json::from_str(&line?)?;
         let field = |name: &str| page[name].as_str().unwrap_or_default();
@@ -123,6 +140,19 @@ fn main() -> Result<(), Box<dyn Error>> {
                     "{}",
                     json!({ "id": page["id"], "paragraphs": paragraphs })
                 )?;
+            }
+            "spell" => {
+                let mut spelled = Vec::new();
+                let wants = |table: usize, hash: u32| wanted[table].contains(&hash);
+                words::spell(&found, wants, |table, hash, word| {
+                    spelled.push((table, hash, word));
+                });
+                for (table, hash, word) in spelled {
+                    if wanted[table].remove(&hash) {
+                        let line = json!({ "table": table, "hash": hash, "word": word });
+                        writeln!(lines, "{line}")?;
+                    }
+                }
             }
             "score" => write_all(&mut numbers, &model::scores(&found, &meta, field("url")))?,
             _ => {}

@@ -154,7 +154,7 @@ pub fn segment_with(html: &str, url: &str, options: &Options) -> Page {
     let source = Source::parse(html, &arena);
     let meta = Meta::read(&source);
     let blocks = Blocks::new(&source);
-    let kept = model::content(&blocks, &meta, url, options.comments);
+    let (kept, chances) = model::content(&blocks, &meta, url, options.comments);
     let (segments, segments_dropped) = chunks::segments(html, &blocks, &kept, options);
     let mut warnings = warnings::of(&blocks, &meta, &kept);
     let texts = segments.iter().map(|segment| &*segment.text);
@@ -166,7 +166,7 @@ pub fn segment_with(html: &str, url: &str, options: &Options) -> Page {
         segments_dropped,
     ));
     Page {
-        page_type: page_type::of(&blocks, &meta, url, &kept),
+        page_type: page_type::of(&blocks, &meta, &kept, &chances),
         title: meta.title,
         description: meta.description,
         canonical_url: meta.canonical_url,

@@ -8,6 +8,7 @@ use crate::blocks::{Block, Blocks, Name};
 use crate::features::{Rows, features};
 use crate::folds;
 use crate::meta::{Meta, PageKind};
+use crate::page_type;
 use crate::vocabulary;
 use crate::words;
 use std::collections::HashMap;
@@ -18,15 +19,24 @@ const SURE: f32 = 0.6;
 const UNLIKELY: f32 = 0.2;
 /// Below it a block is none even where all around it is.
 const DOUBTFUL: f32 = 0.08;
-/// A question or its answer at least this likely content keeps both.
+/// What is marked up as a pair keeps both parts when its words are this likely content.
 const LIKELY_PAIR: f32 = 0.2;
 
-/// Whether each block is content.
-pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> Vec<bool> {
+/// Whether each block is content, and how likely the page is of each of [`page_type::TYPES`].
+///
+/// What a score is worth depends on what kind of page it is: the type is told from what the scores
+/// keep as they are, and by it they are calibrated.
+pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> (Vec<bool>, Vec<f32>) {
     if has_no_boilerplate(page) {
-        return vec![true; page.blocks.len()];
+        let kept = vec![true; page.blocks.len()];
+        let chances = page_type::chances(page, meta, url, &kept);
+        return (kept, chances);
     }
-    keep(page, meta, url, &scores(page, meta, url), comments)
+    let mut scores = scores(page, meta, url);
+    let kept = keep(page, meta, url, &scores, false);
+    let chances = page_type::chances(page, meta, url, &kept);
+    calibrate(&mut scores, &chances);
+    (keep(page, meta, url, &scores, comments), chances)
 }
 
 /// Whether each block is content, by the score of each.
@@ -168,16 +178,18 @@ fn keep_answers(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
     for pair in &page.pairs {
         let answer = pair.answer.start as usize..pair.answer.end as usize;
         let has_answer = kept[answer.clone()].iter().any(|kept| *kept);
-        let best = scores[answer.clone()]
-            .iter()
-            .copied()
-            .fold(scores[pair.question as usize], f32::max);
-        // A tab or a filter may look like a pair; what asks in so many words is one.
-        let least = match folds::is_question(&page.blocks[pair.question as usize].text) {
-            true => DOUBTFUL,
-            false => LIKELY_PAIR,
+        // A tab or a filter may look like a pair, and must read as content all in all; what asks in
+        // so many words is one.
+        let parts = || answer.clone().chain([pair.question as usize]);
+        let is_likely = if folds::is_question(&page.blocks[pair.question as usize].text) {
+            parts().any(|at| scores[at] >= DOUBTFUL)
+        } else {
+            let words = |at: usize| page.blocks[at].words.max(1) as f32;
+            let all: f32 = parts().map(words).sum();
+            let likely: f32 = parts().map(|at| words(at) * scores[at]).sum();
+            likely >= LIKELY_PAIR * all
         };
-        if pair.is_certain && best >= least {
+        if pair.is_certain && is_likely {
             kept[answer].fill(true);
             kept[pair.question as usize] = true;
         } else {
@@ -257,6 +269,8 @@ struct Fitted {
     tables: words::Tables,
     forest: Forest,
     types: Regression,
+    /// For each type the slope and the offset of its scores, as logits.
+    calibration: Regression,
 }
 
 static FITTED: LazyLock<Fitted> = LazyLock::new(|| {
@@ -264,13 +278,27 @@ static FITTED: LazyLock<Fitted> = LazyLock::new(|| {
     Fitted {
         tables: words::Tables::read(&mut bytes),
         forest: Forest::read(&mut bytes),
-        types: Regression::read(bytes),
+        types: Regression::read(&mut bytes),
+        calibration: Regression::read(&mut bytes),
     }
 });
 
 /// A score for each of [`crate::page_type::TYPES`], whose softmax is its probability.
 pub fn type_scores(row: &[f32]) -> Vec<f32> {
     FITTED.types.scores(row)
+}
+
+/// Scores as likelihoods on a page that is of each type this likely.
+fn calibrate(scores: &mut [f32], chances: &[f32]) {
+    let fitted = FITTED.calibration.weights.iter().zip(chances);
+    let (slope, offset) = fitted.fold((0.0, 0.0), |(slope, offset), (mine, chance)| {
+        (slope + chance * mine[0], offset + chance * mine[1])
+    });
+    for score in scores {
+        let odds = score.clamp(1e-6, 1.0 - 1e-6);
+        let logit = libm::logf(odds / (1.0 - odds));
+        *score = 1.0 / (1.0 + libm::expf(-(slope * logit + offset)));
+    }
 }
 
 /// The weights of words that the forest was fitted with.
@@ -285,10 +313,14 @@ struct Regression {
 }
 
 impl Regression {
-    /// Little-endian: a u16 of classes, a u16 of weights for each, then the f32 weights.
-    fn read(bytes: &[u8]) -> Regression {
-        let (sizes, weights) = bytes.split_at(4);
-        let width = usize::from(u16::from_le_bytes([sizes[2], sizes[3]]));
+    /// Takes one off the front. Little-endian: a u16 of classes, a u16 of weights for each, then the
+    /// f32 weights.
+    fn read(bytes: &mut &[u8]) -> Regression {
+        let (sizes, rest) = bytes.split_at(4);
+        let size = |at: usize| usize::from(u16::from_le_bytes([sizes[at], sizes[at + 1]]));
+        let (count, width) = (size(0), size(2));
+        let (weights, rest) = rest.split_at(count * width * 4);
+        *bytes = rest;
         let weights: Vec<f32> = weights
             .as_chunks()
             .0

@@ -259,11 +259,25 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str, kept: &[bool], row: &mut 
     row.put("hinted.sign_up", hinted(vocabulary::SIGN_UP));
 }
 
-/// The likeliest type; none of a page without blocks.
-pub fn of(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Option<PageType> {
+/// How likely the page is of each of [`TYPES`], by what is kept of it; nothing of a page without
+/// blocks.
+pub fn chances(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Vec<f32> {
     if page.blocks.is_empty() {
-        return None;
+        return Vec::new();
     }
+    let mut row = Vec::new();
+    features(page, meta, url, kept, &mut row);
+    let mut scores = model::type_scores(&row);
+    let most = scores.iter().copied().fold(f32::MIN, f32::max);
+    for score in &mut scores {
+        *score = libm::expf(*score - most);
+    }
+    let sum: f32 = scores.iter().sum();
+    scores.iter().map(|power| power / sum).collect()
+}
+
+/// The likeliest type, by [`chances`]; none of a page without blocks.
+pub fn of(page: &Blocks, meta: &Meta, kept: &[bool], chances: &[f32]) -> Option<PageType> {
     let (mut in_pairs, mut words) = (0, 0);
     for (block, _) in page.blocks.iter().zip(kept).filter(|(_, kept)| **kept) {
         words += block.words;
@@ -286,17 +300,12 @@ pub fn of(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Option<PageTy
             probability: rounded((0.5 + share / 2.0).min(1.0)),
         });
     }
-    let mut row = Vec::new();
-    features(page, meta, url, kept, &mut row);
-    let scores = model::type_scores(&row);
-    let most = scores.iter().copied().fold(f32::MIN, f32::max);
-    let powers: Vec<f32> = scores
-        .iter()
-        .map(|score| libm::expf(score - most))
-        .collect();
-    let best = scores.iter().position(|score| *score == most)?;
+    let likely = |(a, _): &(f32, usize), (b, _): &(f32, usize)| a.total_cmp(b);
+    // Of equals the first.
+    let all = chances.iter().copied().zip(0..chances.len()).rev();
+    let (probability, best) = all.max_by(likely)?;
     Some(PageType {
         name: TYPES.get(best)?.0,
-        probability: rounded(powers[best] / powers.iter().sum::<f32>()),
+        probability: rounded(probability),
     })
 }

@@ -63,6 +63,15 @@ impl<const N: usize> Table<N> {
         Table { slots }
     }
 
+    fn entries(&self) -> Vec<(u32, Vec<i8>)> {
+        let known = self.slots.iter().flatten();
+        let mut found: Vec<_> = known
+            .map(|(hash, weights)| (*hash, weights.to_vec()))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
     fn weights(&self, hash: u32) -> Option<&[i8; N]> {
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
@@ -77,6 +86,11 @@ impl<const N: usize> Table<N> {
 }
 
 impl Tables {
+    /// Of each table the hashes and their weights, by hash.
+    pub fn entries(&self) -> [Vec<(u32, Vec<i8>)>; 2] {
+        [self.texts.entries(), self.names.entries()]
+    }
+
     pub fn read(bytes: &mut &[u8]) -> Tables {
         Tables {
             texts: Table::read(bytes),
@@ -244,15 +258,105 @@ fn texts(text: &str, mut found: impl FnMut(u32)) {
     hashes.iter().for_each(|hash| found(*hash));
     if count <= MAX_PAIRED {
         let pairs = hashes.windows(2);
-        pairs.for_each(|pair| found(step(pair[0].rotate_left(5), pair[1])));
+        pairs.for_each(|pair| found(pair_hash(pair[0], pair[1])));
     }
     if count > 0 && count <= MAX_WHOLE {
-        found(
-            hashes
-                .iter()
-                .fold(START, |all, hash| step(all.rotate_left(7), *hash)),
-        );
+        found(whole_hash(hashes));
     }
+}
+
+/// Calls `found` with what is hashed into each table, spelled as [`hash_of`] reads it, where `wants`
+/// its hash there: 0 for texts, 1 for names. For people who read the tables.
+pub fn spell(
+    page: &Blocks,
+    wants: impl Fn(usize, u32) -> bool,
+    mut found: impl FnMut(usize, u32, String),
+) {
+    let mut offer = |table: usize, hash: u32, spelled: &dyn Fn() -> String| {
+        if wants(table, hash) {
+            found(table, hash, spelled());
+        }
+    };
+    for block in &page.blocks {
+        let words: Vec<&str> = block
+            .text
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .take(MAX_WORDS + 1)
+            .collect();
+        let hashes: Vec<u32> = words.iter().map(|word| word_hash(word)).collect();
+        let spelled = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| as_counted(word)).collect();
+            words.join(" ")
+        };
+        for (word, hash) in words.iter().zip(&hashes).take(MAX_WORDS) {
+            offer(0, *hash, &|| spelled(&[word]));
+        }
+        if words.len() <= MAX_PAIRED {
+            for (words, hashes) in words.windows(2).zip(hashes.windows(2)) {
+                offer(0, pair_hash(hashes[0], hashes[1]), &|| spelled(words));
+            }
+        }
+        if (1..=MAX_WHOLE).contains(&words.len()) {
+            offer(0, whole_hash(&hashes), &|| format!("={}", spelled(&words)));
+        }
+    }
+    for element in page.elements.iter().filter(|e| e.block_count > 0) {
+        let name = element.node.name().map_or("", |name| name);
+        if matches!(name, "html" | "body") {
+            continue;
+        }
+        offer(1, tag_hash(name), &|| format!("<{name}"));
+        for attribute in ["class", "id", "role"] {
+            let value = element.node.attribute(attribute).unwrap_or_default();
+            name_words(&value, |word, hash| {
+                offer(1, hash, &|| word.to_ascii_lowercase());
+            });
+        }
+    }
+}
+
+/// The hash of a spelling: `word`, `two words`, `=the whole text`, `<tag`.
+pub fn hash_of(spelled: &str) -> u32 {
+    if let Some(name) = spelled.strip_prefix('<') {
+        return tag_hash(name);
+    }
+    let whole = spelled.strip_prefix('=');
+    let words = whole.unwrap_or(spelled).split(' ').map(word_hash);
+    let hashes: Vec<u32> = words.collect();
+    match &hashes[..] {
+        _ if whole.is_some() => whole_hash(&hashes),
+        [first, second] => pair_hash(*first, *second),
+        _ => hashes[0],
+    }
+}
+
+/// A word as it is counted: in lower case, and each number as 0.
+fn as_counted(word: &str) -> String {
+    match word.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => "0".to_owned(),
+        false => word.to_lowercase(),
+    }
+}
+
+fn word_hash(word: &str) -> u32 {
+    let letters = as_counted(word);
+    letters.chars().fold(START, |hash, c| step(hash, c.into()))
+}
+
+fn pair_hash(first: u32, second: u32) -> u32 {
+    step(first.rotate_left(5), second)
+}
+
+fn whole_hash(words: &[u32]) -> u32 {
+    let hashes = words.iter();
+    hashes.fold(START, |all, hash| step(all.rotate_left(7), *hash))
+}
+
+fn tag_hash(name: &str) -> u32 {
+    let start = step(START, '<'.into());
+    name.bytes()
+        .fold(start, |hash, byte| step(hash, byte.into()))
 }
 
 /// The words of an element's class, id and role, as [`crate::vocabulary::hints`] splits them, and
@@ -262,27 +366,32 @@ fn names(element: &Element, mut found: impl FnMut(u32)) {
     if matches!(name, "html" | "body") {
         return;
     }
-    found(name.bytes().fold(step(START, '<'.into()), |hash, byte| {
-        step(hash, byte.into())
-    }));
+    found(tag_hash(name));
     for attribute in ["class", "id", "role"] {
-        let Some(value) = element.node.attribute(attribute) else {
-            continue;
-        };
-        let (mut hash, mut len, mut before) = (START, 0, 0u8);
-        for &byte in value.as_bytes().iter().take(MAX_NAME_BYTES).chain(b" ") {
-            let is_letter = byte.is_ascii_alphabetic();
-            if !is_letter || (byte.is_ascii_uppercase() && before.is_ascii_lowercase()) {
-                if NAME_LETTERS.contains(&len) {
-                    found(hash);
-                }
-                (hash, len) = (START, 0);
-            }
-            if is_letter {
-                hash = step(hash, byte.to_ascii_lowercase().into());
-                len += 1;
-            }
-            before = byte;
+        if let Some(value) = element.node.attribute(attribute) {
+            name_words(&value, |_, hash| found(hash));
         }
+    }
+}
+
+/// The words of a class, an id or a role, each with its hash.
+fn name_words(value: &str, mut found: impl FnMut(&str, u32)) {
+    let (mut hash, mut len, mut before) = (START, 0, 0u8);
+    let bytes = value.as_bytes();
+    let bytes = &bytes[..bytes.len().min(MAX_NAME_BYTES)];
+    for (at, &byte) in bytes.iter().chain(b" ").enumerate() {
+        let is_letter = byte.is_ascii_alphabetic();
+        if !is_letter || (byte.is_ascii_uppercase() && before.is_ascii_lowercase()) {
+            if NAME_LETTERS.contains(&len) {
+                // Letters of ASCII only, so these are borders of characters.
+                found(&value[at - len..at], hash);
+            }
+            (hash, len) = (START, 0);
+        }
+        if is_letter {
+            hash = step(hash, byte.to_ascii_lowercase().into());
+            len += 1;
+        }
+        before = byte;
     }
 }

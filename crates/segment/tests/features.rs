@@ -165,6 +165,21 @@ fn the_forest_was_fitted_to_this_schema() {
     });
 }
 
+/// The weights of words that people read are those that the forest was fitted with.
+#[test]
+fn the_weights_to_read_are_those_in_the_file() {
+    let mut read: [Vec<(u32, Vec<i8>)>; 2] = Default::default();
+    for line in include_str!("../train/words.tsv").lines() {
+        let mut fields = line.split('\t');
+        let table = usize::from(fields.next() != Some("text-heading"));
+        let hash = words::hash_of(fields.next().unwrap());
+        let weights = fields.map(|weight| weight.parse().unwrap()).collect();
+        read[table].push((hash, weights));
+    }
+    read.iter_mut().for_each(|table| table.sort_unstable());
+    assert_eq!(read, model::tables().entries());
+}
+
 fn fnv(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

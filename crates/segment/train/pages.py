@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
-"""Writes the pages that train/train.py fits on, from a clone of their source.
+"""Writes the pages that train/train.py fits on, from clones of their sources.
 
-    git clone https://github.com/Murrough-Foley/web-content-extraction-benchmark
-    train/pages.py web-content-extraction-benchmark > PAGES.jsonl
+    train/pages.py CLONES > PAGES.jsonl
 
-Of the set only the development split is read, at the commit that train/manifest.json names. The
-same clone gives the same bytes, and train.py checks their hash.
+CLONES is a folder with a clone of each repository of train/manifest.json, named by its key; each is
+read at the commit that the manifest names. Of WCXB only the development split is read. Of Fundus
+the pages that its tests hold are read by its own parsers, one a publisher. The same clones give the
+same bytes, and train.py checks their hash.
 """
 
 import gzip
 import json
+import logging
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 MANIFEST = json.loads((Path(__file__).resolve().parent / "manifest.json").read_text())
+# A page with less is a teaser of what only subscribers read.
+LEAST_NEWS_CHARS = 800
 
 
 class Commit:
@@ -39,21 +44,56 @@ class Commit:
         return content
 
 
-def main(repository):
-    source = MANIFEST["sources"][0]
-    commit = Commit(repository, source["commit"])
+def wcxb(commit):
     for name in commit.names("dev/ground-truth"):
         truth = json.loads(commit.read(name))
         id = Path(name).stem
         content = truth["ground_truth"].get("main_content") or ""
-        page = {
+        yield {
             "id": id,
             "url": truth.get("url") or "",
             "type": truth["_internal"]["page_type"]["primary"],
             "html": gzip.decompress(commit.read(f"dev/html/{id}.html.gz")).decode("utf8", "replace"),
             "paras": [part.strip() for part in re.split(r"\n\n+", content) if part.strip()],
         }
-        print(json.dumps(page))
+
+
+def news(commit):
+    from fundus import PublisherCollection
+
+    logging.disable()
+    publishers = {publisher.__name__: publisher for publisher in PublisherCollection}
+    folder = "tests/resources/parser/test_data"
+    names = commit.names(folder)
+    urls = {}
+    for name in names:
+        if name.endswith("meta.info"):
+            told = json.loads(commit.read(name))
+            urls |= {f"{Path(name).parent}/{page}": fact["url"] for page, fact in told.items()}
+    for name in sorted(names):
+        found = re.fullmatch(rf"{folder}/(\w+)/((\w+?)_(\d+)_(\d+)_(\d+))\.html\.gz", name)
+        publisher = found and publishers.get(found[3])
+        if not publisher:
+            continue
+        html = gzip.decompress(commit.read(name)).decode("utf8", "replace")
+        day = datetime(*map(int, found.groups()[3:]), 12)
+        body = publisher.parser(day).parse(html, error_handling="suppress").get("body")
+        if not body:
+            continue
+        paras = list(body.summary)
+        for section in body.sections:
+            paras += [*section.headline, *section.paragraphs]
+        if sum(map(len, paras)) >= LEAST_NEWS_CHARS:
+            id = f"{found[1]}-{found[2]}"
+            yield {"id": id, "url": urls.get(name, ""), "type": "article", "html": html, "paras": paras}
+
+
+def main(clones):
+    for source in MANIFEST["sources"]:
+        key = source["key"]
+        pages = {"wcxb": wcxb, "news": news}[key](Commit(f"{clones}/{key}", source["commit"]))
+        for page in pages:
+            print(json.dumps({**page, "source": key}))
 
 
 if __name__ == "__main__":

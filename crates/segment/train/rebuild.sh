@@ -5,9 +5,10 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: crates/segment/train/rebuild.sh [--source REPOSITORY] [--work DIR] [--check]
+usage: crates/segment/train/rebuild.sh [--clones DIR] [--work DIR] [--check]
 
-  --source REPOSITORY   a clone of the pages' repository (default: cloned from where the manifest says)
+  --clones DIR          a folder with clones of the pages' repositories by their keys in manifest.json;
+                        what it lacks is cloned into it (default: a folder in the work folder)
   --work DIR            where the pages, the Python and the extractor's numbers go, and are found again
                         (default: a folder in the system's for temporary files)
   --check               exit 1 when the file is not the bytes that were there before
@@ -16,10 +17,10 @@ TEXT
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 forest=$here/../src/segment.forest
-source= work=${TMPDIR:-/tmp}/segment-training check=
+clones= work=${TMPDIR:-/tmp}/segment-training check=
 while [ $# -gt 0 ]; do
   case $1 in
-    --source) source=${2:?--source names a folder}; shift 2 ;;
+    --clones) clones=${2:?--clones names a folder}; shift 2 ;;
     --work) work=${2:?--work names a folder}; shift 2 ;;
     --check) check=1; shift ;;
     -h | --help) usage; exit ;;
@@ -29,15 +30,17 @@ done
 mkdir -p "$work"
 of_manifest() { python3 -c "import json; print(json.load(open('$here/manifest.json'))$1)"; }
 
-if [ -z "$source" ]; then
-  source=$work/source
-  [ -d "$source" ] || git clone --quiet "$(of_manifest "['sources'][0]['repository']")" "$source"
-fi
-if ! [ -f "$work/pages.jsonl" ] || [ "$(sha256sum <"$work/pages.jsonl" | cut -d' ' -f1)" != "$(of_manifest "['pages_sha256']")" ]; then
-  "$here/pages.py" "$source" >"$work/pages.jsonl"
-fi
 python=$work/python-$(sha256sum <"$here/requirements.txt" | cut -c1-12)
 [ -d "$python" ] || { python3 -m venv "$python" && "$python/bin/pip" install --quiet -r "$here/requirements.txt"; }
+if ! [ -f "$work/pages.jsonl" ] || [ "$(sha256sum <"$work/pages.jsonl" | cut -d' ' -f1)" != "$(of_manifest "['pages_sha256']")" ]; then
+  clones=${clones:-$work/clones}
+  mkdir -p "$clones"
+  for number in 0 1; do
+    source=$clones/$(of_manifest "['sources'][$number]['key']")
+    [ -d "$source" ] || git clone --quiet "$(of_manifest "['sources'][$number]['repository']")" "$source"
+  done
+  "$python/bin/python" "$here/pages.py" "$clones" >"$work/pages.jsonl"
+fi
 
 before=$(sha256sum <"$forest")
 mkdir -p "$work/numbers"

@@ -4,11 +4,11 @@
     train/train.py PAGES.jsonl [--work DIR] [--only-evaluate]
 
 PAGES.jsonl is what `train/pages.py` makes of the sources in `train/manifest.json`: one page a line,
-{"id", "url", "type", "html", "paras": [the main content, paragraph by paragraph]}. Its hash must be
-the manifest's. All features come from the extractor itself (`cargo run --example training`), so
+{"id", "url", "type", "source", "html", "paras": [the main content, paragraph by paragraph]}. Its
+hash must be the manifest's. All features come from the extractor itself (`cargo run --example training`), so
 that what is fitted is what runs; only the sums of the words' weights are made here as well, as they
 are fitted first. Writes src/segment.forest, the same bytes for the same pages and
-code. See docs/guides/retrain-the-segmenter.md.
+code, and train/words.tsv, the weights of words for people to read. See docs/guides/retrain-the-segmenter.md.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from scipy.optimize import minimize
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 FOREST = HERE.parent / "src" / "segment.forest"
+WORDS = HERE / "words.tsv"
 CODE = ["pages.py", "train.py", "requirements.txt", "manifest.json"]
 GOLDEN = HERE.parent / "tests" / "golden.html"
 GOLDEN_URL = "https://example.com/blog/kettle-care"
@@ -53,6 +54,10 @@ TABLES = [(["text", "heading"], 5000), (["own", "near", "far"], 2500)]
 MIN_SITES = 6  # that a word must be on
 RIDGE = {"text": 3e-5, "heading": 1e-4, "own": 1e-4, "near": 1e-4, "far": 1e-4}
 UNIT = 1 / 16  # what a weight in the file counts
+
+# A publisher's parser takes paragraphs and may pass over lists, quotes and boxes. What it leaves out
+# though a forest that has only seen pages marked by people is this sure of it says nothing.
+DOUBTED = 0.8
 
 
 def words_of(text):
@@ -111,6 +116,21 @@ def side_by_side(task, count):
 
 def run_task(index):
     return TASK(index)
+
+
+def undoubted(rows, truth, weights, is_marked):
+    """The weights without those of blocks that a parser seems to have passed over (see DOUBTED)."""
+    drawn = draw(weights)
+
+    def sure_of_others(_):
+        forest = fit(rows[is_marked], truth[is_marked], drawn[is_marked])
+        return forest.predict(rows[~is_marked]) >= DOUBTED
+
+    # In a process of its own: the library's threads do not outlive a fork.
+    [is_sure] = side_by_side(sure_of_others, 1)
+    doubted = numpy.zeros(len(truth), bool)
+    doubted[~is_marked] = is_sure & (truth[~is_marked] < 0.5)
+    return numpy.where(doubted, 0, weights)
 
 
 def out_of_fold(rows, truth, weights, folds):
@@ -253,17 +273,50 @@ def fit_types(rows, classes, count):
     return numpy.round(numpy.hstack([weights, intercept[:, None]]), 3)
 
 
-def report_types(rows, classes, folds, names):
-    chances = numpy.zeros((len(rows), len(names)))
+def types_out_of_fold(rows, classes, folds, count):
+    """How likely each page is of each type, by weights that have not seen its site."""
+    chances = numpy.zeros((len(rows), count))
     for fold in range(FOLDS):
-        weights = fit_types(rows[folds != fold], classes[folds != fold], len(names))
+        weights = fit_types(rows[folds != fold], classes[folds != fold], count)
         chances[folds == fold] = softmax(rows[folds == fold] @ weights[:, :-1].T + weights[:, -1])
+    return chances
+
+
+def report_types(chances, classes):
     best, sure = chances.argmax(axis=1), chances.max(axis=1)
     print(f"type of page on sites left out: {numpy.mean(best == classes):.3f} right; by how sure:")
     for low in numpy.arange(0.2, 1, 0.1):
         mine = (sure >= low) & (sure < low + 0.1)
         if mine.any():
             print(f"  {low:.1f} to {low + 0.1:.1f}{mine.sum():>6}{numpy.mean(best[mine] == classes[mine]):>7.2f}")
+
+
+def logits(scores):
+    scores = numpy.clip(scores.astype(float), 1e-6, 1 - 1e-6)
+    return numpy.log(scores / (1 - scores))
+
+
+def calibrated(scores, chances, fitted):
+    """What `calibrate` in src/model.rs makes of them; `chances` has a row a block."""
+    slopes, offsets = (chances @ fitted).T
+    return 1 / (1 + numpy.exp(-(slopes * logits(scores) + offsets)))
+
+
+def fit_calibration(scores, chances, truth, weights):
+    """A row a type of page, slope and offset, with which scores (as logits) are likelihoods (Platt)."""
+    count = chances.shape[1]
+    columns = numpy.hstack([chances * logits(scores)[:, None], chances])
+    weights = weights / weights.sum()
+    start = numpy.append(numpy.ones(count), numpy.zeros(count))
+
+    def loss(found):
+        sums = columns @ found
+        errors = weights * (1 / (1 + numpy.exp(-sums)) - truth)
+        value = (weights * (numpy.logaddexp(0, sums) - truth * sums)).sum() + 1e-3 * ((found - start) ** 2).sum()
+        return value, columns.T @ errors + 2e-3 * (found - start)
+
+    found = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    return numpy.round(found.reshape(2, count).T, 3)
 
 
 def word_f1(predicted, truth):
@@ -346,6 +399,20 @@ class Extractor:
             yield from map(json.loads, file)
 
 
+def write_words(words, tables, extractor):
+    """The weights of words for people to read: table, spelling, a weight a group (see UNIT)."""
+    for table, (known, (columns, _)) in enumerate(zip(words.known, tables)):
+        known[columns].astype("<u4").tofile(extractor.work / f"wanted-{table}.u32")
+    extractor.run("spell")
+    spelled = {(line["table"], line["hash"]): line["word"] for line in extractor.lines("spelled")}
+    lines = []
+    for table, ((names, _), known, (columns, weights)) in enumerate(zip(TABLES, words.known, tables)):
+        for column, mine in zip(columns, weights.T):
+            lines.append(["-".join(names), spelled[table, int(known[column])], *map(str, mine)])
+    lines.sort()
+    WORDS.write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf8")
+
+
 def write_golden_scores(words, tables, forest, width):
     """What LightGBM says of the page in the tests, for the test that the extractor says the same."""
     with tempfile.TemporaryDirectory() as work:
@@ -358,13 +425,18 @@ def write_golden_scores(words, tables, forest, width):
     GOLDEN.with_name("golden_scores.json").write_text(json.dumps(scores) + "\n")
 
 
+def kind_of(page):
+    """What the report counts a page under."""
+    return page["type"] if page["source"] == "wcxb" else page["source"]
+
+
 def report(pages, kept, truth, scores, weights, types):
-    """Word F1 by type of page, and of the words scored about so, how many are content."""
+    """Word F1 by kind of page, and of the words scored about so, how many are content."""
     by_type = defaultdict(list)
     for answer in kept:
         page = pages[answer["id"]]
         score = word_f1(words_of("\n".join(answer["paragraphs"])), words_of("\n".join(page["paras"])))
-        by_type[page["type"]].append(score)
+        by_type[kind_of(page)].append(score)
     every = [score for scores in by_type.values() for score in scores]
     print(f"word F1 on sites left out, {len(every)} pages: {numpy.mean(every):.4f}")
     for name in sorted(by_type):
@@ -398,7 +470,8 @@ def main():
         extractor.run("rows")
         schema = json.loads((Path(work) / "schema.json").read_text())
         rows = extractor.rows("rows", len(schema))
-        truth, weights, folds, types, sites, page_folds, page_types = [], [], [], [], [], [], []
+        truth, weights, folds, types, sites, page_folds, page_types, sizes = [], [], [], [], [], [], [], []
+        is_marked = []
         for answer in extractor.lines("blocks"):
             page = pages[answer["id"]]
             found = labels(page["paras"], answer["blocks"])
@@ -410,12 +483,15 @@ def main():
             # A page weighs about the same however long it is; a word too many weighs less on a long one.
             weights += [max(size, 0.2) / (content + 0.3 * max(sum(mine), 1)) for size in mine]
             folds += [fold] * len(mine)
-            types += [page["type"]] * len(mine)
+            types += [kind_of(page)] * len(mine)
+            is_marked += [page["source"] == "wcxb"] * len(mine)
+            sizes.append(len(mine))
             sites += [site] * len(mine)
             page_folds.append(fold)
             page_types.append(page["type"])
         truth, folds, types = numpy.array(truth), numpy.array(folds), numpy.array(types)
         weights = numpy.array(weights) * len(weights) / sum(weights)
+        weights = undoubted(rows, truth, weights, numpy.array(is_marked))
         drawn = draw(weights)
         print(f"{len(pages)} pages, {len(truth)} blocks, {rows.shape[1]} features", flush=True)
 
@@ -423,11 +499,20 @@ def main():
         rows[:, -len(words.matrices):], tables = words.out_of_fold(truth, weights, folds)
         scores = out_of_fold(rows, truth, drawn, folds)
         extractor.run("keep", scores=scores)
-        report(pages, extractor.lines("kept"), truth, scores, weights, types)
         page_schema = json.loads((Path(work) / "page-schema.json").read_text())
         page_rows = extractor.rows("page", len(page_schema["features"])).astype(float)
         classes = numpy.array([page_schema["types"].index(name) for name in page_types])
-        report_types(page_rows, classes, numpy.array(page_folds), page_schema["types"])
+        type_count = len(page_schema["types"])
+        page_chances = types_out_of_fold(page_rows, classes, numpy.array(page_folds), type_count)
+        chances = numpy.repeat(page_chances, sizes, axis=0)
+        of_content = scores.copy()
+        for fold in range(FOLDS):
+            seen, mine = folds != fold, folds == fold
+            fitted = fit_calibration(scores[seen], chances[seen], truth[seen], weights[seen])
+            of_content[mine] = calibrated(scores[mine], chances[mine], fitted)
+        extractor.run("keep", scores=of_content)
+        report(pages, extractor.lines("kept"), truth, of_content, weights, types)
+        report_types(page_chances, classes)
         if options.only_evaluate:
             return
         provenance = {
@@ -438,10 +523,13 @@ def main():
             "schema_fnv": fnv("\n".join(schema + page_schema["features"])),
             "sizes": [len(schema), len(page_schema["features"])],
         }
-        type_weights = fit_types(page_rows, classes, len(page_schema["types"]))
+        type_weights = fit_types(page_rows, classes, type_count)
+        calibration = fit_calibration(scores, chances, truth, weights)
         forest = fit(rows, truth, drawn)
+        write_words(words, tables, extractor)
     content = json.dumps(provenance).encode() + b"\n" + words.tables_bytes(tables) + forest_bytes(forest)
-    content += struct.pack("<HH", *type_weights.shape) + type_weights.astype("<f4").tobytes()
+    for table in (type_weights, calibration):
+        content += struct.pack("<HH", *table.shape) + table.astype("<f4").tobytes()
     FOREST.write_bytes(content)
     write_golden_scores(words, tables, forest, len(schema))
     print(f"{FOREST.relative_to(ROOT)}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
