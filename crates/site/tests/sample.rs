@@ -414,3 +414,66 @@ fn foreign_bytes_are_refused() {
     assert!(!other.restore(&[0xff]));
     assert_eq!(other.step(usize::MAX), 0.0);
 }
+
+/// `count` pages that all answer one query; `share`: its part of a page's impressions.
+fn alike(count: usize, share: f64) -> Vec<Edit> {
+    let query = |text: String, impressions: f64| TopicQuery {
+        key: key(&text),
+        stems: stems(&text).collect(),
+        query: text,
+        impressions,
+        position: 8.0,
+        coverage: 0.9,
+        ..TopicQuery::default()
+    };
+    let topic = |topic_index: i64, query: TopicQuery| PageTopic {
+        topic_index,
+        label: query.query.clone(),
+        kind: "answered".to_owned(),
+        queries: vec![query],
+        ..PageTopic::default()
+    };
+    let pages: Vec<Page> = (0..count)
+        .map(|index| Page {
+            id: index.to_string(),
+            url: format!("https://example.com/{index}"),
+            page_type: "article".to_owned(),
+            topics: vec![
+                topic(0, query("moka pot".to_owned(), 1_000.0 * share)),
+                topic(1, query(format!("own{index}"), 1_000.0 * (1.0 - share))),
+            ],
+            ..Page::default()
+        })
+        .collect();
+    let mut planner = Planner::new(Input {
+        profiles: (pages.iter())
+            .map(|page| Profile::new(&page.title, [].into_iter(), [].into_iter()))
+            .collect(),
+        grouping: Grouping::of_pages(&pages, &[]),
+        pages,
+        curve: Curve(vec![0.3, 0.15, 0.1]),
+        period_days: 28.0,
+        top: None,
+    });
+    assert_eq!(planner.step(usize::MAX), 0.0);
+    planner.plan().0.edits.to_vec()
+}
+
+#[test]
+fn pages_that_are_all_alike_make_no_edit_for_every_pair() {
+    let of_kind = |edits: &[Edit], kind: Kind, page: usize| {
+        (edits.iter())
+            .filter(|edit| edit.kind == kind && edit.page == page)
+            .count()
+    };
+    let merged = alike(9, 0.8);
+    let linked = alike(9, 0.2);
+    assert!(merged.iter().any(|edit| edit.kind == Kind::Merge));
+    assert!(linked.iter().any(|edit| edit.kind == Kind::Link));
+    for page in 0..9 {
+        assert!(of_kind(&merged, Kind::Merge, page) <= 1);
+        assert_eq!(of_kind(&merged, Kind::Link, page), 0);
+        assert!(of_kind(&linked, Kind::Link, page) <= 5);
+        assert_eq!(of_kind(&linked, Kind::Merge, page), 0);
+    }
+}
