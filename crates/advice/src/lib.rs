@@ -290,9 +290,9 @@ const GOOD_RATE: f64 = 1.5;
 const MOST_IMPROVEMENTS: usize = 5;
 /// An edit that brings fewer clicks a month is not worth a line.
 const LEAST_IMPROVEMENT: f64 = 1.0;
-/// The same of a gap, where another brings so much more that this is a slight share of it.
-const LEAST_GAP: f64 = 1.0;
-const SLIGHT: f64 = 0.03;
+/// A gap is not worth a line when it brings so slight a share of what the largest one brings, unless it brings so many clicks a month.
+const SLIGHT: f64 = 0.04;
+const WORTH_A_LINE: f64 = 10.0;
 /// Shares of all expected clicks that the first and the second band bring.
 const BANDS: (f64, f64) = (0.5, 0.85);
 /// Nothing less sure is of the first band.
@@ -361,7 +361,7 @@ pub fn advise(input: &Input) -> Advice {
         edit.expected_clicks * (1.0 - edit.coverage)
     });
     let most = (edits.iter()).fold(0.0, |most: f64, (edit, _)| most.max(edit.expected_clicks));
-    edits.retain(|(edit, _)| edit.expected_clicks >= LEAST_GAP.min(SLIGHT * most));
+    edits.retain(|(edit, _)| edit.expected_clicks >= WORTH_A_LINE.min(SLIGHT * most));
     edits.truncate(2 * input.top);
     let mut improvements: Vec<(Edit, &Topic)> = (topics.iter().zip(&input.topics))
         .filter(|(verdict, _)| verdict.kind == Kind::Improve)

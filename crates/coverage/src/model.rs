@@ -6,7 +6,7 @@ use crate::constants::{BIAS, THRESHOLD, WEIGHTS};
 pub type Features = [f64; FEATURES.len()];
 
 /// `h` of a query and a segment is half the scaled cosine plus the share of words.
-pub const FEATURES: [&str; 10] = [
+pub const FEATURES: [&str; 11] = [
     // The best segment's h.
     "best",
     // The mean h of all other segments.
@@ -27,6 +27,8 @@ pub const FEATURES: [&str; 10] = [
     "above_mean_in_spread",
     // above_mean squared: being twice as far above does not say twice as much.
     "above_mean_squared",
+    // How far the nearest segment's cosine is before the mean of the others', without what all queries and all segments share.
+    "centred_lead",
 ];
 
 /// Probability that the page does not answer the query.

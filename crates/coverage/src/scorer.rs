@@ -3,8 +3,8 @@ use crate::model::{Features, coverage, gap_probability, gap_probability_alone};
 use crate::outline::root_depth;
 use crate::summary::{self, Topic};
 use crate::terms::{FunctionWords, words_of_query};
-use crate::topics::{Options, Topics};
-use crate::words::{MOST_WORDS, Words};
+use crate::topics::{Options, Shared, Topics};
+use crate::words::{MOST_SHARED, MOST_WORDS, Words};
 use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec, kernel};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ const AHEAD: usize = 100;
 /// Further segments change nothing: chance finds no better ones among them. (Pages that the constants
 /// were fitted on have up to 24; labelled pages of a hundred say where it ends.)
 const MOST_SEGMENTS: usize = 40;
+/// The lead of a page's best segment where there is none to lead before: that of most queries of most pages.
+const USUAL_LEAD: f32 = 0.5;
 /// Fewer queries say nothing about each other.
 const FEW: usize = 6;
 /// Segments given for a query.
@@ -171,6 +173,11 @@ struct Row {
     words: f32,
     /// Cosine with the mean of all queries, times its length.
     shared: f32,
+    /// Words that many queries share, a bit each, and the products with the mean vectors of the queries that have them.
+    shared_words: u32,
+    with_shared: [f32; MOST_SHARED],
+    /// How far the nearest segment's cosine is before the mean of the others', without what all queries and all segments share.
+    centred_lead: f32,
     /// Words that the best segment, and any segment, does not have: a bit each.
     missing: [u64; 2],
     hits: [(u32, f32); HITS],
@@ -178,9 +185,9 @@ struct Row {
     parts: [(u32, f32); PARTS],
 }
 
-const ROW_NUMBERS: usize = 9;
+const ROW_NUMBERS: usize = 10 + MOST_SHARED;
 /// Words of a row in a checkpoint.
-const ROW_WORDS: usize = ROW_NUMBERS + 4 + 2 * (HITS + PARTS);
+const ROW_WORDS: usize = ROW_NUMBERS + 5 + 2 * (HITS + PARTS);
 
 /// How well a page answers its queries, and what topics they make.
 ///
@@ -208,12 +215,14 @@ pub struct PageCoverage {
     vector_mean: Vec<f64>,
     scale: Option<Scale>,
     rows: Vec<Row>,
+    /// Of each word that many queries share: the mean vector of the first queries that have it.
+    shared_means: Vec<Vec<f32>>,
     /// Of each query: how well the page answers its neighbours.
     neighbours: Vec<f32>,
     topics: Option<Topics>,
 }
 
-/// What all queries of the page have in common.
+/// What all queries of the page have in common, and all segments.
 struct Scale {
     /// Mean cosine of the page's queries with its segments: the zero of the page's scale.
     unrelated: f32,
@@ -221,6 +230,34 @@ struct Scale {
     mean: Vec<f32>,
     /// Of each segment: the same of the scaled cosine alone.
     meaning: Vec<f32>,
+    /// Mean of the segments' vectors.
+    centre: Vec<f32>,
+    /// Of each segment: the length of its vector without the mean.
+    lengths: Vec<f32>,
+}
+
+impl Scale {
+    /// How far a query's best segment is before the mean of the others, by cosines of the vectors without the queries' mean and
+    /// the segments' mean. `with_centre`: the query's product with the segments' mean; `length`: its own without the queries'.
+    fn centred_lead(&self, scaled: &[f32], with_centre: f32, length: f32) -> f32 {
+        let count = scaled.len();
+        if count < 2 {
+            return USUAL_LEAD;
+        }
+        let of_all = self.meaning.iter().sum::<f32>() / count as f32;
+        let (mut best, mut sum) = (f32::MIN, 0f32);
+        for ((scaled, meaning), segment_length) in
+            scaled.iter().zip(&self.meaning).zip(&self.lengths)
+        {
+            // What the scale took off all cosines cancels out.
+            let own = (1.0 - self.unrelated) * (scaled - meaning + of_all)
+                - (with_centre - self.unrelated);
+            let cosine = (own / (length * segment_length)).clamp(-1.0, 1.0);
+            best = best.max(cosine);
+            sum += cosine;
+        }
+        best - (sum - best) / (count - 1) as f32
+    }
 }
 
 impl PageCoverage {
@@ -251,6 +288,7 @@ impl PageCoverage {
             vector_mean: vec![0.0; dimensions],
             scale: None,
             rows: Vec::new(),
+            shared_means: Vec::new(),
             neighbours: Vec::new(),
             topics: None,
         })
@@ -517,11 +555,32 @@ impl PageCoverage {
         let mean = (meaning.iter().zip(words))
             .map(|(meaning, words)| MEANING * meaning + words)
             .collect();
+        let (centre, lengths) = self.segment_centre();
         self.scale = Some(Scale {
             unrelated,
             mean,
             meaning,
+            centre,
+            lengths,
         });
+    }
+
+    /// The mean of the segments' vectors, and how long each is without it.
+    fn segment_centre(&self) -> (Vec<f32>, Vec<f32>) {
+        let mut sum = vec![0f64; self.dimensions];
+        for segment in 0..self.segment_count {
+            let row = self.segments.row_f32(segment);
+            (sum.iter_mut().zip(row)).for_each(|(sum, x)| *sum += f64::from(x));
+        }
+        let count = self.segment_count.max(1) as f64;
+        let centre: Vec<f32> = sum.iter().map(|sum| (sum / count) as f32).collect();
+        let square = kernel::dot(&centre, &centre);
+        let lengths = (0..self.segment_count).map(|segment| {
+            let row: Vec<f32> = self.segments.row_f32(segment).collect();
+            length_without(kernel::dot(&row, &centre), square)
+        });
+        let lengths = lengths.collect();
+        (centre, lengths)
     }
 
     /// The next `TILE` queries with all segments.
@@ -532,6 +591,7 @@ impl PageCoverage {
         let mut cosines = vec![[0f32; TILE]; self.segment_count];
         tile_with_all(self.vectors.rows(), tile, &self.segments, &mut cosines);
         let mean = as_f32(&self.vector_mean);
+        let mean_square = kernel::dot(&mean, &mean);
         for query in first..(first + TILE).min(self.queries.len()) {
             let (words, anywhere) = self.words().shares(query);
             let scaled = (cosines.iter()).map(|cosines| {
@@ -540,9 +600,14 @@ impl PageCoverage {
             let scaled: Vec<f32> = scaled.collect();
             let row = measure(&scaled, &words, &scale.mean);
             let vector: Vec<f32> = self.vectors.row_f32(query).collect();
+            let shared = kernel::dot(&vector, &mean);
+            let with_centre = kernel::dot(&vector, &scale.centre);
+            let length = length_without(shared, mean_square);
             self.rows.push(Row {
                 anywhere,
-                shared: kernel::dot(&vector, &mean),
+                shared,
+                shared_words: self.words().shared_with_others(query),
+                centred_lead: scale.centred_lead(&scaled, with_centre, length),
                 missing: self.missing(query, &row),
                 parts: nearest_parts(&scaled, &scale.meaning, &self.parts),
                 ..row
@@ -552,9 +617,12 @@ impl PageCoverage {
 
     /// The neighbours of the next `TILE` queries.
     fn look_around(&mut self) {
-        let Some(scale) = &self.scale else { return };
         let first = self.neighbours.len();
         let others = self.queries.len().min(NEIGHBOURS);
+        if first == 0 {
+            self.shared_means = self.means_of_shared(others);
+        }
+        let Some(scale) = &self.scale else { return };
         let mut cosines = vec![[0f32; TILE]; others];
         // The first queries, held by the first rows.
         let rows = self.vectors.rows();
@@ -586,10 +654,33 @@ impl PageCoverage {
                     part.1 += PART_NEIGHBOURS * answers / answered;
                 }
             }
+            let vector: Vec<f32> = self.vectors.row_f32(query).collect();
+            let with_shared = &mut self.rows[query].with_shared;
+            (with_shared.iter_mut().zip(&self.shared_means))
+                .for_each(|(product, mean)| *product = kernel::dot(&vector, mean));
             let own = f64::from(self.rows[query].lead);
             self.neighbours
                 .push(if weights > 0.0 { sum / weights } else { own } as f32);
         }
+    }
+
+    /// The mean vectors of those of the first `count` queries that share a word with many.
+    fn means_of_shared(&self, count: usize) -> Vec<Vec<f32>> {
+        (0..self.words().shared_count())
+            .map(|word| {
+                let mut mean = vec![0f64; self.dimensions];
+                let mut members = 0;
+                for query in
+                    (0..count).filter(|&query| self.rows[query].shared_words >> word & 1 == 1)
+                {
+                    (mean.iter_mut().zip(self.vectors.row_f32(query)))
+                        .for_each(|(sum, x)| *sum += f64::from(x));
+                    members += 1;
+                }
+                let members = f64::from(members.max(1));
+                mean.iter().map(|sum| (sum / members) as f32).collect()
+            })
+            .collect()
     }
 
     fn words(&self) -> &Words {
@@ -633,12 +724,19 @@ impl PageCoverage {
                 .iter()
                 .map(|row| row.pointer(self.segment_count))
                 .collect();
-            let shared = self.rows.iter().map(|row| row.shared).collect();
+            let shared = (self.rows.iter())
+                .map(|row| Shared {
+                    words: row.shared_words,
+                    with_words: row.with_shared,
+                    with_all: row.shared,
+                })
+                .collect();
             let sure = (self.features().unwrap_or_default().iter())
                 .map(|features| 1.0 - gap_probability(features) as f32)
                 .collect();
             self.topics = Some(Topics::new(
                 as_f32(&self.vector_mean),
+                &self.shared_means,
                 shared,
                 pointers,
                 sure,
@@ -674,6 +772,7 @@ impl PageCoverage {
                     row.anywhere.into(),
                     above_mean * spread,
                     above_mean * above_mean,
+                    row.centred_lead.into(),
                 ]
             })
             .collect())
@@ -761,11 +860,19 @@ impl PageCoverage {
         words.extend(self.vector_mean.iter().flat_map(|x| halves(*x)));
         if let Some(scale) = &self.scale {
             words.push(scale.unrelated.to_bits());
-            words.extend(scale.mean.iter().chain(&scale.meaning).map(|x| x.to_bits()));
+            let numbers = (scale.mean.iter())
+                .chain(&scale.meaning)
+                .chain(&scale.lengths)
+                .chain(&scale.centre);
+            words.extend(numbers.map(|x| x.to_bits()));
+            let means = self.shared_means.iter().flatten();
+            words.push(self.shared_means.len() as u32);
+            words.extend(means.map(|x| x.to_bits()));
             words.extend([self.rows.len() as u32, self.neighbours.len() as u32]);
         }
         for row in &self.rows {
             words.extend(row.numbers().map(f32::to_bits));
+            words.push(row.shared_words);
             words.extend(
                 row.missing
                     .iter()
@@ -794,13 +901,14 @@ impl PageCoverage {
             .ok_or(CoverageError::Checkpoint)?;
         let before = (self.topics.take(), mem::take(&mut self.rows));
         (self.rows, self.neighbours) = (state.rows, state.neighbours);
+        let means = mem::replace(&mut self.shared_means, state.shared_means);
         let mean = mem::replace(&mut self.vector_mean, state.vector_mean);
         if !state.topics.is_empty() {
             self.group_none();
             let topics = self.topics.as_mut().ok_or(CoverageError::Checkpoint)?;
             if topics.restore(&state.topics).is_none() {
                 (self.topics, self.rows) = before;
-                self.vector_mean = mean;
+                (self.vector_mean, self.shared_means) = (mean, means);
                 return Err(CoverageError::Checkpoint);
             }
         }
@@ -827,13 +935,24 @@ impl PageCoverage {
         let (&unrelated, words) = words.split_first()?;
         let (mean, words) = words.split_at_checked(self.segment_count)?;
         let (meaning, words) = words.split_at_checked(self.segment_count)?;
-        let numbers = |words: &[u32]| words.iter().map(|&x| f32::from_bits(x)).collect();
+        let (lengths, words) = words.split_at_checked(self.segment_count)?;
+        let (centre, words) = words.split_at_checked(self.dimensions)?;
+        let numbers =
+            |words: &[u32]| -> Vec<f32> { words.iter().map(|&x| f32::from_bits(x)).collect() };
         let scale = Scale {
             unrelated: f32::from_bits(unrelated),
             mean: numbers(mean),
             meaning: numbers(meaning),
+            centre: numbers(centre),
+            lengths: numbers(lengths),
         };
+        let (&shared_count, words) = words.split_first()?;
+        let shared_count = (shared_count as usize).min(MOST_SHARED);
+        let (means, words) = words.split_at_checked(shared_count * self.dimensions)?;
+        state.shared_means = means.chunks(self.dimensions).map(numbers).collect();
         let is_finite = (scale.mean.iter().chain(&scale.meaning))
+            .chain(scale.centre.iter().chain(&scale.lengths))
+            .chain(state.shared_means.iter().flatten())
             .chain([&scale.unrelated])
             .all(|x| x.is_finite());
         (state.rows, state.neighbours, state.topics) = read_rows(words, count, self.segment_count)?;
@@ -879,7 +998,7 @@ impl Row {
             .collect()
     }
 
-    fn numbers(&self) -> [f32; ROW_NUMBERS] {
+    fn numbers(&self) -> impl Iterator<Item = f32> {
         [
             self.best,
             self.rest,
@@ -890,7 +1009,10 @@ impl Row {
             self.meaning,
             self.words,
             self.shared,
+            self.centred_lead,
         ]
+        .into_iter()
+        .chain(self.with_shared)
     }
 }
 
@@ -901,6 +1023,7 @@ struct State {
     vector_mean: Vec<f64>,
     scale: Option<Scale>,
     rows: Vec<Row>,
+    shared_means: Vec<Vec<f32>>,
     neighbours: Vec<f32>,
     topics: Vec<u32>,
 }
@@ -932,8 +1055,8 @@ fn read_rows(words: &[u32], query_count: usize, segment_count: usize) -> Option<
     let rows = rows.as_chunks::<ROW_WORDS>().0.iter().map(|words| {
         let number = |at: usize| f32::from_bits(words[at]);
         let pair = |at: usize| (words[at], number(at + 1));
-        let hits = std::array::from_fn(|hit| pair(ROW_NUMBERS + 4 + 2 * hit));
-        let parts = std::array::from_fn(|part| pair(ROW_NUMBERS + 4 + 2 * (HITS + part)));
+        let hits = std::array::from_fn(|hit| pair(ROW_NUMBERS + 5 + 2 * hit));
+        let parts = std::array::from_fn(|part| pair(ROW_NUMBERS + 5 + 2 * (HITS + part)));
         let row = Row {
             best: number(0),
             rest: number(1),
@@ -944,14 +1067,17 @@ fn read_rows(words: &[u32], query_count: usize, segment_count: usize) -> Option<
             meaning: number(6),
             words: number(7),
             shared: number(8),
+            centred_lead: number(9),
+            with_shared: std::array::from_fn(|word| number(10 + word)),
+            shared_words: words[ROW_NUMBERS] & ((1 << MOST_SHARED) - 1),
             missing: [0, 1].map(|which| {
-                let at = ROW_NUMBERS + 2 * which;
+                let at = ROW_NUMBERS + 1 + 2 * which;
                 u64::from(words[at]) | u64::from(words[at + 1]) << 32
             }),
             hits,
             parts,
         };
-        let is_sound = row.numbers().iter().all(|x| x.is_finite())
+        let is_sound = row.numbers().all(|x| x.is_finite())
             && (row.hits.iter().chain(&row.parts)).all(|(segment, score)| {
                 score.is_finite() && (*segment as usize) < segment_count.max(1)
             });
@@ -1071,6 +1197,11 @@ fn tile_with_all(
             *cosines = tile.map(|row| row[offset]);
         }
     }
+}
+
+/// The length of a vector of length 1 without a mean, by its product with the mean and the mean's square.
+pub(crate) fn length_without(shared: f32, mean_square: f32) -> f32 {
+    (1.0 - 2.0 * shared + mean_square).max(1e-6).sqrt()
 }
 
 fn as_f32(row: &[f64]) -> Vec<f32> {

@@ -1,22 +1,26 @@
 //! Topics: queries that mean the same and that the same passages of the page come nearest to.
 //!
-//! What all of the page's queries share is taken out of their vectors first. Two queries are then
+//! What all of the page's queries share is taken out of their vectors first, and of those that have a word in common with many
+//! what these share: or else all that a brand is typed with would be one topic. Two queries are then
 //! alike by the cosine of what is left and by how much they point to the same segments, up to half
 //! each: what a query points to counts as far as it, or the other, is surely answered. Average linkage
 //! joins groups while the mean distance between their members is at most [`eps`](Options::eps).
 
 use crate::held::Held;
+use crate::scorer::length_without;
+use crate::words::MOST_SHARED;
 use pageperfect_vector::{TILE, kernel};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Calibrated distance of a similarity of 0: the mean of the page's queries.
-pub(crate) const UNRELATED: f32 = 0.4;
+pub(crate) const UNRELATED: f32 = 0.375;
 
 /// How topics are made.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Options {
     /// The mean distance up to which groups of queries are one topic, on the calibrated scale: 0 is
-    /// the same text, 0.4 what two of the page's queries have between them on average.
+    /// the same text, 0.375 what two of the page's queries have between them on average.
     pub eps: f64,
 }
 
@@ -46,11 +50,11 @@ const OPEN: u32 = u32::MAX;
 /// and what is left is linked next. Up to [`BATCH`] queries this is average linkage.
 pub(crate) struct Topics {
     options: Options,
-    /// What of the mean each query has, and its length without.
-    shared: Vec<f32>,
+    /// What each query shares with others, its length without that, and which of `bases` that is.
+    shared: Vec<Shared>,
     lengths: Vec<f32>,
-    mean: Vec<f32>,
-    mean_square: f32,
+    base_of: Vec<u32>,
+    bases: Vec<Base>,
     /// The segments that each query points to, with its shares.
     pointers: Vec<Vec<(u32, f32)>>,
     /// How surely the page answers each query, which is how much it tells that two point to the same.
@@ -66,6 +70,56 @@ pub(crate) struct Topics {
     joined: usize,
 }
 
+/// What a query shares with others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shared {
+    /// Words that many queries have, a bit each.
+    pub(crate) words: u32,
+    /// Its product with the mean vector of those that have each of these words.
+    pub(crate) with_words: [f32; MOST_SHARED],
+    /// And with the mean of all.
+    pub(crate) with_all: f32,
+}
+
+impl Shared {
+    /// The product with a base.
+    fn with(&self, words: u32) -> f32 {
+        if words == 0 {
+            return self.with_all;
+        }
+        let has = |word: &usize| words >> word & 1 == 1;
+        let sum: f32 = (0..MOST_SHARED)
+            .filter(has)
+            .map(|word| self.with_words[word])
+            .sum();
+        sum / words.count_ones() as f32
+    }
+}
+
+/// What queries with the same of these words share: the mean of the words' means, or without any that of all queries.
+struct Base {
+    words: u32,
+    mean: Vec<f32>,
+    /// Products with all bases.
+    products: Vec<f32>,
+}
+
+impl Base {
+    fn new(words: u32, of_all: &[f32], of_words: &[Vec<f32>]) -> Self {
+        let mut mean = vec![0f32; of_all.len()];
+        let means = (of_words.iter().enumerate()).filter(|(word, _)| words >> word & 1 == 1);
+        for (_, of_word) in means {
+            (mean.iter_mut().zip(of_word))
+                .for_each(|(sum, x)| *sum += x / words.count_ones() as f32);
+        }
+        Self {
+            words,
+            mean: if words == 0 { of_all.to_vec() } else { mean },
+            products: Vec::new(),
+        }
+    }
+}
+
 /// Mean of a topic's founders.
 #[derive(Clone, Default)]
 struct Centre {
@@ -79,22 +133,36 @@ struct Centre {
 impl Topics {
     pub(crate) fn new(
         mean: Vec<f32>,
-        shared: Vec<f32>,
+        shared_means: &[Vec<f32>],
+        shared: Vec<Shared>,
         pointers: Vec<Vec<(u32, f32)>>,
         sure: Vec<f32>,
         options: Options,
     ) -> Self {
-        let mean_square = kernel::dot(&mean, &mean);
         let count = shared.len();
-        let lengths = (shared.iter())
-            .map(|shared| (1.0 - 2.0 * shared + mean_square).max(1e-6).sqrt())
+        let mut places: BTreeMap<u32, u32> =
+            shared.iter().map(|shared| (shared.words, 0)).collect();
+        (places.values_mut().zip(0..)).for_each(|(place, at)| *place = at);
+        let mut bases: Vec<Base> = (places.keys())
+            .map(|&words| Base::new(words, &mean, shared_means))
+            .collect();
+        for at in 0..bases.len() {
+            let of = |other: &Base| kernel::dot(&bases[at].mean, &other.mean);
+            bases[at].products = bases.iter().map(of).collect();
+        }
+        let base_of: Vec<u32> = shared.iter().map(|shared| places[&shared.words]).collect();
+        let lengths = (shared.iter().zip(&base_of))
+            .map(|(shared, &base)| {
+                let square = bases[base as usize].products[base as usize];
+                length_without(shared.with(shared.words), square)
+            })
             .collect();
         Self {
             options,
             shared,
             lengths,
-            mean,
-            mean_square,
+            base_of,
+            bases,
             pointers,
             sure,
             labels: vec![OPEN; count],
@@ -206,13 +274,20 @@ impl Topics {
         similarity
     }
 
-    /// The cosine of two queries without what all share, and as far as one is answered, up to half, how much they point to the
+    /// The cosine of two queries without what they share with many, and as far as one is answered, up to half, how much they point to the
     /// same.
     fn alike(&self, a: usize, b: usize, cosine: f32) -> f32 {
-        let centred = (cosine - self.shared[a] - self.shared[b] + self.mean_square)
-            / (self.lengths[a] * self.lengths[b]);
+        let (base_a, base_b) = (self.base(a), self.base(b));
+        let shared = self.shared[a].with(base_b.words) + self.shared[b].with(base_a.words)
+            - base_a.products[self.base_of[b] as usize];
+        let centred = (cosine - shared) / (self.lengths[a] * self.lengths[b]);
         let pointing = 0.5 * self.sure[a].max(self.sure[b]);
         (1.0 - pointing) * centred + pointing * overlap(&self.pointers[a], &self.pointers[b])
+    }
+
+    /// What a query shares with others.
+    fn base(&self, query: usize) -> &Base {
+        &self.bases[self.base_of[query] as usize]
     }
 
     fn join(&mut self, vectors: &Held) -> usize {
@@ -244,10 +319,10 @@ impl Topics {
         pairs
     }
 
-    /// A query's vector without what all share, of length 1.
+    /// A query's vector without what it shares with many, of length 1.
     fn centred(&self, vectors: &Held, query: usize) -> Vec<f32> {
         let length = self.lengths[query];
-        (vectors.row_f32(query).zip(&self.mean))
+        (vectors.row_f32(query).zip(&self.base(query).mean))
             .map(|(x, mean)| (x - mean) / length)
             .collect()
     }

@@ -10,6 +10,10 @@ pub(crate) const MOST_WORDS: usize = u64::BITS as usize;
 /// A word of a larger share of the queries, and of as many, is their subject: it is not what one of them misses.
 const SUBJECT_SHARE: f64 = 0.25;
 const FEW_ASK: usize = 4;
+/// A word of so large a share of the queries, and of as many, makes them alike whatever they ask: a brand, a product, a place.
+const SHARED_BY: f64 = 0.1;
+/// So many of those words count, the most frequent ones. Pages at hand have at most eight.
+pub(crate) const MOST_SHARED: usize = 6;
 const CHANNELS: [Unit; 2] = [Unit::Word, Unit::Piece];
 
 /// Which segments hold which units of the queries.
@@ -17,6 +21,8 @@ pub(crate) struct Words {
     channels: [Channel; CHANNELS.len()],
     segment_count: usize,
     function_words: FunctionWords,
+    /// Units of words that many queries share, the most frequent first.
+    shared: Vec<u32>,
 }
 
 struct Channel {
@@ -65,10 +71,7 @@ impl Channel {
                 }
             }
         }
-        let asked = (queries.iter().flatten()).fold(vec![0; units.len()], |mut asked, &unit| {
-            asked[unit as usize] += 1;
-            asked
-        });
+        let asked = asked(&queries, units.len());
         let is_subject = (asked.iter())
             .map(|&asked| asked >= FEW_ASK && asked as f64 > SUBJECT_SHARE * queries.len() as f64)
             .collect();
@@ -84,6 +87,18 @@ impl Channel {
             weights,
             is_subject,
         }
+    }
+
+    /// Units that many queries share, the most frequent first.
+    fn shared(&self) -> Vec<u32> {
+        let asked = asked(&self.queries, self.units.len());
+        let least = (SHARED_BY * self.queries.len() as f64).max(FEW_ASK as f64);
+        let mut shared: Vec<u32> = (0..asked.len() as u32)
+            .filter(|&unit| asked[unit as usize] as f64 >= least)
+            .collect();
+        shared.sort_by_key(|&unit| (std::cmp::Reverse(asked[unit as usize]), unit));
+        shared.truncate(MOST_SHARED);
+        shared
     }
 
     /// Adds `scale` times the share of the query's weight that each segment holds; returns the
@@ -110,6 +125,13 @@ impl Channel {
     }
 }
 
+/// How many queries have each unit.
+fn asked(queries: &[Vec<u32>], unit_count: usize) -> Vec<usize> {
+    let mut asked = vec![0; unit_count];
+    (queries.iter().flatten()).for_each(|&unit| asked[unit as usize] += 1);
+    asked
+}
+
 /// Inverse document frequency as in BM25, with segments as documents.
 fn rarity(held: usize, segment_count: usize) -> f32 {
     let (held, count) = (held as f64, segment_count as f64);
@@ -127,8 +149,10 @@ impl Words {
     pub(crate) fn new(segments: &[String], queries: &[&str]) -> Self {
         let function_words = FunctionWords::default();
         let runs: Vec<_> = segments.iter().map(|text| runs_of(text)).collect();
+        let channels = CHANNELS.map(|unit| Channel::new(unit, &runs, queries, &function_words));
         Self {
-            channels: CHANNELS.map(|unit| Channel::new(unit, &runs, queries, &function_words)),
+            shared: channels[0].shared(),
+            channels,
             segment_count: segments.len(),
             function_words,
         }
@@ -146,6 +170,19 @@ impl Words {
             .map(|channel| scale * channel.add(query, scale, &mut shares))
             .sum();
         (shares, held)
+    }
+
+    /// Which of the words that many queries share this one has, a bit each.
+    pub(crate) fn shared_with_others(&self, query: usize) -> u32 {
+        let units = &self.channels[0].queries[query];
+        (self.shared.iter().enumerate())
+            .filter(|(_, unit)| units.contains(unit))
+            .fold(0, |bits, (at, _)| bits | 1 << at)
+    }
+
+    /// How many words there are that many queries share.
+    pub(crate) fn shared_count(&self) -> usize {
+        self.shared.len()
     }
 
     /// Mean of [`shares`](Self::shares) over the queries, or an even sample of them.

@@ -268,3 +268,51 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(coverage.restore(&other), Err(CoverageError::Checkpoint));
     assert_eq!(coverage.restore(&[1, 2, 3]), Err(CoverageError::Checkpoint));
 }
+
+/// What half of the queries carry, as a brand's name, makes none of them ask the same.
+#[test]
+fn a_word_that_many_queries_share_makes_no_topic() {
+    let rest = ["refund", "api", "privacy", "excel", "vat", "trial"];
+    let other = ["weather", "train", "dentist", "recipe", "museum", "parking"];
+    let vector = |name: usize, own: usize| {
+        let mut vector = vec![0f32; 16];
+        (vector[name], vector[2 + own]) = (0.8, 0.6);
+        vector
+    };
+    let mut coverage = PageCoverage::new(
+        16,
+        (0..6)
+            .map(|at| SegmentText {
+                text: format!("paragraph {at}"),
+                heading_path: vec![],
+            })
+            .collect(),
+        (rest.iter().map(|word| format!("rosterly {word}")))
+            .chain(other.iter().map(|word| (*word).to_owned()))
+            .map(|query| Query {
+                query,
+                impressions: 10.0,
+                clicks: 0.0,
+                position: None,
+            })
+            .collect(),
+        Options::default(),
+    )
+    .unwrap();
+    for segment in 0..6 {
+        let mut row = vec![0f32; 16];
+        (row[14], row[2 + segment]) = (1.0, 0.1);
+        coverage.push_segments(&row).unwrap();
+    }
+    for own in 0..6 {
+        coverage.push_queries(&vector(0, own)).unwrap();
+    }
+    for own in 6..12 {
+        coverage.push_queries(&vector(1, own)).unwrap();
+    }
+    while !coverage.advance().unwrap() {}
+    let queries = coverage.queries().unwrap();
+    let topics: std::collections::BTreeSet<usize> =
+        queries[..6].iter().map(|query| query.topic).collect();
+    assert_eq!(topics.len(), 6);
+}
