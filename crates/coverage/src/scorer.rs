@@ -1,21 +1,21 @@
+mod checkpoint;
+mod row;
+
 use crate::held::Held;
 use crate::model::{Features, coverage, gap_probability, gap_probability_alone};
 use crate::outline::root_depth;
 use crate::summary::{self, Topic};
 use crate::terms::{FunctionWords, words_of_query};
 use crate::topics::{Options, Shared, Topics};
-use crate::words::{MOST_SHARED, MOST_WORDS, Words};
+use crate::words::{MOST_WORDS, Words};
 use pageperfect_vector::{FixedRows, TILE, VectorError, check_dimensions, codec, kernel};
+use row::{MEANING, PART_NEIGHBOURS, PARTS, Row, measure, nearest_parts, rounded};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::{cell::OnceCell, fmt, mem};
+use std::{cell::OnceCell, fmt};
 
-/// How much of the scaled cosine counts beside the share of words.
-const MEANING: f32 = 0.5;
 /// A neighbour at this share of the distance to the unrelated weighs 1/e of the nearest.
 const REACH: f32 = 0.1;
-/// A segment with so much less than the best has 1/e of its share of what a query points to.
-const SHARPNESS: f32 = 0.15;
 /// A query's neighbours are looked for among so many queries, the first.
 const NEIGHBOURS: usize = 2048;
 /// Up to so many queries all vectors are kept; those of more are read anew for each pass over them, so
@@ -30,14 +30,6 @@ const MOST_SEGMENTS: usize = 40;
 const USUAL_LEAD: f32 = 0.5;
 /// Fewer queries say nothing about each other.
 const FEW: usize = 6;
-/// Segments given for a query.
-const HITS: usize = 5;
-/// Parts of the page given for a query.
-const PARTS: usize = 6;
-/// What a part is like as a whole, beside its nearest segment, and what it answers of the queries nearest to this one. The order
-/// of the parts that editors chose for 162 topics of 20 pages was fitted once with each page left out: the weights hardly move.
-const PART_MEAN: f32 = 0.65;
-const PART_NEIGHBOURS: f32 = 2.0;
 /// Pairs that a step compares, about.
 const STEP_PAIRS: usize = 65_536;
 
@@ -158,36 +150,6 @@ impl From<VectorError> for CoverageError {
         Self::Vector(error)
     }
 }
-
-/// What is kept of a query once it was compared with all segments.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Row {
-    best: f32,
-    rest: f32,
-    second: f32,
-    above_mean: f32,
-    anywhere: f32,
-    /// With the whole cosine: best + (best - rest). What neighbours are judged by.
-    lead: f32,
-    meaning: f32,
-    words: f32,
-    /// Cosine with the mean of all queries, times its length.
-    shared: f32,
-    /// Words that many queries share, a bit each, and the products with the mean vectors of the queries that have them.
-    shared_words: u32,
-    with_shared: [f32; MOST_SHARED],
-    /// How far the nearest segment's cosine is before the mean of the others', without what all queries and all segments share.
-    centred_lead: f32,
-    /// Words that the best segment, and any segment, does not have: a bit each.
-    missing: [u64; 2],
-    hits: [(u32, f32); HITS],
-    /// Parts of the page by how near they are; those that are not there score `f32::MIN`.
-    parts: [(u32, f32); PARTS],
-}
-
-const ROW_NUMBERS: usize = 10 + MOST_SHARED;
-/// Words of a row in a checkpoint.
-const ROW_WORDS: usize = ROW_NUMBERS + 5 + 2 * (HITS + PARTS);
 
 /// How well a page answers its queries, and what topics they make.
 ///
@@ -852,282 +814,6 @@ impl PageCoverage {
         let topics = summary::topics(&self.queries, &covered, &self.texts);
         Ok((covered, topics))
     }
-
-    /// What was found so far as bytes, for [`restore`](Self::restore) in another process.
-    pub fn checkpoint(&self) -> Vec<u8> {
-        let mut words = self.identity().to_vec();
-        words.push(self.averaged as u32);
-        words.extend(self.vector_mean.iter().flat_map(|x| halves(*x)));
-        if let Some(scale) = &self.scale {
-            words.push(scale.unrelated.to_bits());
-            let numbers = (scale.mean.iter())
-                .chain(&scale.meaning)
-                .chain(&scale.lengths)
-                .chain(&scale.centre);
-            words.extend(numbers.map(|x| x.to_bits()));
-            let means = self.shared_means.iter().flatten();
-            words.push(self.shared_means.len() as u32);
-            words.extend(means.map(|x| x.to_bits()));
-            words.extend([self.rows.len() as u32, self.neighbours.len() as u32]);
-        }
-        for row in &self.rows {
-            words.extend(row.numbers().map(f32::to_bits));
-            words.push(row.shared_words);
-            words.extend(
-                row.missing
-                    .iter()
-                    .flat_map(|bits| [*bits as u32, (bits >> 32) as u32]),
-            );
-            words.extend(
-                (row.hits.iter().chain(&row.parts))
-                    .flat_map(|(segment, score)| [*segment, score.to_bits()]),
-            );
-        }
-        words.extend(self.neighbours.iter().map(|x| x.to_bits()));
-        words.extend(self.topics.iter().flat_map(Topics::state));
-        words.iter().flat_map(|word| word.to_le_bytes()).collect()
-    }
-
-    /// Goes on from a checkpoint after the same texts and vectors were given.
-    ///
-    /// # Errors
-    /// [`CoverageError::Checkpoint`] when it is of anything else; nothing changes then.
-    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), CoverageError> {
-        let (words, rest) = checkpoint.as_chunks();
-        let words: Vec<u32> = words.iter().copied().map(u32::from_le_bytes).collect();
-        let state = (words.strip_prefix(&self.identity()[..]))
-            .filter(|_| rest.is_empty())
-            .and_then(|words| self.read_state(words))
-            .ok_or(CoverageError::Checkpoint)?;
-        let before = (self.topics.take(), mem::take(&mut self.rows));
-        (self.rows, self.neighbours) = (state.rows, state.neighbours);
-        let means = mem::replace(&mut self.shared_means, state.shared_means);
-        let mean = mem::replace(&mut self.vector_mean, state.vector_mean);
-        if !state.topics.is_empty() {
-            self.group_none();
-            let topics = self.topics.as_mut().ok_or(CoverageError::Checkpoint)?;
-            if topics.restore(&state.topics).is_none() {
-                (self.topics, self.rows) = before;
-                (self.vector_mean, self.shared_means) = (mean, means);
-                return Err(CoverageError::Checkpoint);
-            }
-        }
-        (self.averaged, self.scale) = (state.averaged, state.scale);
-        Ok(())
-    }
-
-    /// `None` when the words are of no state that a page with these texts can be in.
-    fn read_state(&self, words: &[u32]) -> Option<State> {
-        let count = self.queries.len();
-        let (&averaged, words) = words.split_first()?;
-        let (mean, words) = words.split_at_checked(2 * self.dimensions)?;
-        let vector_mean: Vec<f64> = mean.as_chunks().0.iter().map(whole).collect();
-        let averaged = averaged as usize;
-        let is_sound = averaged <= count && vector_mean.iter().all(|x| x.is_finite());
-        let mut state = State {
-            averaged,
-            vector_mean,
-            ..State::default()
-        };
-        if words.is_empty() {
-            return is_sound.then_some(state);
-        }
-        let (&unrelated, words) = words.split_first()?;
-        let (mean, words) = words.split_at_checked(self.segment_count)?;
-        let (meaning, words) = words.split_at_checked(self.segment_count)?;
-        let (lengths, words) = words.split_at_checked(self.segment_count)?;
-        let (centre, words) = words.split_at_checked(self.dimensions)?;
-        let numbers =
-            |words: &[u32]| -> Vec<f32> { words.iter().map(|&x| f32::from_bits(x)).collect() };
-        let scale = Scale {
-            unrelated: f32::from_bits(unrelated),
-            mean: numbers(mean),
-            meaning: numbers(meaning),
-            centre: numbers(centre),
-            lengths: numbers(lengths),
-        };
-        let (&shared_count, words) = words.split_first()?;
-        let shared_count = (shared_count as usize).min(MOST_SHARED);
-        let (means, words) = words.split_at_checked(shared_count * self.dimensions)?;
-        state.shared_means = means.chunks(self.dimensions).map(numbers).collect();
-        let is_finite = (scale.mean.iter().chain(&scale.meaning))
-            .chain(scale.centre.iter().chain(&scale.lengths))
-            .chain(state.shared_means.iter().flatten())
-            .chain([&scale.unrelated])
-            .all(|x| x.is_finite());
-        (state.rows, state.neighbours, state.topics) = read_rows(words, count, self.segment_count)?;
-        state.scale = Some(scale);
-        (is_sound && is_finite && averaged == count).then_some(state)
-    }
-
-    /// What a checkpoint must agree in.
-    fn identity(&self) -> [u32; 5] {
-        [
-            (self.options.eps as f32).to_bits(),
-            self.dimensions as u32,
-            self.segment_count as u32,
-            self.queries.len() as u32,
-            self.digest,
-        ]
-    }
-}
-
-impl Row {
-    /// The segments that the query points to, each with its share.
-    fn pointer(&self, segment_count: usize) -> Vec<(u32, f32)> {
-        let hits = &self.hits[..segment_count.min(HITS)];
-        let weight = |score: f32| ((score - self.best) / SHARPNESS).exp();
-        let total: f32 = hits.iter().map(|hit| weight(hit.1)).sum();
-        hits.iter()
-            .map(|&(segment, score)| (segment, weight(score) / total))
-            .collect()
-    }
-
-    /// The parts that are there, likeliest first, their scores above that of the least.
-    fn parts(&self) -> Vec<Hit> {
-        let mut parts: Vec<(u32, f32)> = (self.parts.iter().copied())
-            .filter(|(_, score)| *score > f32::MIN / 2.0)
-            .collect();
-        parts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let least = parts.last().map_or(0.0, |part| part.1);
-        (parts.into_iter())
-            .map(|(segment, score)| Hit {
-                segment: segment as usize,
-                score: rounded(f64::from(score - least)),
-            })
-            .collect()
-    }
-
-    fn numbers(&self) -> impl Iterator<Item = f32> {
-        [
-            self.best,
-            self.rest,
-            self.second,
-            self.above_mean,
-            self.anywhere,
-            self.lead,
-            self.meaning,
-            self.words,
-            self.shared,
-            self.centred_lead,
-        ]
-        .into_iter()
-        .chain(self.with_shared)
-    }
-}
-
-/// What a checkpoint holds.
-#[derive(Default)]
-struct State {
-    averaged: usize,
-    vector_mean: Vec<f64>,
-    scale: Option<Scale>,
-    rows: Vec<Row>,
-    shared_means: Vec<Vec<f32>>,
-    neighbours: Vec<f32>,
-    topics: Vec<u32>,
-}
-
-/// A number as two words, and back.
-fn halves(x: f64) -> [u32; 2] {
-    let bits = x.to_bits();
-    [bits as u32, (bits >> 32) as u32]
-}
-
-fn whole(&[low, high]: &[u32; 2]) -> f64 {
-    f64::from_bits(u64::from(low) | u64::from(high) << 32)
-}
-
-type Rows = (Vec<Row>, Vec<f32>, Vec<u32>);
-
-fn read_rows(words: &[u32], query_count: usize, segment_count: usize) -> Option<Rows> {
-    let (&[row_count, neighbour_count], words) = words.split_first_chunk()?;
-    let (row_count, neighbour_count) = (row_count as usize, neighbour_count as usize);
-    let is_sound = row_count <= query_count
-        && neighbour_count <= query_count
-        && (neighbour_count == 0 || row_count == query_count)
-        && (neighbour_count == query_count
-            || words.len() == row_count * ROW_WORDS + neighbour_count);
-    let (rows, words) = words
-        .split_at_checked(row_count * ROW_WORDS)
-        .filter(|_| is_sound)?;
-    let (neighbours, state) = words.split_at_checked(neighbour_count)?;
-    let rows = rows.as_chunks::<ROW_WORDS>().0.iter().map(|words| {
-        let number = |at: usize| f32::from_bits(words[at]);
-        let pair = |at: usize| (words[at], number(at + 1));
-        let hits = std::array::from_fn(|hit| pair(ROW_NUMBERS + 5 + 2 * hit));
-        let parts = std::array::from_fn(|part| pair(ROW_NUMBERS + 5 + 2 * (HITS + part)));
-        let row = Row {
-            best: number(0),
-            rest: number(1),
-            second: number(2),
-            above_mean: number(3),
-            anywhere: number(4),
-            lead: number(5),
-            meaning: number(6),
-            words: number(7),
-            shared: number(8),
-            centred_lead: number(9),
-            with_shared: std::array::from_fn(|word| number(10 + word)),
-            shared_words: words[ROW_NUMBERS] & ((1 << MOST_SHARED) - 1),
-            missing: [0, 1].map(|which| {
-                let at = ROW_NUMBERS + 1 + 2 * which;
-                u64::from(words[at]) | u64::from(words[at + 1]) << 32
-            }),
-            hits,
-            parts,
-        };
-        let is_sound = row.numbers().all(|x| x.is_finite())
-            && (row.hits.iter().chain(&row.parts)).all(|(segment, score)| {
-                score.is_finite() && (*segment as usize) < segment_count.max(1)
-            });
-        is_sound.then_some(row)
-    });
-    let neighbours: Vec<f32> = neighbours.iter().map(|&x| f32::from_bits(x)).collect();
-    let rows = rows.collect::<Option<_>>()?;
-    neighbours
-        .iter()
-        .all(|x| x.is_finite())
-        .then_some((rows, neighbours, state.to_vec()))
-}
-
-/// A query's numbers from its scaled cosine and its share of words with every segment.
-fn measure(scaled: &[f32], words: &[f32], mean: &[f32]) -> Row {
-    let mut row = Row::default();
-    if scaled.is_empty() {
-        return row;
-    }
-    let mut hits = [(0u32, f32::MIN); HITS];
-    let (mut sum, mut above_mean) = (0f64, f32::MIN);
-    let (mut lead_best, mut lead_sum) = (f32::MIN, 0f64);
-    for (segment, ((&cosine, &words), &mean)) in scaled.iter().zip(words).zip(mean).enumerate() {
-        let h = MEANING * cosine + words;
-        sum += f64::from(h);
-        above_mean = above_mean.max(h - mean);
-        let whole = cosine + words;
-        lead_best = lead_best.max(whole);
-        lead_sum += f64::from(whole);
-        if h > hits[HITS - 1].1 {
-            let at = hits.iter().position(|hit| h > hit.1).unwrap_or(HITS - 1);
-            hits[at..].rotate_right(1);
-            hits[at] = (segment as u32, h);
-        }
-    }
-    let best = hits[0].0 as usize;
-    let others = (scaled.len() - 1).max(1) as f64;
-    let rest = |sum: f64, best: f32| ((sum - f64::from(best)) / others) as f32;
-    for hit in &mut hits[scaled.len().min(HITS)..] {
-        *hit = (0, 0.0);
-    }
-    row.best = hits[0].1;
-    row.rest = rest(sum, row.best);
-    row.second = hits[1].1;
-    row.above_mean = above_mean;
-    row.lead = 2.0 * lead_best - rest(lead_sum, lead_best);
-    row.meaning = scaled[best];
-    row.words = words[best];
-    row.hits = hits;
-    row
 }
 
 /// Of each segment: the first segment of its part of the page, which is what stands under one of the headings that divide the page.
@@ -1140,44 +826,6 @@ fn parts(segments: &[SegmentText]) -> Vec<Option<u32>> {
     (paths.into_iter().zip(0..))
         .map(|(path, segment)| Some(*first.entry(path.get(..=root)?).or_insert(segment)))
         .collect()
-}
-
-/// The parts nearest to a query by meaning: their nearest segment and their mean, in standard deviations over the page's segments,
-/// after what each segment has with all queries was taken off.
-fn nearest_parts(scaled: &[f32], with_all: &[f32], parts: &[Option<u32>]) -> [(u32, f32); PARTS] {
-    let mut nearest = [(0u32, f32::MIN); PARTS];
-    let own = || {
-        scaled
-            .iter()
-            .zip(with_all)
-            .map(|(cosine, all)| cosine - all)
-    };
-    let count = scaled.len().max(1) as f32;
-    let mean = own().sum::<f32>() / count;
-    let deviation = (own().map(|x| (x - mean).powi(2)).sum::<f32>() / count)
-        .sqrt()
-        .max(1e-6);
-    // Of each part, by its first segment: the highest, the sum, how many.
-    let mut found: Vec<(f32, f32, f32)> = vec![(f32::MIN, 0.0, 0.0); scaled.len()];
-    for (x, part) in own().zip(parts) {
-        if let Some(part) = part {
-            let x = (x - mean) / deviation;
-            let (highest, sum, count) = &mut found[*part as usize];
-            (*highest, *sum, *count) = (highest.max(x), *sum + x, *count + 1.0);
-        }
-    }
-    for (part, (highest, sum, count)) in (0u32..).zip(found) {
-        let score = highest + PART_MEAN * sum / count;
-        if count > 0.0 && score > nearest[PARTS - 1].1 {
-            let at = nearest
-                .iter()
-                .position(|other| score > other.1)
-                .unwrap_or(PARTS - 1);
-            nearest[at..].rotate_right(1);
-            nearest[at] = (part, score);
-        }
-    }
-    nearest
 }
 
 /// Cosines of the rows at `tile` with as many of `others` as there are `cosines`. Out of line: a wasm
@@ -1214,9 +862,4 @@ fn digest<'a>(texts: impl Iterator<Item = &'a String>) -> u32 {
     bytes.fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     })
-}
-
-/// To four digits, so that the same input gives the same bytes wherever it runs.
-fn rounded(x: f64) -> f64 {
-    (x * 1e4).round() / 1e4
 }
