@@ -188,15 +188,16 @@ if (options.json) {
     "placed",
     "ari",
   ] as const;
+  const wide = (text: string) => text.padEnd(34);
   const heads = ["p10", "found", "imprs", "ans gap", "hidden", "noise", "junk", "placed", "ARI"];
   console.log(
-    ["set", "model", "rule"].map((head) => head.padEnd(28)).join("") +
+    ["set", "model", "rule"].map(wide).join("") +
       heads.map((head) => head.padStart(8)).join(""),
   );
   for (const line of lines) {
-    const head = [line.page ? `  ${line.page}` : line.set, line.model, line.rule].map((text) =>
-      text.padEnd(28)
-    ).join("");
+    const head = [line.page ? `  ${line.page}` : line.set, line.model, line.rule].map(wide).join(
+      "",
+    );
     console.log(
       head +
         columns.map((key) =>
@@ -204,10 +205,10 @@ if (options.json) {
         ).join(""),
     );
   }
-  console.log("\nsections taken off our own pages" + " ".repeat(24) + "      F1  intact");
+  console.log(`\n${wide("sections taken off our own pages")}${wide("")}      F1  intact`);
   for (const { model, rule, scores } of ablations) {
     console.log(
-      model.padEnd(28) + rule.padEnd(28) + scores.f1.toFixed(3).padStart(8) +
+      wide(model) + wide(rule) + scores.f1.toFixed(3).padStart(8) +
         scores.intact.toFixed(3).padStart(8),
     );
   }
