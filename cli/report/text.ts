@@ -324,7 +324,7 @@ const clickRates = (source: string | undefined) =>
     : `usual click-through rates${source ? ` (${plain(source)})` : ""}`;
 
 /** All costs together; null when one is not known. */
-export const costOf = ({ costs }: JobResult): number | null =>
+export const costOf = ({ costs }: Pick<JobResult, "costs">): number | null =>
   costs.some(({ cost_usd }) => cost_usd === null)
     ? null
     : Math.round(costs.reduce((sum, { cost_usd }) => sum + cost_usd!, 0) * 1e8) / 1e8;
@@ -334,9 +334,11 @@ function costLines(report: Report): string[] {
   const { costs } = report;
   if (costs.length === 0) return [];
   const cost = costOf(report);
-  const parts = costs.map(({ stage, cost_usd }) =>
-    `${stage} ${cost_usd === null ? "?" : dollars(cost_usd)}`
-  );
+  // A stage may have used several models.
+  const parts = [...Map.groupBy(costs, ({ stage }) => stage)].map(([stage, costs]) => {
+    const cost = costOf({ costs });
+    return `${stage} ${cost === null ? "?" : dollars(cost)}`;
+  });
   const unpriced = new Set(
     costs.filter(({ cost_usd }) => cost_usd === null)
       .map(({ provider, model }) => plain(`${provider}/${model}`)),

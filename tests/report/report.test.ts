@@ -298,6 +298,13 @@ Deno.test("a cost is the sum of all calls, and unknown when one of them has no p
     line([cost, { ...cost, stage: "rewrite_draft", model: "outline-1", cost_usd: null }]),
     "cost: unknown (segment_embed $0.000040, rewrite_draft ?); no price in model_prices for openai/outline-1",
   );
+  assert.equal(
+    line([
+      { ...cost, stage: "rewrite_draft", cost_usd: 0.01 },
+      { ...cost, stage: "rewrite_draft", model: "outline-1", cost_usd: 0.02 },
+    ]),
+    "cost: $0.03 (rewrite_draft $0.03)",
+  );
   assert.equal(line([]), undefined);
 });
 
