@@ -207,7 +207,11 @@ async function sql(log: Log, autoExpose: boolean, filter = ""): Promise<Result> 
   const files = (await filesUnder(`${root}/supabase/tests`, ".test.sql"))
     .filter((file) => file.slice(root.length + 1).includes(filter));
   const total: Result = { passed: 0, failed: 0, notes: [] };
-  if (files.length === 0 && filter) return total;
+  if (files.length === 0) {
+    return filter
+      ? total
+      : { ...total, failed: 1, notes: ["there is no supabase/tests/*.test.sql"] };
+  }
   await using stack = await startStack({ ticker: false, autoExpose });
   // A database can only be copied while nobody uses it: the stack's own connections rest on a copy.
   const admin = new URL(stack.adminDbUrl);
