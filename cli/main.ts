@@ -1,6 +1,6 @@
 // The commands of ./pageperfect.
 
-import { Command, CommanderError } from "npm:commander@15.1.0";
+import { Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
 
 /**
  * The modules by the commands they hold, in the order of the help. Only the one that is asked for is loaded: all of them
@@ -50,6 +50,14 @@ Exit codes:
 
 const asked = modules.filter(([commands]) => commands.includes(Deno.args[0]));
 for (const [, register] of asked.length > 0 ? asked : modules) (await register())(program);
+// Commander takes whatever follows for an option's value: `--property --out DIR` would name the property "--out".
+for (const option of program.commands.flatMap((command) => command.options)) {
+  if (!option.required || option.parseArg !== undefined) continue;
+  option.argParser((value: string) => {
+    if (value.startsWith("--")) throw new InvalidArgumentError("its value is missing");
+    return value;
+  });
+}
 
 try {
   await program.parseAsync(Deno.args, { from: "user" });

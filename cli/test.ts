@@ -516,12 +516,12 @@ With --only a filter runs some of the tests: a part of a file's path or of a tes
     )
     .action(async (filter: string | undefined, options: { only?: string }) => {
       if (filter !== undefined && options.only === undefined) {
-        throw new Error(`a filter needs --only, such as --only deno ${filter}`);
+        program.error(`error: a filter needs --only, such as --only deno ${filter}`);
       }
       const wanted = options.only?.split(",") ?? kinds;
       const unknown = wanted.filter((kind) => !kinds.includes(kind as Suite["kind"]));
       if (unknown.length > 0) {
-        throw new Error(`--only knows ${kinds.join(", ")}, not ${unknown.join(", ")}`);
+        program.error(`error: --only knows ${kinds.join(", ")}, not ${unknown.join(", ")}`);
       }
       if (!await exists(`${postgresHome()}/bin/postgres`)) {
         throw new Error("run ./pageperfect doctor");

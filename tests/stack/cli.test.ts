@@ -56,15 +56,18 @@ Deno.test("every_command_has_help", async () => {
 
 Deno.test("unknown_commands_and_options_are_errors_that_point_to_help", async () => {
   for (
-    const args of [["upp"], ["up", "--prot", "1"], ["up", "--api-port", "x"], [
-      "test",
-      "--only",
-      "x",
-    ]]
+    const line of [
+      "upp",
+      "up --prot 1",
+      "up --api-port x",
+      "test --only x",
+      "site --property --out x",
+      "analyze page.html --keywords --json",
+    ]
   ) {
-    const { code, err } = await pageperfect(...args);
-    assert.notEqual(code, 0, args.join(" "));
-    assert.ok(err.trim().length > 0);
+    const { code, err } = await pageperfect(...line.split(" "));
+    assert.equal(code, 2, line);
+    assert.match(err, /^error: /, line);
   }
 });
 
