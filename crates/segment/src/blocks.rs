@@ -11,7 +11,7 @@ use crate::styles::{self, Styles};
 use crate::tree::{Data, Node, Text};
 use crate::vocabulary::{self, Hints};
 use html5ever::{Attribute, LocalName, local_name};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 
 /// A run of text between block borders.
@@ -352,7 +352,8 @@ impl<'s> Blocks<'s> {
     /// Counts the siblings of one look, and the pictures.
     fn count_alike(&mut self) {
         let key = |element: &Element| (u64::from(element.parent) << 32) | u64::from(element.look);
-        let mut counts: HashMap<u64, u16> = HashMap::with_capacity(self.elements.len());
+        let mut counts: FxHashMap<u64, u16> =
+            FxHashMap::with_capacity_and_hasher(self.elements.len(), Default::default());
         for element in &mut self.elements {
             let count = counts.entry(key(element)).or_default();
             element.alike_before = *count;
@@ -445,7 +446,7 @@ struct Run {
 }
 
 impl Run {
-    /// Appends a stretch without white space that stands at `start..end` of the source.
+    /// Appends a stretch that stands at `start..end` of the source, its white space as it is kept.
     fn push(&mut self, word: &str, start: u32, end: u32) {
         if let Some(gap) = self.gap.take()
             && !self.text.is_empty()
@@ -730,10 +731,11 @@ impl<'s> Walk<'s> {
             } else if is_invisible(c) {
                 at += c.len_utf8();
             } else {
-                let end = word_end(text, at);
-                let (start, stop) = match is_verbatim {
-                    true => (node.start + at as u32, node.start + end as u32),
-                    false => (node.start, node.end),
+                let (end, start, stop) = if is_verbatim {
+                    let end = stretch_end(text, at);
+                    (end, node.start + at as u32, node.start + end as u32)
+                } else {
+                    (word_end(text, at), node.start, node.end)
                 };
                 current.push(&text[at..end], start, stop);
                 at = end;
@@ -870,6 +872,19 @@ fn look_step(look: u32, value: &str) -> u32 {
     })
 }
 
+/// Where the words end that start at byte `at`, with one space between each two.
+fn stretch_end(text: &str, at: usize) -> usize {
+    let mut end = word_end(text, at);
+    while text.as_bytes().get(end) == Some(&b' ') {
+        let next = word_end(text, end + 1);
+        if next == end + 1 {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
 /// Where the word ends that starts at byte `at`.
 fn word_end(text: &str, at: usize) -> usize {
     let bytes = text.as_bytes();
@@ -921,7 +936,18 @@ fn is_data_row<'s>(row: &'s Node<'s>) -> bool {
 /// Characters without white space, and words; scripts without spaces count two characters a word.
 pub fn measure(text: &str) -> (u32, u32) {
     let (mut chars, mut words, mut dense, mut in_word) = (0, 0, 0, false);
-    for c in text.chars() {
+    let mut rest = text;
+    loop {
+        // Most of it is these.
+        let letters = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        if letters > 0 {
+            chars += letters as u32;
+            words += u32::from(!in_word);
+            in_word = true;
+        }
+        let mut left = rest[letters..].chars();
+        let Some(c) = left.next() else { break };
+        rest = left.as_str();
         if c.is_whitespace() {
             in_word = false;
             continue;

@@ -6,7 +6,8 @@ use crate::folds::QUESTION_LEVEL;
 use crate::tokens::{TokenCounter, token_count};
 use crate::{Kind, Options, Segment};
 use html5ever::tendril::StrTendril;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use std::fmt::Write;
 
 /// More than any page has that people read; what comes behind is counted only.
 pub const MAX_SEGMENTS: usize = 3000;
@@ -359,12 +360,12 @@ const MAX_STEPS: usize = 64;
 /// Selectors, from the nearest element with an id of its own or from the root.
 struct CssPaths<'p, 's> {
     page: &'p Blocks<'s>,
-    ids: HashMap<String, u32>,
+    ids: FxHashMap<String, u32>,
 }
 
 impl<'p, 's> CssPaths<'p, 's> {
     fn new(page: &'p Blocks<'s>) -> CssPaths<'p, 's> {
-        let mut ids = HashMap::new();
+        let mut ids = FxHashMap::default();
         let nodes = page.source.document.descendants();
         for id in nodes.filter_map(|node| node.attribute("id")) {
             *ids.entry(id.into()).or_default() += 1;
@@ -398,8 +399,8 @@ impl<'p, 's> CssPaths<'p, 's> {
                 Some(name) if is_plain_name(name) => {
                     path += name;
                     path += ":nth-of-type(";
-                    path += &node.nth_of_type().to_string();
-                    path += ")";
+                    // Writing to a string does not fail.
+                    let _ = write!(path, "{})", node.nth_of_type());
                 }
                 _ => path += "*",
             }

@@ -297,7 +297,8 @@ fn region(
             || (element.words <= 150 && has_inline_answer(page, range.clone()));
         let is_consent = if answered {
             let agrees = |block: &Block| {
-                answers_consent(&block.text) && !starts_with_any(&block.text, &VAGUE_ANSWERS)
+                answers_consent(&block.text)
+                    && !starts_with_any(&as_answer(&block.text), &VAGUE_ANSWERS)
             };
             let mut texts = page.blocks[range.clone()]
                 .iter()
@@ -334,12 +335,21 @@ fn is_answer(page: &Blocks, block: &Block) -> bool {
 
 /// Whether a text is what a control says that answers.
 fn answers_consent(text: &str) -> bool {
-    starts_with_any(text, &ANSWERS) || starts_with_any(text, &OTHER_ANSWERS)
+    let text = as_answer(text);
+    starts_with_any(&text, &ANSWERS) || starts_with_any(&text, &OTHER_ANSWERS)
+}
+
+/// A text as answers are written here.
+fn as_answer(text: &str) -> String {
+    text.trim().to_lowercase().replace('’', "'")
 }
 
 fn starts_with_any(text: &str, answers: &[&str]) -> bool {
-    let text = text.trim().to_lowercase().replace('’', "'");
-    answers.iter().any(|answer| {
+    let first = text.as_bytes().first();
+    let mut likely = answers
+        .iter()
+        .filter(|answer| answer.as_bytes().first() == first);
+    likely.any(|answer| {
         text.strip_prefix(answer).is_some_and(|rest| {
             // A short word is one of its own: `ok`, not `oklahoma`.
             answer.len() >= 5 || !rest.starts_with(char::is_alphabetic)
@@ -361,7 +371,7 @@ fn has_inline_answer(page: &Blocks, blocks: std::ops::Range<usize>) -> bool {
                     .is_some_and(|role| &*role == "button");
             is_control && {
                 let text = crate::meta::text_of(node);
-                text.len() <= 40 && starts_with_any(&text, &ANSWERS)
+                text.len() <= 40 && starts_with_any(&as_answer(&text), &ANSWERS)
             }
         })
     })
@@ -378,34 +388,36 @@ fn has_inline_control(node: &crate::tree::Node) -> bool {
 static ASKING: LazyLock<Stems> =
     LazyLock::new(|| Stems::new(SUBJECTS.iter().chain(&REQUESTS).copied().collect()));
 
-/// Stems that are looked for all at once. At most places of a text none of them begins, which their
-/// first two bytes tell.
+/// Stems that are looked for all at once. At most places of a text none of them begins, which a hash
+/// of four bytes tells.
 struct Stems {
     stems: Vec<&'static str>,
-    /// A bit for each pair of bytes.
-    starts: Vec<u64>,
+    /// A bit for each hash that a stem begins with.
+    starts: [u64; 1 << (Stems::BITS - 6)],
 }
 
 impl Stems {
-    /// Each has two bytes at least.
+    const BITS: u32 = 12;
+
+    /// Each has four bytes at least.
     fn new(stems: Vec<&'static str>) -> Stems {
-        let mut starts = vec![0; 1 << 10];
+        let mut starts = [0; _];
         for stem in &stems {
-            let pair = Stems::pair(stem.as_bytes());
-            starts[pair / 64] |= 1 << (pair % 64);
+            let start = Stems::hash(stem.as_bytes().first_chunk().expect("a stem of four bytes"));
+            starts[start / 64] |= 1 << (start % 64);
         }
         Stems { stems, starts }
     }
 
-    fn pair(bytes: &[u8]) -> usize {
-        usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+    fn hash(bytes: &[u8; 4]) -> usize {
+        (u32::from_le_bytes(*bytes).wrapping_mul(0x9e37_79b1) >> (32 - Stems::BITS)) as usize
     }
 
     fn has_one_in(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        bytes.windows(2).enumerate().any(|(at, pair)| {
-            let pair = Stems::pair(pair);
-            self.starts[pair / 64] & 1 << (pair % 64) != 0
+        bytes.array_windows().enumerate().any(|(at, start)| {
+            let start = Stems::hash(start);
+            self.starts[start / 64] & 1 << (start % 64) != 0
                 && self
                     .stems
                     .iter()

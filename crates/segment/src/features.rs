@@ -10,8 +10,9 @@ use crate::blocks::{Block, Blocks, Element, Name};
 use crate::dates;
 use crate::meta::{Meta, PageKind};
 use crate::vocabulary::{self, Hints};
-use crate::words;
-use std::collections::{HashMap, HashSet};
+use crate::words::{self, MAX_WORDS_READ, Texts, Word, read_words};
+use memchr::memmem::Finder;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Where features go, in the order of the schema.
 pub trait Row {
@@ -270,6 +271,14 @@ impl Before {
     }
 }
 
+fn finder(name: Option<&str>) -> Option<Finder<'_>> {
+    name.filter(|name| !name.is_empty()).map(Finder::new)
+}
+
+fn is_in(text: &str, wanted: &Finder) -> bool {
+    wanted.find(text.as_bytes()).is_some()
+}
+
 fn is_prose(block: &Block) -> bool {
     block.words >= 15 && block.link_chars * 3 < block.chars && block.kind != Kind::Heading
 }
@@ -297,15 +306,17 @@ pub struct PageFacts<'p, 's> {
     top: u32,
     top_prose: f32,
     around_top: Vec<bool>,
-    repeats: HashMap<&'p str, u16>,
-    alike: HashMap<u32, Alike>,
-    title_words: Vec<u64>,
+    repeats: FxHashMap<&'p str, u16>,
+    alike: FxHashMap<u32, Alike>,
+    title_words: Vec<Word>,
     title_at: Option<usize>,
     /// Pairs of words of what the page tells machines, in full and in short.
-    told_bodies: HashSet<u64>,
-    told_descriptions: HashSet<u64>,
-    author: &'p str,
-    site_name: &'p str,
+    told_bodies: FxHashSet<u64>,
+    told_descriptions: FxHashSet<u64>,
+    /// Finds what is not empty.
+    author: Option<Finder<'p>>,
+    site_name: Option<Finder<'p>>,
+    addresses: [Finder<'static>; 2],
     /// The hints of each block's text that is short enough.
     mentions: Vec<Hints>,
     /// How many `<article>` open before each element.
@@ -314,6 +325,7 @@ pub struct PageFacts<'p, 's> {
     prose_end: usize,
     prose_words: u32,
     page_features: Vec<(&'static str, f32)>,
+    texts: Texts,
     words: Vec<[f32; words::GROUPS.len()]>,
 }
 
@@ -345,8 +357,8 @@ impl<'p, 's> PageFacts<'p, 's> {
             }
             next = element.parent;
         }
-        let mut repeats: HashMap<&str, u16> = HashMap::new();
-        let mut alike: HashMap<u32, Alike> = HashMap::new();
+        let mut repeats: FxHashMap<&str, u16> = FxHashMap::default();
+        let mut alike: FxHashMap<u32, Alike> = FxHashMap::default();
         for block in blocks {
             let count = repeats.entry(&block.text).or_default();
             *count = count.saturating_add(1);
@@ -357,6 +369,9 @@ impl<'p, 's> PageFacts<'p, 's> {
             sums.words += block.words;
             sums.sentences += u32::from(block.text.ends_with(is_sentence_end));
         }
+        let texts = Texts::of(page);
+        let mut title_words = Vec::new();
+        read_words(&meta.title, MAX_WORDS_READ, &mut title_words);
         PageFacts {
             page,
             total_chars,
@@ -365,7 +380,7 @@ impl<'p, 's> PageFacts<'p, 's> {
             around_top,
             repeats,
             alike,
-            title_words: words_of(&meta.title, MAX_WORDS_COMPARED),
+            title_words,
             told_bodies: pairs_of_words(&meta.told_bodies),
             told_descriptions: pairs_of_words(&meta.told_descriptions),
             mentions: blocks
@@ -375,8 +390,9 @@ impl<'p, 's> PageFacts<'p, 's> {
                     false => 0,
                 })
                 .collect(),
-            author: meta.author.as_deref().unwrap_or_default(),
-            site_name: meta.site_name.as_deref().unwrap_or_default(),
+            author: finder(meta.author.as_deref()),
+            site_name: finder(meta.site_name.as_deref()),
+            addresses: ["http", "www."].map(Finder::new),
             articles_before: page
                 .elements
                 .iter()
@@ -390,7 +406,8 @@ impl<'p, 's> PageFacts<'p, 's> {
             prose_end: blocks.iter().rposition(is_prose).map_or(0, |at| at + 1),
             prose_words: prose_words(blocks),
             page_features: page_features(page, meta, url),
-            words: words::scores(page, tables),
+            words: words::scores(page, &texts, tables),
+            texts,
         }
     }
 
@@ -420,22 +437,12 @@ impl<'p, 's> PageFacts<'p, 's> {
             .chars()
             .last()
             .unwrap_or(' ');
+        let words = self.texts.words(index);
         // Few words in much text are signs and numbers.
-        let is_told = !self.told_bodies.is_empty() || !self.told_descriptions.is_empty();
-        let words = if (block.words <= 40 && text.len() < 2000) || is_told {
-            words_of(text, MAX_WORDS_COMPARED)
-        } else {
-            Vec::new()
-        };
-        let mine = if block.words <= 40 && text.len() < 2000 {
-            &words[..]
-        } else {
-            &[]
-        };
-        let shared = mine
-            .iter()
-            .filter(|word| self.title_words.contains(word))
-            .count() as f32;
+        let is_short = block.words <= 40 && text.len() < 2000;
+        let mine = if is_short { words } else { &[] };
+        let is_of_title = |word: &Word| self.title_words.iter().any(|known| known.id == word.id);
+        let shared = mine.iter().filter(|word| is_of_title(word)).count() as f32;
         row.put("chars", block.chars as f32);
         row.put("words", block.words as f32);
         row.put("link_share", ratio(block.link_chars, block.chars));
@@ -470,21 +477,19 @@ impl<'p, 's> PageFacts<'p, 's> {
         row.put("has_dots", flag(found.dots) + flag(text.ends_with("...")));
         row.put(
             "has_url",
-            flag(
-                text.as_bytes()
-                    .windows(4)
-                    .any(|w| w == b"http" || w == b"www."),
-            ),
+            flag(self.addresses.iter().any(|start| is_in(text, start))),
         );
         row.put("repeats", f32::from(self.repeats[text]));
-        row.put("told_in_body", share_of_pairs(&words, &self.told_bodies));
+        row.put("told_in_body", share_of_pairs(words, &self.told_bodies));
         row.put(
             "told_in_description",
-            share_of_pairs(&words, &self.told_descriptions),
+            share_of_pairs(words, &self.told_descriptions),
         );
-        let names = |name: &str| block.words <= 20 && !name.is_empty() && text.contains(name);
-        row.put("names_author", flag(names(self.author)));
-        row.put("names_site", flag(names(self.site_name)));
+        let names = |name: &Option<Finder>| {
+            block.words <= 20 && name.as_ref().is_some_and(|name| is_in(text, name))
+        };
+        row.put("names_author", flag(names(&self.author)));
+        row.put("names_site", flag(names(&self.site_name)));
         let is_date = block.words <= 8 && text.len() <= 60 && found.digits >= 4;
         row.put("is_date", flag(is_date && dates::parse(text).is_some()));
         let mentioned = self.mentions[index];
@@ -788,7 +793,12 @@ impl TextCounts {
         let mut end = false;
         for (index, c) in text.chars().enumerate() {
             match c {
-                'a'..='z' => counts.letters += 1,
+                // Most are these.
+                'a'..='z' => {
+                    counts.letters += 1;
+                    end = false;
+                    continue;
+                }
                 'A'..='Z' => {
                     counts.letters += 1;
                     counts.uppers += 1;
@@ -825,49 +835,31 @@ pub fn is_sentence_end(c: char) -> bool {
     )
 }
 
-/// More words say nothing more of what a text is.
-const MAX_WORDS_COMPARED: usize = 60;
 /// Pairs of words that are read of what a page tells machines.
 const MAX_PAIRS: usize = 50_000;
 
-/// Hashes (FNV-1a) of the first words in lower case.
-fn words_of(text: &str, most: usize) -> Vec<u64> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(most)
-        .map(|word| {
-            let step =
-                |hash: u64, letter: char| (hash ^ u64::from(letter)).wrapping_mul(0x0100_0000_01b3);
-            word.chars().fold(0xcbf2_9ce4_8422_2325, |hash, c| {
-                // Most letters are these, and the way through the tables is long.
-                match c.is_ascii() {
-                    true => step(hash, c.to_ascii_lowercase()),
-                    false => c.to_lowercase().fold(hash, step),
-                }
-            })
-        })
-        .collect()
-}
-
-fn pairs(words: &[u64]) -> impl Iterator<Item = u64> {
+fn pairs(words: &[Word]) -> impl Iterator<Item = u64> {
     words
         .windows(2)
-        .map(|pair| pair[0].rotate_left(1).wrapping_add(pair[1]))
+        .map(|pair| pair[0].id.rotate_left(1).wrapping_add(pair[1].id))
 }
 
-fn pairs_of_words(texts: &[String]) -> HashSet<u64> {
-    let mut found = HashSet::new();
+fn pairs_of_words(texts: &[String]) -> FxHashSet<u64> {
+    let mut found = FxHashSet::default();
+    let mut words = Vec::new();
     for text in texts {
         if found.len() >= MAX_PAIRS {
             break;
         }
-        found.extend(pairs(&words_of(text, MAX_PAIRS - found.len())));
+        words.clear();
+        read_words(text, MAX_PAIRS - found.len(), &mut words);
+        found.extend(pairs(&words));
     }
     found
 }
 
 /// How much of a text is among the pairs; 0 of a single word.
-fn share_of_pairs(words: &[u64], known: &HashSet<u64>) -> f32 {
+fn share_of_pairs(words: &[Word], known: &FxHashSet<u64>) -> f32 {
     if words.len() < 2 || known.is_empty() {
         return 0.0;
     }

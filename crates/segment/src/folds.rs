@@ -13,7 +13,7 @@ use crate::tree::Node;
 use crate::vocabulary;
 use html5ever::tendril::StrTendril;
 use memchr::memmem;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
 /// A question and the blocks that answer it.
@@ -139,7 +139,7 @@ enum Evidence {
 pub fn find(page: &mut Blocks, controls: &[Control]) {
     reveal(page, controls);
     let mut candidates = from_controls(page, controls);
-    let said: HashSet<usize> = candidates.iter().map(|found| found.block).collect();
+    let said: FxHashSet<usize> = candidates.iter().map(|found| found.block).collect();
     candidates.extend(declared(page, &said));
     candidates.extend(repeated(page, &said));
     candidates.extend(bold_lines(page, &said));
@@ -162,7 +162,7 @@ pub fn find(page: &mut Blocks, controls: &[Control]) {
         pairs.push((candidate.evidence, candidate.look, pair));
     }
     limit_last_answers(page, &mut pairs);
-    let mut counts: HashMap<u32, usize> = HashMap::new();
+    let mut counts: FxHashMap<u32, usize> = FxHashMap::default();
     for (_, look, _) in &pairs {
         *counts.entry(*look).or_default() += 1;
     }
@@ -202,7 +202,7 @@ fn without_sign(text: &str) -> &str {
 }
 
 fn from_controls(page: &Blocks, controls: &[Control]) -> Vec<Candidate> {
-    let mut ids: Option<HashMap<String, u32>> = None;
+    let mut ids: Option<FxHashMap<String, u32>> = None;
     let mut found = Vec::new();
     for control in controls
         .iter()
@@ -271,7 +271,7 @@ fn reveal(page: &mut Blocks, controls: &[Control]) {
     if !page.blocks.iter().any(|block| block.is_hidden) {
         return;
     }
-    let mut named: HashSet<String> = HashSet::new();
+    let mut named: FxHashSet<String> = FxHashSet::default();
     for control in controls {
         let node = page.elements[control.element as usize].node;
         for name in [
@@ -332,8 +332,8 @@ fn reveal(page: &mut Blocks, controls: &[Control]) {
     }
 }
 
-fn ids_of(page: &Blocks) -> HashMap<String, u32> {
-    let mut ids = HashMap::new();
+fn ids_of(page: &Blocks) -> FxHashMap<String, u32> {
+    let mut ids = FxHashMap::default();
     for (index, element) in page.elements.iter().enumerate() {
         if let Some(id) = element.node.attribute("id") {
             ids.entry(id.to_string()).or_insert(index as u32);
@@ -383,9 +383,9 @@ fn label_of(page: &Blocks, control: &Control, element: &Element) -> Option<(usiz
 }
 
 /// Blocks that a FAQPage in JSON-LD names as questions.
-fn declared(page: &Blocks, said: &HashSet<usize>) -> Vec<Candidate> {
+fn declared(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
     let objects = json_ld::objects(page.source);
-    let questions: HashSet<String> = objects
+    let questions: FxHashSet<String> = objects
         .iter()
         .filter(|object| object.is(&["Question"]))
         .filter_map(|object| object.get("name").map(letters_of))
@@ -419,8 +419,8 @@ fn letters_of(text: &str) -> String {
 
 /// Labels without a control: blocks of one look in what is called a fold, or that mostly ask, each
 /// with other text behind it.
-fn repeated(page: &Blocks, said: &HashSet<usize>) -> Vec<Candidate> {
-    let mut looks: HashMap<(u32, bool), Vec<usize>> = HashMap::new();
+fn repeated(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
+    let mut looks: FxHashMap<(u32, bool), Vec<usize>> = FxHashMap::default();
     for (index, block) in page.blocks.iter().enumerate() {
         if is_label(block) && !said.contains(&index) {
             let element = &page.elements[block.element as usize];
@@ -438,9 +438,9 @@ fn repeated(page: &Blocks, said: &HashSet<usize>) -> Vec<Candidate> {
         .collect();
     groups.sort_by_key(|(_, group)| group[0]);
     // What follows a label is its answer, and no label of the next.
-    let mut answers: HashSet<usize> = said.iter().map(|at| at + 1).collect();
+    let mut answers: FxHashSet<usize> = said.iter().map(|at| at + 1).collect();
     for ((look, _), group) in groups {
-        let members: HashSet<usize> = group.iter().copied().collect();
+        let members: FxHashSet<usize> = group.iter().copied().collect();
         let stands = |at: &usize| {
             let next = page.blocks.get(at + 1);
             next.is_some_and(|next| !members.contains(&(at + 1)) && next.kind != Kind::Heading)
@@ -486,7 +486,7 @@ fn starts_its_item(page: &Blocks, at: usize) -> bool {
 }
 
 /// Paragraphs that are bold from end to end, and what begins with `Q:`.
-fn bold_lines(page: &Blocks, said: &HashSet<usize>) -> Vec<Candidate> {
+fn bold_lines(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
     let starts = |at: usize, signs: &[&str]| {
         let text = page.blocks.get(at).map_or("", |block| &block.text);
         signs.iter().any(|sign| text.starts_with(sign))
@@ -654,8 +654,8 @@ fn is_furniture(page: &Blocks, block: &Block) -> bool {
 /// Without a next label the last answer of a run would take the rest of the page: it is as long as
 /// the longest of the others.
 fn limit_last_answers(page: &Blocks, pairs: &mut [(Evidence, u32, Pair)]) {
-    let mut longest: HashMap<u32, u32> = HashMap::new();
-    let mut last: HashMap<u32, usize> = HashMap::new();
+    let mut longest: FxHashMap<u32, u32> = FxHashMap::default();
+    let mut last: FxHashMap<u32, usize> = FxHashMap::default();
     for (index, (_, look, _)) in pairs.iter().enumerate() {
         if let Some(before) = last.insert(*look, index) {
             let before = pairs[before].2.answer.len() as u32;
@@ -714,7 +714,7 @@ pub fn reorder(page: &mut Blocks) {
 fn move_labels(page: &mut Blocks, pairs: &mut Vec<Pair>) {
     let is_apart =
         |pair: &Pair| pair.answer.start > pair.question + 1 || pair.answer.start <= pair.question;
-    let mut moved: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut moved: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for pair in pairs.iter().filter(|pair| is_apart(pair)) {
         let between = pair.question.min(pair.answer.start)..pair.answer.start;
         // What only stands beside the label in its control is no reason.
@@ -732,7 +732,7 @@ fn move_labels(page: &mut Blocks, pairs: &mut Vec<Pair>) {
     if moved.is_empty() {
         return;
     }
-    let gone: HashSet<u32> = moved.values().flatten().copied().collect();
+    let gone: FxHashSet<u32> = moved.values().flatten().copied().collect();
     let mut order: Vec<u32> = Vec::with_capacity(page.blocks.len());
     for at in 0..page.blocks.len() as u32 {
         if let Some(labels) = moved.get(&at) {

@@ -1,8 +1,8 @@
 //! The language of a page: what it declares, checked against what it is written in.
 
 use crate::vocabulary;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Where a page's language is known from.
@@ -53,6 +53,12 @@ fn detect(text: &str, must_be_sure: bool) -> Option<&'static str> {
     let mut letters = [0usize; SCRIPTS.len()];
     let mut all = 0;
     for c in text.chars().filter(|c| c.is_alphabetic()) {
+        // The first script begins with these.
+        if c.is_ascii() {
+            letters[0] += 1;
+            all += 1;
+            continue;
+        }
         let script = SCRIPTS
             .iter()
             .position(|(ranges, _)| ranges.iter().any(|range| range.contains(&c)));
@@ -103,7 +109,12 @@ fn by_words(text: &str, must_be_sure: bool) -> Option<&'static str> {
         }
         count += 1;
         small.clear();
-        small.extend(word.chars().flat_map(char::to_lowercase));
+        if word.is_ascii() {
+            small.push_str(word);
+            small.make_ascii_lowercase();
+        } else {
+            small.extend(word.chars().flat_map(char::to_lowercase));
+        }
         let mut speakers = SPEAKERS.get(&*small).copied().unwrap_or(0);
         while speakers != 0 {
             hits[speakers.trailing_zeros() as usize] += 1;
@@ -233,8 +244,8 @@ const SCRIPTS: [(&[std::ops::RangeInclusive<char>], &str); 25] = [
 ];
 
 /// Which of [`WORDS`] have a word, a bit each.
-static SPEAKERS: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
-    let mut speakers = HashMap::new();
+static SPEAKERS: LazyLock<FxHashMap<&str, u64>> = LazyLock::new(|| {
+    let mut speakers = FxHashMap::default();
     for (index, (_, words)) in WORDS.iter().enumerate() {
         for word in words.split(' ') {
             *speakers.entry(word).or_default() |= 1 << index;

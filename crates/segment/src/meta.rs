@@ -335,13 +335,22 @@ fn listed_crumbs(objects: &[Object], list: usize) -> Vec<String> {
 }
 
 fn is_breadcrumb(node: &Node) -> bool {
-    let has = |name: &str| {
-        node.attribute(name).is_some_and(|value| {
-            let value = &value[..value.floor_char_boundary(200)];
-            value.to_ascii_lowercase().contains("breadcrumb")
-        })
+    const WORD: &[u8] = b"breadcrumb";
+    let Data::Element { attributes, .. } = &node.data else {
+        return false;
     };
-    has("class") || has("id") || has("aria-label") || has("itemtype")
+    attributes.borrow().iter().any(|attribute| {
+        let value = &attribute.value.as_bytes()[..attribute.value.len().min(200)];
+        matches!(
+            attribute.name.local,
+            local_name!("class")
+                | local_name!("id")
+                | local_name!("aria-label")
+                | local_name!("itemtype")
+        ) && value
+            .windows(WORD.len())
+            .any(|part| part.eq_ignore_ascii_case(WORD))
+    })
 }
 
 fn crumbs_of<'s>(node: &'s Node<'s>) -> Vec<String> {
@@ -461,5 +470,8 @@ fn clean(text: &str) -> String {
             break;
         }
     }
-    out.chars().take(1000).collect()
+    if let Some((end, _)) = out.char_indices().nth(1000) {
+        out.truncate(end);
+    }
+    out
 }

@@ -11,7 +11,7 @@ use crate::meta::{Meta, PageKind};
 use crate::page_type;
 use crate::vocabulary;
 use crate::words;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
 /// A block this likely is content on every page, and one that is not on none.
@@ -98,7 +98,7 @@ fn keep_between(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
 
 /// One of many that look alike side by side is content when most of them are.
 fn keep_alike(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
-    let mut counts: HashMap<(u32, u32), (u32, u32)> = HashMap::new();
+    let mut counts: FxHashMap<(u32, u32), (u32, u32)> = FxHashMap::default();
     let key = |block: &Block| {
         let element = &page.elements[block.element as usize];
         (element.parent, element.look)
@@ -446,20 +446,23 @@ impl Forest {
     /// A score for each row.
     fn scores(&self, rows: &Rows) -> Vec<f32> {
         let count = rows.count();
+        if count == 0 {
+            return Vec::new();
+        }
+        let Asked { reachable, open } = self.ask_all(rows);
         let mut scores = Vec::with_capacity(count);
         for start in (0..count).step_by(LANES) {
             // What is left over at the end is filled with the last row again.
             let at: [usize; LANES] = std::array::from_fn(|lane| (start + lane).min(count - 1));
             let mine = at.map(|at| rows.row(at));
-            let mut reachable = [[u16::MAX; LANES]; MAX_TREES];
-            let mut from = 0;
-            for &(feature, end) in &self.features {
+            let mut reachable = reachable.map(|leaves| [leaves; LANES]);
+            for &(feature, conditions) in &open {
                 let values = mine.map(|row| row[usize::from(feature)]);
                 // Not f32::max, which looks for what is no number.
                 let most = values
                     .into_iter()
                     .fold(f32::MIN, |a, b| if a > b { a } else { b });
-                for condition in &self.conditions[from as usize..end as usize] {
+                for condition in conditions {
                     if most <= condition.threshold {
                         break;
                     }
@@ -469,10 +472,9 @@ impl Forest {
                         *reachable &= condition.mask | if is_above { 0 } else { u16::MAX };
                     }
                 }
-                from = end;
             }
             let mut sums = [0.0; LANES];
-            for (leaves, reachable) in self.leaves.iter().zip(reachable) {
+            for (leaves, reachable) in self.leaves.iter().zip(&reachable) {
                 for (sum, reachable) in sums.iter_mut().zip(reachable) {
                     *sum += leaves[reachable.trailing_zeros() as usize % MAX_LEAVES];
                 }
@@ -483,4 +485,43 @@ impl Forest {
         }
         scores
     }
+
+    /// Asks what has one answer for all rows: facts of the page, and hints that it has nowhere.
+    fn ask_all(&self, rows: &Rows) -> Asked<'_> {
+        let mut least = vec![f32::MAX; rows.length()];
+        let mut most = vec![f32::MIN; rows.length()];
+        for row in rows.iter() {
+            for ((least, most), value) in least.iter_mut().zip(&mut most).zip(row) {
+                *least = if *value < *least { *value } else { *least };
+                *most = if *value > *most { *value } else { *most };
+            }
+        }
+        let mut asked = Asked {
+            reachable: [u16::MAX; MAX_TREES],
+            open: Vec::with_capacity(self.features.len()),
+        };
+        let mut from = 0;
+        for &(feature, end) in &self.features {
+            let conditions = &self.conditions[from as usize..end as usize];
+            from = end;
+            let below = |value: f32| conditions.partition_point(|c| c.threshold < value);
+            let of_all = below(least[usize::from(feature)]);
+            let of_some = below(most[usize::from(feature)]);
+            for condition in &conditions[..of_all] {
+                asked.reachable[usize::from(condition.tree)] &= condition.mask;
+            }
+            if of_all < of_some {
+                asked.open.push((feature, &conditions[of_all..of_some]));
+            }
+        }
+        asked
+    }
+}
+
+/// What remains of a forest's questions on one page.
+struct Asked<'f> {
+    /// The leaves of each tree that some row may reach.
+    reachable: [u16; MAX_TREES],
+    /// For each feature the conditions that some rows are above, and others not.
+    open: Vec<(u16, &'f [Condition])>,
 }

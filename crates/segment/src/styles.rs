@@ -7,7 +7,7 @@
 use crate::source::Source;
 use html5ever::LocalName;
 use memchr::{memchr, memchr3, memmem};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// More than this in one page is a framework: what hides something in it waits for a script.
 const MAX_BYTES: usize = 400_000;
@@ -18,7 +18,7 @@ const MAX_CLASSES: usize = 32;
 #[derive(Default)]
 pub struct Styles {
     /// By the id or else the first class that each asks for, the one that wins last.
-    rules: HashMap<String, Vec<Rule>>,
+    rules: FxHashMap<String, Vec<Rule>>,
 }
 
 struct Rule {
@@ -64,7 +64,7 @@ impl Styles {
             rules.clear();
         }
         rules.sort_by_key(Rule::weight);
-        let mut by_name: HashMap<String, Vec<Rule>> = HashMap::new();
+        let mut by_name: FxHashMap<String, Vec<Rule>> = FxHashMap::default();
         for rule in rules {
             let name = if rule.id.is_empty() {
                 &rule.classes[0]

@@ -5,9 +5,10 @@
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::StrTendril;
 use html5ever::{Attribute, LocalName, QualName};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use typed_arena::Arena;
 
 /// A node; its links change while the page is read, and stand still after that.
@@ -110,7 +111,7 @@ impl<'s> Node<'s> {
             && let Some(parent) = self.parent()
         {
             // All children at once, so that asking for each of them stays linear.
-            let mut counts: HashMap<&LocalName, u32> = HashMap::new();
+            let mut counts: FxHashMap<&LocalName, u32> = FxHashMap::default();
             let children = std::iter::successors(parent.first_child(), |child| child.next());
             for child in children {
                 if let Some(name) = child.name() {

@@ -633,10 +633,11 @@ const fn slot_of(hash: u32) -> usize {
     (hash ^ (hash >> 16)) as usize % SLOTS
 }
 
+/// What a word says, in letters of any case, by its hash in lower case.
 fn hints_of(word: &[u8], hash: u32) -> Hints {
     let mut slot = slot_of(hash);
     while let Some((known, hints)) = WORDS.get(usize::from(SLOT_WORDS[slot])) {
-        if known.as_bytes() == word {
+        if known.len() == word.len() && known.as_bytes().eq_ignore_ascii_case(word) {
             return *hints;
         }
         slot = (slot + 1) % SLOTS;
@@ -647,24 +648,20 @@ fn hints_of(word: &[u8], hash: u32) -> Hints {
 /// What the words of one attribute value say. Words end at anything but letters and at a capital
 /// after a small letter, so `related-posts`, `relatedPosts` and `related_posts2` read alike.
 pub fn hints(value: &str) -> Hints {
+    let bytes = &value.as_bytes()[..value.len().min(2048)];
     let mut hints = 0;
-    let mut word = [0u8; MAX_WORD];
     let (mut len, mut hash) = (0, HASH_START);
     let mut before = 0u8;
-    for &byte in value.as_bytes().iter().take(2048).chain(b" ") {
+    for (at, &byte) in bytes.iter().chain(b" ").enumerate() {
         let is_letter = byte.is_ascii_alphabetic();
         if !is_letter || (byte.is_ascii_uppercase() && before.is_ascii_lowercase()) {
             if (2..=MAX_WORD).contains(&len) {
-                hints |= hints_of(&word[..len], hash);
+                hints |= hints_of(&bytes[at - len..at], hash);
             }
             (len, hash) = (0, HASH_START);
         }
         if is_letter {
-            let small = byte.to_ascii_lowercase();
-            if len < MAX_WORD {
-                word[len] = small;
-            }
-            hash = hash_step(hash, small);
+            hash = hash_step(hash, byte.to_ascii_lowercase());
             len += 1;
         }
         before = byte;

@@ -6,6 +6,7 @@ use crate::chunks::MAX_SEGMENTS;
 use crate::language::LanguageSource;
 use crate::meta::Meta;
 use serde::{Deserialize, Serialize};
+use std::cell::LazyCell;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,11 +140,14 @@ pub fn of(page: &Blocks, meta: &Meta, kept: &[bool]) -> Vec<Warning> {
         .map(|(block, _)| block.words)
         .sum();
     // The first texts of the page, as far as a short page goes.
-    let mut start = meta.title.to_lowercase();
-    for block in page.blocks.iter().take(60) {
-        start.push('\n');
-        start += &block.text.to_lowercase();
-    }
+    let start = LazyCell::new(|| {
+        let mut start = meta.title.to_lowercase();
+        for block in page.blocks.iter().take(60) {
+            start.push('\n');
+            start += &block.text.to_lowercase();
+        }
+        start
+    });
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| start.contains(phrase));
     let title = format!("{}\n{}", meta.title, meta.first_heading).to_lowercase();
     let title_says = |phrases: &[&str]| phrases.iter().any(|phrase| contains_words(&title, phrase));
@@ -188,7 +192,7 @@ pub fn of(page: &Blocks, meta: &Meta, kept: &[bool]) -> Vec<Warning> {
             ),
         );
     }
-    if meta.is_behind_paywall || says(&PAYWALLS) && kept_words < 600 {
+    if meta.is_behind_paywall || kept_words < 600 && says(&PAYWALLS) {
         warn(
             WarningCode::Paywall,
             false,

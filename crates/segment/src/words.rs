@@ -13,7 +13,9 @@ const OWN: usize = 2;
 const NEAR: usize = 3;
 const FAR: usize = 4;
 
-/// Words of a text that are read, and the most of a text that is also read by pairs, and as a whole.
+/// Words of a text that are read: more say nothing more of what it is.
+pub const MAX_WORDS_READ: usize = 60;
+/// Those of them that are looked up, and the most of a text that is also read by pairs, and as a whole.
 const MAX_WORDS: usize = 40;
 const MAX_PAIRED: usize = 30;
 const MAX_WHOLE: usize = 4;
@@ -126,7 +128,7 @@ impl Sum {
 }
 
 /// For each block a score of each of [`GROUPS`], in that order; 0 where nothing is known.
-pub fn scores(page: &Blocks, tables: &Tables) -> Vec<[f32; GROUPS.len()]> {
+pub fn scores(page: &Blocks, texts: &Texts, tables: &Tables) -> Vec<[f32; GROUPS.len()]> {
     // Of each element by itself, then with all around it.
     let mut named: Vec<[Sum; 3]> = Vec::with_capacity(page.elements.len());
     let mut around: Vec<Sum> = Vec::with_capacity(page.elements.len());
@@ -149,9 +151,9 @@ pub fn scores(page: &Blocks, tables: &Tables) -> Vec<[f32; GROUPS.len()]> {
     }
     let mut heading = Sum::default();
     let mut found = Vec::with_capacity(page.blocks.len());
-    for block in &page.blocks {
+    for (at, block) in page.blocks.iter().enumerate() {
         let mut said = [Sum::default(); 2];
-        texts(&block.text, |hash| {
+        hashes_of_text(texts.words(at), |hash| {
             if let Some(weights) = tables.texts.weights(hash) {
                 for (sum, weight) in said.iter_mut().zip(weights) {
                     sum.add(*weight);
@@ -186,9 +188,10 @@ pub fn hashes(page: &Blocks) -> Vec<[Vec<u32>; GROUPS.len()]> {
     };
     let mut heading = Vec::new();
     let mut found = Vec::with_capacity(page.blocks.len());
-    for block in &page.blocks {
+    let texts = Texts::of(page);
+    for (at, block) in page.blocks.iter().enumerate() {
         let mut text = Vec::new();
-        texts(&block.text, |hash| text.push(hash));
+        hashes_of_text(texts.words(at), |hash| text.push(hash));
         let [first, second, third] = lineage(page, block.element);
         let far = third.into_iter().flat_map(|at| {
             let around = page.ancestors_with_index(at as u32);
@@ -221,47 +224,98 @@ fn lineage(page: &Blocks, element: u32) -> [Option<usize>; 3] {
 
 /// FNV-1a.
 const START: u32 = 0x811c_9dc5;
+/// The hash of a number.
+const NUMBER: u32 = step(START, b'0' as u32);
 
-fn step(hash: u32, value: u32) -> u32 {
+const fn step(hash: u32, value: u32) -> u32 {
     (hash ^ value).wrapping_mul(0x0100_0193)
 }
 
-/// The words of a text in lower case, of short texts its pairs of words too, and the whole of a
-/// label. Numbers are one word.
-fn texts(text: &str, mut found: impl FnMut(u32)) {
-    let mut hashes = [0; MAX_WORDS];
-    let mut count = 0;
-    let mut word: Option<(u32, bool)> = None;
-    for c in text.chars().chain([' ']) {
-        let (hash, is_number) = word.unwrap_or((START, true));
-        if c.is_ascii_alphanumeric() {
-            let hash = step(hash, c.to_ascii_lowercase().into());
-            word = Some((hash, is_number && c.is_ascii_digit()));
-        } else if !c.is_ascii() && c.is_alphanumeric() {
-            let hash = c.to_lowercase().fold(hash, |hash, c| step(hash, c.into()));
-            word = Some((hash, false));
-        } else if word.take().is_some() {
-            if let Some(slot) = hashes.get_mut(count) {
-                *slot = if is_number {
-                    step(START, '0'.into())
-                } else {
-                    hash
-                };
+/// A word of a text, letters and digits of any script, in lower case.
+#[derive(Clone, Copy)]
+pub struct Word {
+    /// By which the tables know it; all numbers share one.
+    hash: u32,
+    /// By which it is told from all others.
+    pub id: u64,
+}
+
+/// The first words of each block.
+pub struct Texts {
+    words: Vec<Word>,
+    /// Where those of each block end.
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub fn of(page: &Blocks) -> Texts {
+        let mut texts = Texts {
+            words: Vec::new(),
+            ends: Vec::with_capacity(page.blocks.len()),
+        };
+        for block in &page.blocks {
+            read_words(&block.text, MAX_WORDS_READ, &mut texts.words);
+            texts.ends.push(texts.words.len());
+        }
+        texts
+    }
+
+    pub fn words(&self, block: usize) -> &[Word] {
+        let start = block.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[start..self.ends[block]]
+    }
+}
+
+/// Appends the words of a text, at most so many.
+pub fn read_words(text: &str, most: usize, words: &mut Vec<Word>) {
+    /// FNV-1a in 64 bits.
+    const WIDE_START: u64 = 0xcbf2_9ce4_8422_2325;
+    let wide_step = |id: u64, value: u32| (id ^ u64::from(value)).wrapping_mul(0x0100_0000_01b3);
+    let most = words.len() + most;
+    let mut at = 0;
+    while at < text.len() && words.len() < most {
+        let start = at;
+        let (mut hash, mut id, mut is_number) = (START, WIDE_START, true);
+        // Bytes where they are characters: decoding takes as long as all the rest.
+        while let Some(&byte) = text.as_bytes().get(at) {
+            if byte.is_ascii_alphanumeric() {
+                let letter = byte.to_ascii_lowercase().into();
+                (hash, id) = (step(hash, letter), wide_step(id, letter));
+                is_number &= byte.is_ascii_digit();
+                at += 1;
+                continue;
             }
-            count += 1;
-            if count > MAX_WORDS {
-                break;
+            match text[at..].chars().next() {
+                Some(c) if !byte.is_ascii() && c.is_alphanumeric() => {
+                    for c in c.to_lowercase() {
+                        (hash, id) = (step(hash, c.into()), wide_step(id, c.into()));
+                    }
+                    is_number = false;
+                    at += c.len_utf8();
+                }
+                _ => break,
             }
         }
+        if at > start {
+            words.push(Word {
+                hash: if is_number { NUMBER } else { hash },
+                id,
+            });
+        }
+        at += text[at..].chars().next().map_or(0, char::len_utf8);
     }
-    let hashes = &hashes[..count.min(MAX_WORDS)];
-    hashes.iter().for_each(|hash| found(*hash));
-    if count <= MAX_PAIRED {
-        let pairs = hashes.windows(2);
-        pairs.for_each(|pair| found(pair_hash(pair[0], pair[1])));
+}
+
+/// The words of a text, of short texts its pairs of words too, and the whole of a label.
+fn hashes_of_text(words: &[Word], mut found: impl FnMut(u32)) {
+    let first = &words[..words.len().min(MAX_WORDS)];
+    first.iter().for_each(|word| found(word.hash));
+    if words.len() <= MAX_PAIRED {
+        let pairs = words.windows(2);
+        pairs.for_each(|pair| found(pair_hash(pair[0].hash, pair[1].hash)));
     }
-    if count > 0 && count <= MAX_WHOLE {
-        found(whole_hash(hashes));
+    if (1..=MAX_WHOLE).contains(&words.len()) {
+        found(whole_hash(words.iter().map(|word| word.hash)));
     }
 }
 
@@ -298,7 +352,9 @@ pub fn spell(
             }
         }
         if (1..=MAX_WHOLE).contains(&words.len()) {
-            offer(0, whole_hash(&hashes), &|| format!("={}", spelled(&words)));
+            offer(0, whole_hash(hashes.iter().copied()), &|| {
+                format!("={}", spelled(&words))
+            });
         }
     }
     for element in page.elements.iter().filter(|e| e.block_count > 0) {
@@ -325,7 +381,7 @@ pub fn hash_of(spelled: &str) -> u32 {
     let words = whole.unwrap_or(spelled).split(' ').map(word_hash);
     let hashes: Vec<u32> = words.collect();
     match &hashes[..] {
-        _ if whole.is_some() => whole_hash(&hashes),
+        _ if whole.is_some() => whole_hash(hashes.iter().copied()),
         [first, second] => pair_hash(*first, *second),
         _ => hashes[0],
     }
@@ -348,9 +404,8 @@ fn pair_hash(first: u32, second: u32) -> u32 {
     step(first.rotate_left(5), second)
 }
 
-fn whole_hash(words: &[u32]) -> u32 {
-    let hashes = words.iter();
-    hashes.fold(START, |all, hash| step(all.rotate_left(7), *hash))
+fn whole_hash(words: impl Iterator<Item = u32>) -> u32 {
+    words.fold(START, |all, hash| step(all.rotate_left(7), hash))
 }
 
 fn tag_hash(name: &str) -> u32 {

@@ -4,7 +4,7 @@ use pageperfect_segment::blocks::Blocks;
 use pageperfect_segment::features::{Named, features, named_features};
 use pageperfect_segment::meta::Meta;
 use pageperfect_segment::source::Source;
-use pageperfect_segment::words::{self, Tables};
+use pageperfect_segment::words::{self, Tables, Texts};
 use pageperfect_segment::{model, page_type};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
@@ -96,7 +96,7 @@ fn scores_of_words_are_the_sums_of_their_weights() {
                 bytes.extend((0..*width).map(|at| weight(*hash, at) as u8));
             }
         }
-        let scores = words::scores(page, &Tables::read(&mut &bytes[..]));
+        let scores = words::scores(page, &Texts::of(page), &Tables::read(&mut &bytes[..]));
         let mut seen = [0; words::GROUPS.len()];
         for (row, scores) in hashes.iter().zip(&scores) {
             for (group, (words, score)) in row.iter().zip(scores).enumerate() {
@@ -116,7 +116,7 @@ fn scores_of_words_are_the_sums_of_their_weights() {
         }
         assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
         assert!(
-            words::scores(page, &Tables::default())
+            words::scores(page, &Texts::of(page), &Tables::default())
                 .iter()
                 .flatten()
                 .all(|score| *score == 0.0)
