@@ -1,22 +1,23 @@
-// Site stage 4: which topics are one; owners and edits of the whole site, ranked; then its links, page by page. All go on in further
-// invocations.
+// Site stage 4: which topics are one; the pages packed; owners and edits of the whole site, ranked; then its links, page by page. All go on
+// in further invocations.
 import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import {
-  eachAnswer,
+  base64,
   eachPageInput,
   eachPagePart,
   keep,
   kept,
-  readSummaries,
+  needed,
+  packPages,
   SiteInput,
   stagePages,
   summaryOf,
   type Work,
 } from "../_shared/site/pages.ts";
 import { Pace } from "../_shared/engine/budget.ts";
-import { SiteGrouper, SiteLinks } from "../_shared/wasm/site.ts";
+import { SiteGrouper, SiteLinks, SitePacker, SitePlanner } from "../_shared/wasm/site.ts";
 
 const Input = v.object({
   ...SiteInput.entries,
@@ -35,9 +36,7 @@ serveStage({
     if (!has_report) await plan(input, work);
     // Its own invocation, unless the site is small.
     if (budget.isSpent) budget.pause(page_count + 1);
-    const finder = await kept("finder", work);
-    if (finder === null) throw new Error("the plan was kept without its finder of links");
-    const links = new SiteLinks(finder);
+    const links = new SiteLinks(await needed("finder", work));
     try {
       await eachPageInput(work, "links", page_count, async (pages) => {
         await stagePages(links.find(pages), work);
@@ -55,35 +54,82 @@ const mostLeft = 1e12;
 /** Units of the plan between two looks at the clock; on a slow processor they are fewer. */
 const mostUnits = 50;
 
-/** Which topics of the pages are one topic of the site: what it takes is freed before the plan is made. */
-async function group(work: Work): Promise<string> {
-  const known = await kept("grouping", work);
-  if (known !== null) return known;
+/** Pages that are packed at once, and read at once in every invocation: some 2 MB. */
+const packedPages = 100;
+
+/** Which topics of the pages are one topic of the site, and the pages' index: what it takes is freed before the pages are packed. */
+async function group(work: Work): Promise<void> {
+  // An earlier version kept its grouping without an index.
+  if (await kept("index", work) !== null) return;
   const grouper = new SiteGrouper();
   await eachPagePart(work, "summary", (page) => grouper.push_summary(summaryOf(page)));
-  const similar = await kept("similar", { ...work, stage: "site_topics" });
-  if (similar === null) throw new Error("the topics were kept without what they have in common");
-  const grouping = Buffer.from(grouper.group(similar)).toString("base64");
-  await keep("grouping", grouping, work);
-  return grouping;
+  const index = base64(grouper.index());
+  const similar = await needed("similar", { ...work, stage: "site_topics" });
+  await keep("grouping", base64(grouper.group(similar)), work);
+  await keep("index", index, work);
+}
+
+/** Where each pack of pages ends. */
+const Packs = v.object({ ends: v.array(v.number()), are_all: v.boolean() });
+
+/** Packs the pages for the plan's invocations; how many packs there are. */
+async function pack(pageCount: number, work: Work): Promise<number> {
+  const { budget } = work.context;
+  const packs = v.parse(
+    Packs,
+    JSON.parse(await kept("packs", work) ?? '{"ends":[],"are_all":false}'),
+  );
+  if (packs.are_all) return packs.ends.length;
+  const packer = new SitePacker(await needed("index", work));
+  try {
+    for (;;) {
+      const last = await packPages(work, packer, packs.ends.at(-1) ?? 0, packedPages);
+      if (last === null) break;
+      await keep(`pack ${packs.ends.length}`, base64(packer.take()), work);
+      packs.ends.push(last);
+      await keep("packs", JSON.stringify(packs), work);
+      if (budget.isSpent) budget.pause(pageCount + 3 + 2 * mostLeft - packs.ends.length);
+    }
+  } finally {
+    packer.free();
+  }
+  await keep("packs", JSON.stringify({ ...packs, are_all: true }), work);
+  return packs.ends.length;
+}
+
+/** The packed pages. To be freed, or used up. */
+async function readPacks(count: number, work: Work): Promise<SitePlanner> {
+  const planner = new SitePlanner();
+  try {
+    for (let at = 0; at < count; at++) {
+      work.context.signal.throwIfAborted();
+      planner.push_pack(await needed(`pack ${at}`, work));
+    }
+  } catch (error) {
+    planner.free();
+    throw error;
+  }
+  return planner;
 }
 
 /** Makes the plan, or goes on with it, and keeps it. */
 async function plan({ page_count, period_days, top }: v.InferOutput<typeof Input>, work: Work) {
   const { budget, signal } = work.context;
-  const grouping = await group(work);
+  await group(work);
+  if (budget.isSpent) budget.pause(page_count + 3 + 2 * mostLeft);
+  const count = await pack(page_count, work);
   if (budget.isSpent) budget.pause(page_count + 3 + mostLeft);
-  const planner = await readSummaries(work);
+  const index = await needed("index", work);
+  const grouping = await needed("grouping", work);
   const settings = JSON.stringify({ period_days, top: top ?? undefined });
-  const planning = planner.begin_plan(settings, grouping);
+  const planning = (await readPacks(count, work)).begin_plan(settings, index, grouping);
   try {
-    await eachAnswer(work, (answers) => planning.push_answers(answers));
-    const state = await kept("planning", work);
+    const state = await kept("plan", work);
     if (state !== null && !planning.restore(Buffer.from(state, "base64"))) {
       work.context.log.warn("plan_begins_anew");
     }
     const pause = async (left: number): Promise<never> => {
-      await keep("planning", Buffer.from(planning.checkpoint()).toString("base64"), work);
+      await keep("plan", base64(planning.checkpoint()), work);
       return budget.pause(page_count + 2 + left);
     };
     const startMs = budget.usedMs();

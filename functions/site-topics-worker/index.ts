@@ -8,12 +8,12 @@ import { serveStage } from "../_shared/engine/serve_stage.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
 import { Segment } from "../_shared/models/segment.ts";
 import {
+  base64,
   eachPageInput,
   eachPagePart,
   held,
   keep,
   kept,
-  readSummaries,
   SiteInput,
   stagePages,
   summaryOf,
@@ -26,6 +26,7 @@ import {
   type SiteCandidate,
   SiteMeaning,
   SitePlanner,
+  SiteSearch,
   SiteSketcher,
   summarize_pages,
 } from "../_shared/wasm/site.ts";
@@ -72,7 +73,7 @@ serveStage({
     await eachPageInput(work, "summary", 4 * step, async (pages) => {
       const summaries = summarize_pages(pages).map(({ page_id, bytes }) => ({
         page_id,
-        summary: Buffer.from(bytes).toString("base64"),
+        summary: base64(bytes),
       }));
       await stagePages(summaries, work);
     });
@@ -105,9 +106,12 @@ async function sketch(pageCount: number, after: number, work: Work) {
       { length: count },
       (_, index) => Math.floor(index * pageCount / count),
     );
-    const pages = await readSummaries(work, (index) => sampled.includes(index));
+    const pages = new SitePlanner();
     const vectors = new MeanVector(env.embedding.dimensions);
     try {
+      await eachPagePart(work, "summary", (page, index) => {
+        if (sampled.includes(index)) pages.push_summary(summaryOf(page));
+      });
       for (let page = 0; page < pages.page_count; page++) {
         await vectorsOf(pages, page, (vector) => vectors.push(vector));
       }
@@ -131,7 +135,7 @@ async function sketch(pageCount: number, after: number, work: Work) {
       } finally {
         page.free();
       }
-      const sketches = Buffer.from(sketcher.finish()).toString("base64");
+      const sketches = base64(sketcher.finish());
       await stagePages([{ page_id, sketches }], work);
       if (budget.isSpent) budget.pause(3 * step - position);
     }, { after, limit: sketchedPages });
@@ -145,18 +149,19 @@ async function findCandidates(pageCount: number, work: Work) {
   const { context: { budget } } = work;
   let done = Number(await kept("candidates", work) ?? 0);
   if (done >= pageCount) return;
-  const planner = await readSummaries(work);
+  const search = new SiteSearch();
   try {
+    await eachPagePart(work, "summary", (page) => search.push_summary(summaryOf(page)));
     const startMs = budget.usedMs();
     while (done < pageCount) {
       const end = Math.min(pageCount, done + candidatePages);
-      await stageCandidates(planner.candidates(done, end), work);
+      await stageCandidates(search.candidates(done, end), work);
       done = end;
       await keep("candidates", String(done), work);
       if (done < pageCount && budget.isSpentSince(startMs)) budget.pause(2 * step - done);
     }
   } finally {
-    planner.free();
+    search.free();
   }
 }
 
@@ -188,12 +193,12 @@ async function compare(work: Work): Promise<{ query_count: number; similar_count
       signal.throwIfAborted();
       left = meaning.step(stepBlocks);
       if (left > 0 && budget.isSpentSince(startMs)) {
-        await keep("comparison", Buffer.from(meaning.checkpoint()).toString("base64"), work);
+        await keep("comparison", base64(meaning.checkpoint()), work);
         budget.pause(step + left);
       }
     }
     const facts = { query_count: meaning.query_count, similar_count: meaning.similar_count };
-    await keep("similar", Buffer.from(meaning.similar()).toString("base64"), work);
+    await keep("similar", base64(meaning.similar()), work);
     await keep("similar facts", JSON.stringify(facts), work);
     return facts;
   } finally {

@@ -5,6 +5,8 @@ use pageperfect_boundary::ascii;
 use pageperfect_site::links::{LinkFinder, PageText};
 use pageperfect_site::meaning::{Meaning, Sketcher};
 use pageperfect_site::outcome::{BeforeAfter, effect};
+use pageperfect_site::pack::{Index, Indexer, Pack, Packer};
+use pageperfect_site::search::{Reader, Search};
 use pageperfect_site::site::{Found, PageInput, Planning, Settings, Site, Summary};
 use pageperfect_site::sitemap;
 use pageperfect_site::topics::{Grouper, TopicRef, similar_to_bytes};
@@ -93,6 +95,11 @@ fn summary_of(packed: &JsString) -> Result<Summary, JsError> {
         .ok_or_else(|| JsError::new("these are no bytes of a summary"))
 }
 
+fn index_of(packed: &JsString) -> Result<Index, JsError> {
+    Index::from_bytes(&bytes_of(packed)?)
+        .ok_or_else(|| JsError::new("these are no bytes of an index"))
+}
+
 /// The pages of a site, read one after another; then the rest, then `free`.
 #[wasm_bindgen]
 pub struct SitePlanner(Site);
@@ -129,41 +136,91 @@ impl SitePlanner {
         self.0.queries(page).map(|(_, topic)| topic).collect()
     }
 
-    /// Where else answers may stand to what the pages from `start` to before `end` leave open, page by page.
-    #[wasm_bindgen(unchecked_return_type = "SiteCandidate[]")]
-    pub fn candidates(&mut self, start: usize, end: usize) -> Result<JsValue, JsError> {
-        parse_json(&serde_json::to_string(&self.0.candidates(start, end))?)
+    /// Adds pages with the answers to their queries: what `SitePacker.take` made, as base64.
+    pub fn push_pack(&mut self, packed: JsString) -> Result<(), JsError> {
+        let pack = Pack::from_bytes(&bytes_of(&packed)?);
+        self.0
+            .push_pack(pack.ok_or_else(|| JsError::new("these are no bytes of a pack"))?);
+        Ok(())
     }
 
-    /// Begins the plan with these pages. `settings`: JSON of `{period_days, top?}`; `grouping`: what `SiteGrouper.group` made of the same
-    /// pages, as base64. This object is used up.
-    pub fn begin_plan(self, settings: &str, grouping: JsString) -> Result<SitePlan, JsError> {
+    /// Begins the plan with packed pages. `settings`: JSON of `{period_days, top?}`; `index` and `grouping`: what `SiteGrouper` made of the
+    /// same pages, as base64. This object is used up.
+    pub fn begin_plan(
+        self,
+        settings: &str,
+        index: JsString,
+        grouping: JsString,
+    ) -> Result<SitePlan, JsError> {
         let settings: Settings = serde_json::from_str(settings)?;
-        let planning = (self.0.planning(settings, &bytes_of(&grouping)?))
+        let planning = (self.0).planning(settings, &index_of(&index)?, &bytes_of(&grouping)?);
+        let planning = planning
             .ok_or_else(|| JsError::new("these are no bytes of a grouping of the same pages"))?;
         Ok(SitePlan(planning))
+    }
+}
+
+/// Finds where on a site answers may stand: pages first, then the rest, then `free`.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct SiteSearch {
+    reader: Reader,
+    search: Option<Search>,
+}
+
+#[wasm_bindgen]
+impl SiteSearch {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a page: its summary's bytes as base64.
+    pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
+        self.reader.push(summary_of(&packed)?);
+        Ok(())
+    }
+
+    /// Where else answers may stand to what the pages from `start` to before `end` leave open, page by page. From the first time on no page
+    /// can be added.
+    #[wasm_bindgen(unchecked_return_type = "SiteCandidate[]")]
+    pub fn candidates(&mut self, start: usize, end: usize) -> Result<JsValue, JsError> {
+        let Self { reader, search } = self;
+        let search = search.get_or_insert_with(|| std::mem::take(reader).finish());
+        parse_json(&serde_json::to_string(&search.candidates(start, end))?)
     }
 }
 
 /// Numbers of page and topic.
 type TopicPair = (usize, usize);
 
-/// Puts the topics of pages together that are one topic of the site: pages first, then `group`.
+/// Puts the topics of pages together that are one topic of the site, and says what must be known of all pages to pack one: pages first, then
+/// `index`, then `group`.
 #[wasm_bindgen]
-pub struct SiteGrouper(Grouper);
+#[derive(Default)]
+pub struct SiteGrouper {
+    grouper: Grouper,
+    indexer: Indexer,
+}
 
 #[wasm_bindgen]
 impl SiteGrouper {
     #[wasm_bindgen(constructor)]
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self(Grouper::default())
+        Self::default()
     }
 
     /// Adds a page: its summary's bytes as base64.
     pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
-        self.0.push(summary_of(&packed)?.page());
+        let summary = summary_of(&packed)?;
+        self.indexer.push(&summary);
+        self.grouper.push(summary.page());
         Ok(())
+    }
+
+    /// The bytes of the index of the pages since the last one.
+    pub fn index(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.indexer).finish().to_bytes()
     }
 
     /// The grouping's bytes; `similar`: what `SiteMeaning.similar` made, as base64. This object is used up.
@@ -173,28 +230,52 @@ impl SiteGrouper {
         let grouping = if text.first() == Some(&b'[') {
             let similar: Vec<(TopicPair, TopicPair, f64)> = serde_json::from_slice(text.as_ref())?;
             let node = |(page, topic)| TopicRef { page, topic };
-            (self.0).group((similar.iter()).map(|&(a, b, share)| (node(a), node(b), share)))
+            (self.grouper).group((similar.iter()).map(|&(a, b, share)| (node(a), node(b), share)))
         } else {
-            (self.0.group_by_bytes(&base64(text)?))
+            (self.grouper.group_by_bytes(&base64(text)?))
                 .ok_or_else(|| JsError::new("these are no bytes of similar topics"))?
         };
         Ok(grouping.to_bytes())
     }
 }
 
-/// A plan as it is made: answers first, then where an earlier invocation stood, then steps, then the report; then `free`.
+/// Packs pages, some at a time, as a plan reads them: summaries and answers, then `take`; in the end `free`.
+#[wasm_bindgen]
+pub struct SitePacker(Packer);
+
+#[wasm_bindgen]
+impl SitePacker {
+    /// `index`: what `SiteGrouper.index` made of all pages, as base64.
+    #[wasm_bindgen(constructor)]
+    pub fn new(index: JsString) -> Result<Self, JsError> {
+        Ok(Self(Packer::new(index_of(&index)?)))
+    }
+
+    /// Adds a page: its summary's bytes as base64.
+    pub fn push_summary(&mut self, packed: JsString) -> Result<(), JsError> {
+        self.0.push(summary_of(&packed)?);
+        Ok(())
+    }
+
+    /// Adds answers: JSON of an array of `FoundElsewhere`.
+    pub fn push_answers(&mut self, found: &str) -> Result<(), JsError> {
+        let found: Vec<Found> = serde_json::from_str(found)?;
+        found.iter().for_each(|found| self.0.push_answer(found));
+        Ok(())
+    }
+
+    /// The bytes of the pages since the last time.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.0.take()
+    }
+}
+
+/// A plan as it is made: where an earlier invocation stood, then steps, then the report; then `free`.
 #[wasm_bindgen]
 pub struct SitePlan(Planning);
 
 #[wasm_bindgen]
 impl SitePlan {
-    /// Adds answers: JSON of an array of `FoundElsewhere`.
-    pub fn push_answers(&mut self, found: &str) -> Result<(), JsError> {
-        let found: Vec<Found> = serde_json::from_str(found)?;
-        found.iter().for_each(|found| self.0.push(found));
-        Ok(())
-    }
-
     /// Does up to `count` units of work; how much is left, falling, 0 when the plan is made.
     pub fn step(&mut self, count: usize) -> f64 {
         self.0.step(count)
@@ -400,8 +481,8 @@ impl SiteMeaning {
     }
 
     /// Topics that mean the same, which may be hundreds of thousands, in bytes that `SiteGrouper` reads.
-    pub fn similar(&self) -> Vec<u8> {
-        similar_to_bytes(&self.0.similar())
+    pub fn similar(&mut self) -> Vec<u8> {
+        similar_to_bytes(self.0.similar_count(), self.0.similar())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use js_sys::{Array, Function, JSON, JsString, Reflect, Uint8Array};
 use pageperfect_site_wasm::{
-    MeanVector, SiteGrouper, SiteLinks, SiteMeaning, SitePlanner, SiteSketcher, measure_effect,
-    parse_sitemap, summarize_pages,
+    MeanVector, SiteGrouper, SiteLinks, SiteMeaning, SitePacker, SitePlanner, SiteSearch,
+    SiteSketcher, measure_effect, parse_sitemap, summarize_pages,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::*;
@@ -67,10 +67,15 @@ fn pages_become_a_plan_and_links() {
     assert_eq!(planner.page_count(), 1);
     assert_eq!(planner.queries(0), ["moka pot induction"]);
     assert_eq!(planner.topics(0), [0]);
-    assert_eq!(Array::from(&planner.candidates(0, 1).unwrap()).length(), 0);
-    let grouping = |similar: JsString| {
+    let mut search = SiteSearch::new();
+    search.push_summary(to_base64(&bytes.to_vec())).unwrap();
+    assert!(search.push_summary(to_base64(b"nonsense")).is_err());
+    assert_eq!(Array::from(&search.candidates(0, 1).unwrap()).length(), 0);
+    let mut index = Vec::new();
+    let mut grouping = |similar: JsString| {
         let mut grouper = SiteGrouper::new();
         grouper.push_summary(to_base64(&bytes.to_vec())).unwrap();
+        index = grouper.index();
         grouper.group(similar)
     };
     assert!(grouping("nonsense".into()).is_err());
@@ -78,14 +83,21 @@ fn pages_become_a_plan_and_links() {
     // As an earlier version kept it.
     assert_eq!(grouping("[]".into()).unwrap(), of_site);
     let settings = r#"{"period_days": 28}"#;
-    assert!(
-        SitePlanner::new()
-            .begin_plan(settings, to_base64(&of_site))
-            .is_err()
-    );
-    let mut planning = planner.begin_plan(settings, to_base64(&of_site)).unwrap();
-    planning.push_answers("[]").unwrap();
-    assert!(planning.push_answers("nonsense").is_err());
+    assert!(SitePacker::new(to_base64(b"nonsense")).is_err());
+    let mut packer = SitePacker::new(to_base64(&index)).unwrap();
+    packer.push_summary(to_base64(&bytes.to_vec())).unwrap();
+    packer.push_answers("[]").unwrap();
+    assert!(packer.push_answers("nonsense").is_err());
+    let begin = |pack: Option<&[u8]>| {
+        let mut planner = SitePlanner::new();
+        if let Some(pack) = pack {
+            planner.push_pack(to_base64(pack)).unwrap();
+        }
+        planner.begin_plan(settings, to_base64(&index), to_base64(&of_site))
+    };
+    assert!(planner.push_pack(to_base64(b"nonsense")).is_err());
+    assert!(begin(None).is_err());
+    let mut planning = begin(Some(&packer.take())).unwrap();
     assert!(!planning.restore(&[255]));
     assert!(planning.step(1) > 0.0);
     let state = planning.checkpoint();

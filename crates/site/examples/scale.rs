@@ -4,6 +4,8 @@
 
 use pageperfect_site::links::{PageText, Segment};
 use pageperfect_site::model::{Page, PageTopic, TopicQuery};
+use pageperfect_site::pack::{Indexer, Pack, Packer};
+use pageperfect_site::search::Reader;
 use pageperfect_site::site::{Found, PageInput, Settings, Site, Summary};
 use pageperfect_site::topics::Grouper;
 use std::time::{Duration, Instant};
@@ -118,7 +120,6 @@ fn main() {
         .nth(1)
         .map_or(1000, |text| text.parse().expect("a number of pages"));
     let start = Instant::now();
-    let mut site = Site::default();
     let inputs: Vec<PageInput> = (0..count).map(page).collect();
     let made = start.elapsed();
     let start = Instant::now();
@@ -128,16 +129,21 @@ fn main() {
     let summed_up = start.elapsed();
     let start = Instant::now();
     let bytes: usize = summaries.iter().map(Vec::len).sum();
+    let summaries =
+        || (summaries.iter()).map(|bytes| Summary::from_bytes(bytes).expect("a summary"));
     let mut grouper = Grouper::default();
-    for summary in &summaries {
-        let summary = Summary::from_bytes(summary).expect("a summary");
+    let mut indexer = Indexer::default();
+    for summary in summaries() {
         grouper.push(summary.page());
-        site.push(summary);
+        indexer.push(&summary);
     }
     let read = start.elapsed();
+    let index = indexer.finish();
     let grouping = grouper.group(std::iter::empty()).to_bytes();
     let start = Instant::now();
-    let candidates = site.candidates(0, count);
+    let mut reader = Reader::default();
+    summaries().for_each(|summary| reader.push(summary));
+    let candidates = reader.finish().candidates(0, count);
     let searched = start.elapsed();
     let found: Vec<Found> = candidates
         .iter()
@@ -155,9 +161,16 @@ fn main() {
         period_days: 28.0,
         top: None,
     };
+    let mut packer = Packer::new(index.clone());
+    summaries().for_each(|summary| packer.push(summary));
+    found.iter().for_each(|found| packer.push_answer(found));
+    let pack = packer.take();
+    let packed = pack.len();
     let start = Instant::now();
-    let mut planning = (site.planning(settings, &grouping)).expect("a grouping of these pages");
-    found.iter().for_each(|found| planning.push(found));
+    let mut site = Site::default();
+    site.push_pack(Pack::from_bytes(&pack).expect("a pack"));
+    let planning = site.planning(settings, &index, &grouping);
+    let mut planning = planning.expect("a grouping of these pages");
     let begun = start.elapsed();
     // The longest of the steps that an invocation looks at the clock between.
     let (mut steps, mut longest) = (0, Duration::ZERO);
@@ -182,7 +195,7 @@ fn main() {
     let text = serde_json::to_string(&report).expect("JSON").len();
     let written = start.elapsed();
     println!(
-        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "summary_ms": {}, "summary_bytes": {bytes}, "report_bytes": {text}, "finder_bytes": {finder}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "begin_ms": {}, "plan_ms": {}, "steps": {steps}, "longest_step_ms": {}, "checkpoint_bytes": {}, "restore_ms": {}, "report_ms": {}, "edits": {}, "topics": {}}}"#,
+        r#"{{"pages": {count}, "queries": {}, "made_ms": {}, "summary_ms": {}, "summary_bytes": {bytes}, "report_bytes": {text}, "finder_bytes": {finder}, "read_ms": {}, "candidates_ms": {}, "candidates": {}, "packed_bytes": {packed}, "begin_ms": {}, "plan_ms": {}, "steps": {steps}, "longest_step_ms": {}, "checkpoint_bytes": {}, "restore_ms": {}, "report_ms": {}, "edits": {}, "topics": {}}}"#,
         report.site.query_count,
         made.as_millis(),
         summed_up.as_millis(),

@@ -1,6 +1,6 @@
 //! Internal links: sentences that speak of what another page answers. Suggested, never inserted.
 
-use crate::model::{Page, TopicQuery};
+use crate::model::{Key, Page, TopicQuery};
 use crate::plan::class;
 use crate::words::{Profile, stem, stem_of, words};
 use rustc_hash::FxHashMap;
@@ -91,10 +91,10 @@ impl Names {
         }
         let all: f64 = queries.iter().map(|query| query.impressions).sum();
         // Impressions, the first query, and whether there is another one: a single word of a single query is chance.
-        let mut uses: FxHashMap<String, (f64, &str, bool)> = FxHashMap::default();
+        let mut uses: FxHashMap<String, (f64, Key, bool)> = FxHashMap::default();
         for query in queries {
             for gram in grams(&stems_of(query)) {
-                let uses = uses.entry(gram).or_insert((0.0, &query.key, false));
+                let uses = uses.entry(gram).or_insert((0.0, query.key, false));
                 uses.0 += query.impressions;
                 uses.2 |= uses.1 != query.key;
             }

@@ -227,16 +227,20 @@ impl Meaning {
         self.found.len()
     }
 
-    /// Pairs of topics that mean the same, by how much: the share of their pairs of queries that do. In order.
-    pub fn similar(&self) -> Vec<(TopicRef, TopicRef, f64)> {
-        let mut similar: Vec<_> = (self.found.iter())
-            .map(|&((a, b), hits)| {
-                let share = share(&self.sizes, (a, b), hits);
-                (self.topics[a as usize], self.topics[b as usize], share)
-            })
-            .collect();
-        similar.sort_by_key(|&(a, b, _)| (a, b));
-        similar
+    /// Pairs of topics that mean the same, by how much: the share of their pairs of queries that do. In order, once all are compared.
+    pub fn similar(&mut self) -> impl Iterator<Item = (TopicRef, TopicRef, f64)> {
+        // Topics are numbered in their order.
+        self.found.sort_unstable();
+        let Self {
+            found,
+            sizes,
+            topics,
+            ..
+        } = self;
+        found.iter().map(|&((a, b), hits)| {
+            let share = share(sizes, (a, b), hits);
+            (topics[a as usize], topics[b as usize], share)
+        })
     }
 }
 
@@ -318,7 +322,7 @@ mod tests {
         }
         assert_eq!(whole.query_count(), 60 * 11);
         assert_eq!(whole.step(usize::MAX), 0);
-        let similar = whole.similar();
+        let similar: Vec<_> = whole.similar().collect();
         assert_eq!(similar.len(), 60 * 59 / 2);
         assert!(
             similar
@@ -336,7 +340,7 @@ mod tests {
             assert_eq!(part.step(1), left);
             state = part.checkpoint();
             if left == 0 {
-                assert_eq!(part.similar(), similar);
+                assert_eq!(part.similar().collect::<Vec<_>>(), similar);
             }
         }
     }

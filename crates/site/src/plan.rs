@@ -6,6 +6,7 @@
 //! A plan of a large site takes more time than one invocation of a function has, so it is made in steps ([`Planner::step`]), and where
 //! it stands can be kept and taken up again anywhere ([`Planner::checkpoint`]). However it is cut, the plan is the same to the last bit.
 
+mod answers;
 mod edits;
 mod ownership;
 mod phases;
@@ -14,14 +15,16 @@ mod states;
 mod sums;
 mod topics;
 
+pub use answers::Answer;
+use answers::Answers;
 use edits::usual_position;
 pub(crate) use ownership::class;
 use phases::{Progress, Work};
 
 use crate::links::LinkFinder;
-use crate::model::{Curve, Elsewhere, Page, PageTopic, TopicQuery, key};
+use crate::model::{Curve, Elsewhere, Key, Page, PageTopic, TopicQuery, key};
 use crate::topics::{Grouping, TopicRef};
-use crate::words::{Lexicon, Profile, Stem, words};
+use crate::words::{Lexicon, LexiconBuilder, Profile, Stem, words};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -181,22 +184,12 @@ struct QueryRef {
 /// Queries of a topic of a page.
 type OfTopic = (TopicRef, Vec<QueryRef>);
 
-/// What another page has for a query.
-struct Answer {
-    /// Index of the page that Google shows, and of the other one.
-    page: usize,
-    other: usize,
-    coverage: f64,
-    segment_id: Option<i64>,
-}
-
 /// Makes a plan: answers are pushed, then it is stepped through. The same input gives the same plan.
 pub struct Planner {
     input: Input,
     group_of: FxHashMap<TopicRef, usize>,
     lexicon: Lexicon,
-    /// By query: what other pages have for it.
-    answers: FxHashMap<String, Vec<Answer>>,
+    answers: Answers,
     /// Pages by the words of their titles and headings.
     subjects: FxHashMap<Stem, Vec<usize>>,
     months: f64,
@@ -209,6 +202,12 @@ pub struct Planner {
 
 impl Planner {
     pub fn new(input: Input) -> Self {
+        let lexicon = lexicon(&input.pages, &input.profiles);
+        Self::with_lexicon(input, lexicon)
+    }
+
+    /// `lexicon`: of these pages, at least of what they are asked for; their profiles need no other words either.
+    pub fn with_lexicon(input: Input, lexicon: Lexicon) -> Self {
         let group_of = (input.grouping.groups.iter().enumerate())
             .flat_map(|(index, nodes)| nodes.iter().map(move |&node| (node, index)))
             .collect();
@@ -224,8 +223,8 @@ impl Planner {
         }
         Self {
             group_of,
-            lexicon: lexicon(&input.pages, &input.profiles),
-            answers: FxHashMap::default(),
+            lexicon,
+            answers: Answers::default(),
             subjects,
             months: 365.25 / 12.0 / input.period_days.max(1.0),
             usual_position: usual_position(&input.pages),
@@ -249,15 +248,17 @@ impl Planner {
     /// [`Self::restore`] the same ones in the same order.
     pub fn push(&mut self, found: &Elsewhere) {
         let answer = Answer {
-            page: found.page,
-            other: found.other,
+            page: found.page as u32,
+            other: found.other as u32,
             coverage: found.coverage,
             segment_id: found.segment_id,
         };
-        self.answers
-            .entry(key(&found.query))
-            .or_default()
-            .push(answer);
+        self.push_answer(key(&found.query), answer);
+    }
+
+    /// [`Self::push`] by the query's key.
+    pub fn push_answer(&mut self, query: Key, answer: Answer) {
+        self.answers.push(query, answer);
     }
 
     /// What has been planned, and what finds the links; complete when nothing is left.
@@ -299,11 +300,11 @@ impl Planner {
 
 /// How telling words are on the site.
 pub fn lexicon(pages: &[Page], profiles: &[Profile]) -> Lexicon {
-    let queries = (pages.iter().enumerate()).flat_map(|(index, page)| {
-        (page.topics.iter().flat_map(|topic| &topic.queries))
-            .map(move |query| (index, &query.stems))
-    });
-    Lexicon::new(profiles, queries)
+    let mut lexicon = LexiconBuilder::default();
+    for (page, profile) in pages.iter().zip(profiles) {
+        lexicon.push(profile, page.asked());
+    }
+    lexicon.finish()
 }
 
 /// A page's queries that people want an answer to.

@@ -2,23 +2,18 @@
 
 use crate::links::{Link, LinkFinder, PageText};
 use crate::meaning::{DOUBT, NO_TOPIC, SAME, TOGETHER};
-use crate::model::{ANSWERED, Curve, Elsewhere, Page};
-use crate::plan::{self, Decay, Edit, Input, Kind, Owner, Planner, Topic, TopicKind, TopicPage};
+use crate::model::{ANSWERED, Curve, FNV_START, Key, Page, fnv1a};
+use crate::pack::{Index, Pack};
+use crate::plan::{
+    self, Answer, Decay, Edit, Input, Kind, Owner, Planner, Topic, TopicKind, TopicPage,
+};
 use crate::topics::{Grouping, SHARED};
-use crate::words::{Lexicon, Profile, Stem};
+use crate::words::{Profile, Stem};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of what [`Site::report`] makes. Raised by a change that breaks a reader; fields are added without.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Pages beside its own in which an answer to a query is looked for.
-const CANDIDATES: usize = 4;
-/// Most pages that a word may stand on and be looked up.
-const MOST_PAGES: usize = 200;
-/// Share of a query's telling words that a page must have to be looked at.
-const LIKELY: f64 = 0.5;
-
 /// A page as it comes from the database: its analysis and its text.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct PageInput {
@@ -26,21 +21,6 @@ pub struct PageInput {
     pub page: Page,
     #[serde(flatten)]
     pub text: PageText,
-}
-
-/// Queries of other pages that a page may answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Candidate {
-    /// Id of the page whose segments are to be compared.
-    pub page_id: String,
-    pub queries: Vec<CandidateQuery>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct CandidateQuery {
-    /// Id of the page that is shown for it.
-    pub page_id: String,
-    pub query: String,
 }
 
 /// An answer found on another page, by ids.
@@ -89,6 +69,23 @@ impl Summary {
         &self.page
     }
 
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    pub(crate) fn of_parts(page: Page, profile: Profile) -> Self {
+        Self { page, profile }
+    }
+
+    pub(crate) fn into_parts(self) -> (Page, Profile) {
+        (self.page, self.profile)
+    }
+
+    /// Forgets what the page says with other stems.
+    pub(crate) fn keep_stems(&mut self, is_kept: impl Fn(Stem) -> bool) {
+        self.profile.keep_stems(is_kept);
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         postcard::to_allocvec(self).unwrap_or_default()
     }
@@ -104,13 +101,7 @@ impl Summary {
 pub struct Site {
     pages: Vec<Page>,
     profiles: Vec<Profile>,
-    search: Option<Search>,
-}
-
-/// Where words stand on the site.
-struct Search {
-    lexicon: Lexicon,
-    pages_with: FxHashMap<Stem, Vec<u32>>,
+    answers: Vec<(Key, Answer)>,
 }
 
 impl Site {
@@ -118,7 +109,12 @@ impl Site {
     pub fn push(&mut self, Summary { page, profile }: Summary) {
         self.profiles.push(profile);
         self.pages.push(page);
-        self.search = None;
+    }
+
+    /// Adds pages with the answers to their queries; in the order of the report.
+    pub fn push_pack(&mut self, Pack { pages, answers }: Pack) {
+        pages.into_iter().for_each(|page| self.push(page.into()));
+        self.answers.extend(answers);
     }
 
     pub fn page_count(&self) -> usize {
@@ -137,146 +133,72 @@ impl Site {
         })
     }
 
-    /// Where else an answer may stand to what the pages from `start` to before `end` do not answer: on the pages that have most of a
-    /// query's telling words. By page, in the order of the pages.
-    pub fn candidates(&mut self, start: usize, end: usize) -> Vec<Candidate> {
+    /// Begins the plan of packed pages. `index`: the one that they were packed by; `grouping`: bytes of a [`Grouping`] of them. None: they
+    /// are of other pages.
+    pub fn planning(self, settings: Settings, index: &Index, grouping: &[u8]) -> Option<Planning> {
         let Self {
             pages,
             profiles,
-            search,
+            answers,
         } = self;
-        let Search {
-            lexicon,
-            pages_with,
-        } = search.get_or_insert_with(|| {
-            let mut pages_with: FxHashMap<Stem, Vec<u32>> = FxHashMap::default();
-            for (index, profile) in profiles.iter().enumerate() {
-                for stem in profile.body() {
-                    pages_with.entry(stem).or_default().push(index as u32);
-                }
-            }
-            Search {
-                lexicon: plan::lexicon(pages, profiles),
-                pages_with,
-            }
-        });
-        // What stands on a quarter of the pages tells too little to be looked up.
-        let most = (pages.len() / 4).clamp(8, MOST_PAGES);
-        let mut found: BTreeMap<usize, BTreeSet<CandidateQuery>> = BTreeMap::new();
-        for (index, page) in (pages.iter().enumerate().take(end)).skip(start) {
-            let open = (page.topics.iter().filter(|topic| topic.is_question()))
-                .flat_map(|topic| &topic.queries)
-                .filter(|query| query.coverage < ANSWERED);
-            for query in open {
-                let mut shares: FxHashMap<usize, f64> = FxHashMap::default();
-                let mut all = 0.0;
-                for stem in query.stems.iter() {
-                    let with = pages_with.get(&stem).map_or(&[][..], |pages| pages);
-                    if with.len() > most {
-                        continue;
-                    }
-                    let weight = lexicon.weight(stem);
-                    all += weight;
-                    for &other in with {
-                        let other = other as usize;
-                        let in_subject = profiles[other].subject.contains(stem);
-                        *shares.entry(other).or_default() +=
-                            if in_subject { weight } else { 0.75 * weight };
-                    }
-                }
-                let mut likely: Vec<(usize, f64)> = (shares.into_iter())
-                    .filter(|&(other, share)| other != index && share >= LIKELY * all)
-                    .collect();
-                likely.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                for (other, _) in likely.into_iter().take(CANDIDATES) {
-                    found.entry(other).or_default().insert(CandidateQuery {
-                        page_id: page.id.clone(),
-                        query: query.query.clone(),
-                    });
-                }
-            }
+        let is_page = |page: u32| (page as usize) < pages.len();
+        let is_whole = pages.len() == index.page_count()
+            && answers
+                .iter()
+                .all(|(_, answer)| is_page(answer.page) && is_page(answer.other));
+        if !is_whole {
+            return None;
         }
-        (found.into_iter())
-            .map(|(page, queries)| Candidate {
-                page_id: pages[page].id.clone(),
-                queries: queries.into_iter().collect(),
-            })
-            .collect()
-    }
-
-    /// Begins the plan. `grouping`: bytes of a [`Grouping`] of these pages; None: they are not.
-    pub fn planning(self, settings: Settings, grouping: &[u8]) -> Option<Planning> {
-        let Self {
-            pages, profiles, ..
-        } = self;
         let grouping = Grouping::from_bytes(grouping, &pages)?;
         // The site's own click-through rates, by all its pages together.
         let rows = (pages.iter())
             .flat_map(plan::questions)
             .map(|query| (query.position, query.impressions, query.clicks));
         let curve = Curve(pageperfect_advice::Curve::fit(rows).by_position);
-        let index = (pages.iter().enumerate())
-            .map(|(index, page)| (page.id.clone(), index))
-            .collect();
-        Some(Planning {
-            index,
-            planner: Planner::new(Input {
-                pages,
-                profiles,
-                grouping,
-                curve,
-                period_days: settings.period_days,
-                top: settings.top,
-            }),
-        })
+        let input = Input {
+            pages,
+            profiles,
+            grouping,
+            curve,
+            period_days: settings.period_days,
+            top: settings.top,
+        };
+        let mut planner = Planner::with_lexicon(input, index.lexicon());
+        for (query, answer) in answers {
+            planner.push_answer(query, answer);
+        }
+        Some(Planning(planner))
     }
 }
 
-/// A site's plan as it is made: [`Planner`] with pages by their ids.
-pub struct Planning {
-    index: FxHashMap<String, usize>,
-    planner: Planner,
-}
+/// A site's plan as it is made.
+pub struct Planning(Planner);
 
 impl Planning {
-    /// Adds an answer; see [`Planner::push`]. One of a page that the site has not is left out.
-    pub fn push(&mut self, found: &Found) {
-        let index = |id: &str| self.index.get(id).copied();
-        if let (Some(page), Some(other)) = (index(&found.page_id), index(&found.other_page_id)) {
-            self.planner.push(&Elsewhere {
-                page,
-                query: found.query.clone(),
-                other,
-                coverage: found.coverage,
-                segment_id: found.segment_id,
-            });
-        }
-    }
-
     /// See [`Planner::step`].
     pub fn step(&mut self, count: usize) -> f64 {
-        self.planner.step(count)
+        self.0.step(count)
     }
 
     /// See [`Planner::checkpoint`].
     pub fn checkpoint(&self) -> Vec<u8> {
-        self.planner.checkpoint()
+        self.0.checkpoint()
     }
 
     /// See [`Planner::restore`].
     pub fn restore(&mut self, bytes: &[u8]) -> bool {
-        self.planner.restore(bytes)
+        self.0.restore(bytes)
     }
 
     /// The plan as people and programs read it, and what finds its links, page by page; complete when no step is left.
     pub fn report(&self) -> (Report, LinkFinder) {
-        let (plan, finder) = self.planner.plan();
+        let (plan, finder) = self.0.plan();
         let Input {
             pages,
             period_days,
             curve,
             ..
-        } = self.planner.input();
+        } = self.0.input();
         let queries = || (pages.iter().flat_map(|page| &page.topics)).flat_map(|t| &t.queries);
         let mut edit_counts = vec![0; pages.len()];
         for edit in plan.edits {
@@ -288,7 +210,7 @@ impl Planning {
                 page_count: pages.len(),
                 topic_count: plan.topic_count,
                 query_count: queries()
-                    .map(|query| &query.key)
+                    .map(|query| query.key)
                     .collect::<FxHashSet<_>>()
                     .len(),
                 impressions: queries().map(|query| query.impressions).sum(),
@@ -422,7 +344,7 @@ fn edit_ids(pages: &[Page], edits: &[Edit]) -> Vec<String> {
             url(edit.page),
             edit.label
         );
-        let hash = fnv1a(0xcbf2_9ce4_8422_2325, text.as_bytes());
+        let hash = fnv1a(FNV_START, text.as_bytes());
         let number = seen.entry(hash).or_default();
         *number += 1;
         let hash = match number {
@@ -432,12 +354,6 @@ fn edit_ids(pages: &[Page], edits: &[Edit]) -> Vec<String> {
         format!("{hash:016x}")
     };
     edits.iter().map(id).collect()
-}
-
-fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
-    (bytes.iter()).fold(start, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// What a site's job found; the names are those of the page's report wherever they mean the same.

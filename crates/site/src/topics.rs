@@ -1,9 +1,10 @@
 //! Topics of the site: page topics that several pages get impressions for are one.
 
 use crate::meaning::TOGETHER;
-use crate::model::Page;
-use rustc_hash::{FxHashMap, FxHashSet};
+use crate::model::{Key, Page};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 
 /// A topic of a page: index of the page, index of its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +36,101 @@ pub struct Grouper {
     is_question: Vec<bool>,
     impressions: Vec<f64>,
     /// A query, the topic it belongs to, and how often it was seen there.
-    uses: Vec<(String, u32, f64)>,
+    uses: Vec<(Key, u32, f64)>,
+}
+
+/// Two topics that may be one, the lesser number first, and how much they have in common: [`UNIT`] when it is just enough.
+type Pair = (u32, u32, u16);
+
+/// In whole numbers, so that sums are the same in any order.
+const UNIT: u16 = 500;
+
+/// Topics on the way to groups. Groups have the numbers of topics; a group that was added to another one keeps its number as a name for it.
+struct Merging {
+    members: Vec<Vec<u32>>,
+    group_of: Vec<u32>,
+    /// By group: others, by any of their names, and what they have in common; of a group that was named twice there are two sums to be added.
+    neighbours: Vec<Vec<(u32, u64)>>,
+    /// By group: how many neighbours there were when each was last named but once.
+    tidy: Vec<usize>,
+}
+
+impl Merging {
+    fn new(count: usize, pairs: &[Pair]) -> Self {
+        let mut degrees = vec![0usize; count];
+        for &(a, b, _) in pairs {
+            degrees[a as usize] += 1;
+            degrees[b as usize] += 1;
+        }
+        let mut neighbours: Vec<_> = (degrees.iter()).map(|&n| Vec::with_capacity(n)).collect();
+        for &(a, b, common) in pairs {
+            neighbours[a as usize].push((b, u64::from(common)));
+            neighbours[b as usize].push((a, u64::from(common)));
+        }
+        Self {
+            members: (0..count as u32).map(|number| vec![number]).collect(),
+            group_of: (0..count as u32).collect(),
+            neighbours,
+            tidy: degrees,
+        }
+    }
+
+    /// Makes the groups of two topics one when their topics have enough in common on average over all pairs of them, so that a chain of
+    /// neighbours does not become one group.
+    fn join(&mut self, a: u32, b: u32) {
+        let (left, right) = (self.group_of[a as usize], self.group_of[b as usize]);
+        if left == right {
+            return;
+        }
+        let size = |group: u32| self.members[group as usize].len() as u64;
+        let degree = |group: u32| self.neighbours[group as usize].len();
+        let (few, other) = if degree(left) <= degree(right) {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        let common: u64 = (self.neighbours[few as usize].iter())
+            .filter(|&&(name, _)| self.group_of[name as usize] == other)
+            .map(|(_, common)| common)
+            .sum();
+        if common < u64::from(UNIT) * size(left) * size(right) {
+            return;
+        }
+        // What has fewer members is added to the other.
+        let (keep, gone) = if size(left) >= size(right) {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        for number in std::mem::take(&mut self.members[gone as usize]) {
+            self.group_of[number as usize] = keep;
+            self.members[keep as usize].push(number);
+        }
+        let of_gone = std::mem::take(&mut self.neighbours[gone as usize]);
+        self.neighbours[keep as usize].extend(of_gone);
+        if self.neighbours[keep as usize].len() > 2 * self.tidy[keep as usize] {
+            self.tidy_up(keep);
+        }
+    }
+
+    /// Names each neighbour of a group once.
+    fn tidy_up(&mut self, group: u32) {
+        let neighbours = &mut self.neighbours[group as usize];
+        for (name, _) in neighbours.iter_mut() {
+            *name = self.group_of[*name as usize];
+        }
+        neighbours.retain(|&(name, _)| name != group);
+        neighbours.sort_unstable();
+        neighbours.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 += next.1;
+            }
+            is_same
+        });
+        neighbours.shrink_to_fit();
+        self.tidy[group as usize] = neighbours.len();
+    }
 }
 
 impl Grouper {
@@ -47,9 +142,8 @@ impl Grouper {
             self.is_question.push(topic.is_question());
             self.impressions
                 .push(topic.queries.iter().map(|query| query.impressions).sum());
-            self.uses.extend(
-                (topic.queries.iter()).map(|query| (query.key.clone(), number, query.impressions)),
-            );
+            (self.uses)
+                .extend((topic.queries.iter()).map(|query| (query.key, number, query.impressions)));
         }
     }
 
@@ -65,12 +159,12 @@ impl Grouper {
         TopicRef { page, topic }
     }
 
-    /// How much each two topics of different pages have in common, in order: the share of the impressions of one of them in common queries.
-    fn common(&mut self) -> Vec<(u32, u32, f64)> {
+    /// Topics of different pages that have [`SHARED`] of the impressions of one of them in common queries.
+    fn common(&mut self) -> Vec<Pair> {
         let mut uses = std::mem::take(&mut self.uses);
-        uses.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        uses.sort_by_key(|&(key, number, _)| (key, number));
         uses.dedup_by(|next, kept| {
-            let is_same = (&next.0, next.1) == (&kept.0, kept.1);
+            let is_same = (next.0, next.1) == (kept.0, kept.1);
             if is_same {
                 kept.2 += next.2;
             }
@@ -86,6 +180,7 @@ impl Grouper {
                 }
             }
         }
+        drop(uses);
         pairs.sort_by_key(|&(pair, _)| pair);
         pairs.dedup_by(|next, kept| {
             let is_same = next.0 == kept.0;
@@ -99,74 +194,43 @@ impl Grouper {
             .map(|((a, b), [of_a, of_b])| {
                 let share =
                     (of_a / self.impressions[a as usize]).max(of_b / self.impressions[b as usize]);
-                (a, b, share)
+                (a, b, units(share, SHARED))
             })
+            .filter(|&(.., common)| common >= UNIT)
             .collect()
     }
 
     /// Groups page topics: those of different pages that have [`SHARED`] of their impressions in common queries, and those, of one page or
     /// several, that `similar` says mean the same, each with how much. Two groups become one when that holds for their topics on average over
-    /// all pairs of them, so that a chain of neighbours does not become one topic.
+    /// all pairs of them.
     pub fn group(
         mut self,
         similar: impl Iterator<Item = (TopicRef, TopicRef, f64)> + Clone,
     ) -> Grouping {
-        let rivals = (similar.clone())
-            .filter(|&(a, b, share)| share >= RIVALS && a.page != b.page)
-            .filter(|&(a, b, _)| self.number(a).is_some() && self.number(b).is_some())
-            .map(|(a, b, _)| (a, b))
+        let known = (similar.clone())
+            .filter_map(|(a, b, share)| Some(((a, self.number(a)?), (b, self.number(b)?), share)));
+        let rivals = (known.clone())
+            .filter(|((a, _), (b, _), share)| *share >= RIVALS && a.page != b.page)
+            .map(|((a, _), (b, _), _)| (a, b))
             .collect();
+        let count = known.count();
         let mut pairs = self.common();
-        pairs.retain(|&(_, _, share)| share >= SHARED);
-        pairs.reserve_exact(similar.clone().count());
+        pairs.reserve_exact(count);
         // Common queries say more than meaning does: they come first, and each is measured by its own limit.
         pairs.extend(similar.filter_map(|(a, b, share)| {
             let (a, b) = (self.number(a)?, self.number(b)?);
-            Some((a.min(b), a.max(b), SHARED * share / TOGETHER))
+            Some((a.min(b), a.max(b), units(share, TOGETHER)))
         }));
-        pairs.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(b.2.total_cmp(&a.2)));
+        pairs.sort_unstable_by_key(|&(a, b, common)| (a, b, Reverse(common)));
         pairs.dedup_by_key(|&mut (a, b, _)| (a, b));
         pairs.retain(|&(a, b, _)| self.is_question[a as usize] == self.is_question[b as usize]);
 
-        let count = self.is_question.len();
-        let mut groups: Vec<Vec<u32>> = (0..count as u32).map(|number| vec![number]).collect();
-        let mut group_of: Vec<u32> = (0..count as u32).collect();
-        // Between groups: the sum of their topics' scores. Kept from merger to merger, so that a site whose topics are all alike takes no longer.
-        let mut sums: Vec<FxHashMap<u32, f64>> = vec![FxHashMap::default(); count];
-        for &(a, b, score) in &pairs {
-            sums[a as usize].insert(b, score);
-            sums[b as usize].insert(a, score);
-        }
-        pairs.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+        let mut merging = Merging::new(self.is_question.len(), &pairs);
+        pairs.sort_unstable_by_key(|&(a, b, common)| (Reverse(common), a, b));
         for (a, b, _) in pairs {
-            let (left, right) = (group_of[a as usize], group_of[b as usize]);
-            if left == right {
-                continue;
-            }
-            let of = |group: u32| &sums[group as usize];
-            let sum = of(left).get(&right).copied().unwrap_or_default();
-            let size = |group: u32| groups[group as usize].len();
-            if sum < SHARED * (size(left) * size(right)) as f64 {
-                continue;
-            }
-            // What has fewer neighbours is added to the other.
-            let (keep, gone) = if (of(left).len(), right) >= (of(right).len(), left) {
-                (left, right)
-            } else {
-                (right, left)
-            };
-            for (other, sum) in std::mem::take(&mut sums[gone as usize]) {
-                sums[other as usize].remove(&gone);
-                if other != keep {
-                    *sums[keep as usize].entry(other).or_default() += sum;
-                    *sums[other as usize].entry(keep).or_default() += sum;
-                }
-            }
-            for number in std::mem::take(&mut groups[gone as usize]) {
-                group_of[number as usize] = keep;
-                groups[keep as usize].push(number);
-            }
+            merging.join(a, b);
         }
+        let mut groups = merging.members;
         groups.retain(|group| !group.is_empty());
         for group in &mut groups {
             group.sort_unstable();
@@ -177,6 +241,12 @@ impl Grouper {
             .collect();
         Grouping { groups, rivals }
     }
+}
+
+/// A share by its limit, in [`UNIT`]s, rounded down.
+fn units(share: f64, limit: f64) -> u16 {
+    // A hair more, so that what is as much as the limit is not lost to the division.
+    (f64::from(UNIT) * share / limit + 1e-9).clamp(0.0, f64::from(u16::MAX)) as u16
 }
 
 impl Grouping {
@@ -209,24 +279,49 @@ impl Grouping {
 /// so that limits which were met stay met.
 type Alike = ((u32, u32), (u32, u32), u16);
 
-pub fn similar_to_bytes(similar: &[(TopicRef, TopicRef, f64)]) -> Vec<u8> {
+/// `similar` in its own order.
+pub fn similar_to_bytes(
+    count: usize,
+    similar: impl Iterator<Item = (TopicRef, TopicRef, f64)>,
+) -> Vec<u8> {
     let pair = |node: TopicRef| (node.page as u32, node.topic as u32);
-    let similar: Vec<Alike> = (similar.iter())
-        .map(|&(a, b, share)| (pair(a), pair(b), (1000.0 * share).floor() as u16))
-        .collect();
-    postcard::to_allocvec(&similar).unwrap_or_default()
+    // As postcard writes an array, without having it in memory.
+    let mut bytes = postcard::to_allocvec(&count).unwrap_or_default();
+    for (a, b, share) in similar {
+        let alike: Alike = (pair(a), pair(b), (1000.0 * share).floor() as u16);
+        bytes = postcard::to_extend(&alike, bytes).unwrap_or_default();
+    }
+    bytes
+}
+
+/// Reads what [`similar_to_bytes`] made, pair by pair.
+#[derive(Clone)]
+struct AlikeBytes<'a>(&'a [u8]);
+
+impl Iterator for AlikeBytes<'_> {
+    type Item = Alike;
+
+    fn next(&mut self) -> Option<Alike> {
+        let (alike, rest) = postcard::take_from_bytes(self.0).ok()?;
+        self.0 = rest;
+        Some(alike)
+    }
 }
 
 impl Grouper {
     /// [`Self::group`] by what [`similar_to_bytes`] made. None: these are no such bytes.
     pub fn group_by_bytes(self, similar: &[u8]) -> Option<Grouping> {
-        let similar: Vec<Alike> = postcard::from_bytes(similar).ok()?;
+        let (count, rest) = postcard::take_from_bytes::<usize>(similar).ok()?;
+        let mut all = AlikeBytes(rest);
+        if all.by_ref().count() != count || !all.0.is_empty() {
+            return None;
+        }
         let node = |(page, topic): (u32, u32)| TopicRef {
             page: page as usize,
             topic: topic as usize,
         };
         Some(self.group(
-            (similar.iter()).map(|&(a, b, share)| (node(a), node(b), f64::from(share) / 1000.0)),
+            AlikeBytes(rest).map(|(a, b, share)| (node(a), node(b), f64::from(share) / 1000.0)),
         ))
     }
 }

@@ -126,6 +126,14 @@ impl Profile {
         profile
     }
 
+    /// Forgets all other stems.
+    pub(crate) fn keep_stems(&mut self, is_kept: impl Fn(Stem) -> bool) {
+        for stems in [&mut self.title, &mut self.subject] {
+            stems.0.retain(|&stem| is_kept(stem));
+        }
+        self.postings.retain(|&(stem, _)| is_kept(stem));
+    }
+
     pub fn passages(&self) -> &[Passage] {
         &self.passages
     }
@@ -169,29 +177,42 @@ pub struct Lexicon {
     pages_with: FxHashMap<Stem, (u32, f64)>,
 }
 
+/// Counts the pages that stems stand on or are asked on, page by page.
+#[derive(Default)]
+pub struct LexiconBuilder {
+    page_count: usize,
+    pages_with: FxHashMap<Stem, u32>,
+}
+
+impl LexiconBuilder {
+    /// `asked` are stems of what the page is asked for: what is asked everywhere, such as "how", tells as little as what stands
+    /// everywhere.
+    pub fn push(&mut self, profile: &Profile, asked: impl Iterator<Item = Stem>) {
+        self.page_count += 1;
+        let stems: Stems = profile.body().chain(asked).collect();
+        for stem in stems.iter() {
+            *self.pages_with.entry(stem).or_default() += 1;
+        }
+    }
+
+    /// Each stem and its pages, in any order.
+    pub fn counts(self) -> impl Iterator<Item = (Stem, u32)> {
+        self.pages_with.into_iter()
+    }
+
+    pub fn finish(self) -> Lexicon {
+        Lexicon::of_counts(self.page_count, self.pages_with.into_iter())
+    }
+}
+
 impl Lexicon {
-    /// `queries` are stems of what each page is asked for, by page: what is asked everywhere, such as "how", tells as little as what
-    /// stands everywhere.
-    pub fn new<'a>(
-        profiles: &[Profile],
-        queries: impl Iterator<Item = (usize, &'a Stems)>,
-    ) -> Self {
-        let mut asked: Vec<Vec<Stem>> = vec![Vec::new(); profiles.len()];
-        for (page, query) in queries {
-            asked[page].extend(query.iter());
-        }
-        let mut pages_with: FxHashMap<Stem, (u32, f64)> = FxHashMap::default();
-        for (profile, asked) in profiles.iter().zip(asked) {
-            let stems: Stems = profile.body().chain(asked).collect();
-            for stem in stems.iter() {
-                pages_with.entry(stem).or_default().0 += 1;
-            }
-        }
-        for (count, weight) in pages_with.values_mut() {
-            *weight = weight_of(*count, profiles.len());
-        }
+    /// `pages_with`: stems, and on or for how many pages each stands.
+    pub fn of_counts(page_count: usize, pages_with: impl Iterator<Item = (Stem, u32)>) -> Self {
+        let pages_with = pages_with
+            .map(|(stem, count)| (stem, (count, weight_of(count, page_count))))
+            .collect();
         Self {
-            page_count: profiles.len(),
+            page_count,
             pages_with,
         }
     }
@@ -257,6 +278,12 @@ mod tests {
         Profile::new(title, [].into_iter(), [].into_iter())
     }
 
+    fn lexicon(profiles: &[Profile]) -> Lexicon {
+        let mut lexicon = LexiconBuilder::default();
+        (profiles.iter()).for_each(|profile| lexicon.push(profile, [].into_iter()));
+        lexicon.finish()
+    }
+
     #[test]
     fn words_and_stems() {
         let found: Vec<_> = words("Don’t grind: V60s, café-crème!")
@@ -270,7 +297,7 @@ mod tests {
     #[test]
     fn what_stands_everywhere_tells_little() {
         let profiles = [page("coffee grinder"), page("coffee press")];
-        let lexicon = Lexicon::new(&profiles, [].into_iter());
+        let lexicon = lexicon(&profiles);
         let weight = |word: &str| lexicon.weight(stem_of(&stem(word)));
         let share = |query: &str| lexicon.share(&stems(query).collect(), &profiles[1].subject);
         assert!(weight("coffee") < weight("press"));
@@ -291,7 +318,7 @@ mod tests {
             ]
             .into_iter(),
         );
-        let lexicon = Lexicon::new(std::slice::from_ref(&profile), [].into_iter());
+        let lexicon = lexicon(std::slice::from_ref(&profile));
         let query: Stems = stems("rinse press").collect();
         let (share, passage) = lexicon.best_passage(&query, &profile).unwrap();
         assert_eq!((share, passage.segment_id), (1.0, 8));

@@ -312,7 +312,7 @@ fn every_planted_edit_is_found_and_no_other() {
 #[test]
 fn what_the_site_answers_is_never_to_be_written() {
     let sample = sample();
-    let answered: Vec<String> = (sample.pages.iter().flat_map(|page| &page.topics))
+    let answered: Vec<u64> = (sample.pages.iter().flat_map(|page| &page.topics))
         .flat_map(|topic| &topic.queries)
         .filter(|query| query.coverage >= 0.7)
         .map(|query| key(&query.query))

@@ -1,10 +1,11 @@
 // The analysed pages of a site's job, as the database hands them to Rust: chunk by chunk, as text that is never taken apart here; and
 // what the site's stages keep there between one invocation and the next.
+import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { Status } from "../engine/expect.ts";
 import { LeaseLost, type StageJob } from "../engine/lease.ts";
 import type { StageContext } from "../engine/serve_stage.ts";
-import { SitePlanner } from "../wasm/site.ts";
+import type { SitePacker } from "../wasm/site.ts";
 
 /** What the stages after the analysis begin with. */
 export const SiteInput = v.object({
@@ -57,60 +58,60 @@ export async function eachPageInput(
   }
 }
 
-/** Answers that were found on other pages: JSON of arrays of FoundElsewhere, chunk by chunk, always the same. */
-export async function eachAnswer(
-  { job, context: { rpc, signal } }: Work,
-  take: (answers: string) => void,
-): Promise<void> {
-  for (let after = 0;;) {
-    signal.throwIfAborted();
-    const { last, answers } = await rpc("site_found_answers", {
-      p_job_id: job.job_id,
-      p_after: after,
-      p_limit: chunkPages,
-    }, AnswerChunk);
-    if (last === null) return;
-    take(answers);
-    after = last;
-  }
-}
-
 /** Every page's part, in the order of the site, from after a position on. */
 export async function eachPagePart(
-  { job, context: { rpc, signal } }: { job: StageJob; context: Context },
+  work: { job: StageJob; context: Context },
   part: "summary" | "sketches",
   take: (page: PagePart, index: number) => void | Promise<void>,
   { after = 0, limit = chunkParts } = {},
 ): Promise<void> {
   for (let index = 0;;) {
-    signal.throwIfAborted();
-    const pages = await rpc("site_page_parts", {
-      p_job_id: job.job_id,
-      p_part: part,
-      p_after: after,
-      p_limit: limit,
-    }, v.array(PagePart));
+    const pages = await pageParts(work, part, after, limit);
     for (const page of pages) await take(page, index++);
     if (pages.length < limit) return;
     after = pages[pages.length - 1].position;
   }
 }
 
-/** Pages, summed up; all of them unless told which. To be freed. */
-export async function readSummaries(
-  work: { job: StageJob; context: Context },
-  isWanted: (index: number) => boolean = () => true,
-): Promise<SitePlanner> {
-  const planner = new SitePlanner();
-  try {
-    await eachPagePart(work, "summary", (page, index) => {
-      if (isWanted(index)) planner.push_summary(summaryOf(page));
-    });
-  } catch (error) {
-    planner.free();
-    throw error;
+/** Some pages' part, in the order of the site; fewer than `limit` when they are the last. */
+async function pageParts(
+  { job, context: { rpc, signal } }: { job: StageJob; context: Context },
+  part: "summary" | "sketches",
+  after: number,
+  limit: number,
+): Promise<PagePart[]> {
+  signal.throwIfAborted();
+  return await rpc("site_page_parts", {
+    p_job_id: job.job_id,
+    p_part: part,
+    p_after: after,
+    p_limit: limit,
+  }, v.array(PagePart));
+}
+
+/** Packs pages with the answers that were found to their queries, up to `limit` pages of the site; where they end, null: there are none. */
+export async function packPages(
+  work: Work,
+  packer: SitePacker,
+  after: number,
+  limit: number,
+): Promise<number | null> {
+  const { job, context: { rpc } } = work;
+  let last: number | null = null;
+  for (let left = limit; left > 0; left -= chunkParts) {
+    const chunk = { after: last ?? after, limit: Math.min(left, chunkParts) };
+    const pages = await pageParts(work, "summary", chunk.after, chunk.limit);
+    if (pages.length === 0) break;
+    for (const page of pages) packer.push_summary(summaryOf(page));
+    const found = await rpc("site_found_answers", {
+      p_job_id: job.job_id,
+      p_after: chunk.after,
+      p_limit: chunk.limit,
+    }, AnswerChunk);
+    packer.push_answers(found.answers);
+    last = pages[pages.length - 1].position;
   }
-  return planner;
+  return last;
 }
 
 /** @throws when it was not made */
@@ -139,6 +140,10 @@ export async function stagePages(
   );
 }
 
+/** Bytes as states hold them, without a copy of the bytes. */
+export const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+
 /** Keeps a state under a name. */
 export async function keep(
   name: string,
@@ -163,3 +168,10 @@ export const kept = (name: string, { stage, job, context }: Work) =>
     p_stage: stage,
     p_name: name,
   });
+
+/** What `keep` must have kept. @throws when it did not */
+export async function needed(name: string, work: Work): Promise<string> {
+  const state = await kept(name, work);
+  if (state === null) throw new Error(`${work.stage} has kept no ${name}`);
+  return state;
+}

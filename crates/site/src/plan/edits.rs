@@ -4,11 +4,11 @@ use super::ownership::class;
 use super::states::State;
 use super::sums::sums;
 use super::{Edit, FITS, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, questions};
-use crate::model::{ANSWERED, Page, PageEdit};
+use crate::model::{ANSWERED, Key, Page, PageEdit};
 use crate::topics::TopicRef;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Share of a page's impressions in contested queries from which the page is about what the other one is about.
 const SAME_PAGE: f64 = 0.5;
@@ -154,13 +154,10 @@ impl Planner {
 
     /// Different queries by their impressions on all of `places`.
     pub(super) fn named(&self, places: &[QueryRef]) -> Vec<String> {
-        let mut by_key: BTreeMap<String, (f64, &str)> = BTreeMap::new();
+        let mut by_key: BTreeMap<Key, (f64, &str)> = BTreeMap::new();
         for &place in places {
             let query = self.query(place);
-            by_key
-                .entry(query.key.clone())
-                .or_insert((0.0, &query.query))
-                .0 += query.impressions;
+            by_key.entry(query.key).or_insert((0.0, &query.query)).0 += query.impressions;
         }
         let mut named: Vec<_> = by_key.into_values().collect();
         named.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -248,10 +245,10 @@ impl Planner {
         let mut edit = self.edit(kind, lesser, &places);
         edit.target = Some(owner);
         // Together they come to stand where the better one does, or better.
-        let mut best: HashMap<String, f64> = HashMap::new();
+        let mut best: FxHashMap<Key, f64> = FxHashMap::default();
         for &place in &places {
             let query = self.query(place);
-            let position = best.entry(query.key.clone()).or_insert(query.position);
+            let position = best.entry(query.key).or_insert(query.position);
             *position = position.min(query.position);
         }
         let usual = self.usual_position;
@@ -364,7 +361,7 @@ impl Planner {
         edit.label = self.topic(node).label.clone();
         edit.expected_clicks = self.gain(&own, self.reach());
         if let Some(found) = found {
-            edit.place.clone_from(&found.place);
+            edit.place = found.place.value();
             edit.confidence = found.confidence;
         }
         edit.reason = self.why(kind, &edit);
@@ -430,7 +427,7 @@ impl Planner {
             edit.coverage, edit.avg_position
         );
         if let Some(found) = self.page_edit(*node, &["improve"]) {
-            edit.place.clone_from(&found.place);
+            edit.place = found.place.value();
             edit.confidence = found.confidence;
         }
         if is_decayed {

@@ -1,9 +1,10 @@
 //! Which page should answer a topic, by how well it covers it, where it stands, its clicks, its type and its title.
 
+use super::answers::Answer;
 use super::states::State;
 use super::sums::{Sums, sums};
-use super::{Answer, Owner, Planner, QueryRef};
-use crate::model::Page;
+use super::{Owner, Planner, QueryRef};
+use crate::model::{Key, Page};
 use crate::words::Stem;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -130,14 +131,14 @@ impl Planner {
 
     /// How well a page covers queries, by impressions; those that it is not known for count as not covered.
     pub(super) fn coverage_on(&self, page: usize, places: &[QueryRef]) -> f64 {
-        let own: FxHashMap<&str, f64> = (places.iter().filter(|place| place.node.page == page))
-            .map(|&place| (&self.query(place).key[..], self.query(place).coverage))
+        let own: FxHashMap<Key, f64> = (places.iter().filter(|place| place.node.page == page))
+            .map(|&place| (self.query(place).key, self.query(place).coverage))
             .collect();
         let (mut weight, mut covered) = (0.0, 0.0);
         for &place in places {
             let query = self.query(place);
-            let coverage = own.get(&query.key[..]).copied();
-            let coverage = coverage.or_else(|| Some(self.answer_of(page, &query.key)?.coverage));
+            let coverage = own.get(&query.key).copied();
+            let coverage = coverage.or_else(|| Some(self.answer_of(page, query.key)?.coverage));
             weight += query.impressions;
             covered += query.impressions * coverage.unwrap_or(0.0);
         }
@@ -145,9 +146,9 @@ impl Planner {
     }
 
     /// The best that was found on a page for a query which it is not shown for.
-    pub(super) fn answer_of(&self, page: usize, text: &str) -> Option<&Answer> {
-        (self.answers.get(text)?.iter())
-            .filter(|found| found.other == page)
+    pub(super) fn answer_of(&self, page: usize, key: Key) -> Option<&Answer> {
+        (self.answers.to(key))
+            .filter(|found| found.other as usize == page)
             .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
     }
 

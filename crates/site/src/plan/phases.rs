@@ -112,7 +112,10 @@ impl Planner {
     pub fn step(&mut self, count: usize) -> f64 {
         let mut work = match self.work.take() {
             Some(work) => work,
-            None => self.begin(),
+            None => {
+                self.answers.sort();
+                self.begin()
+            }
         };
         for _ in 0..count {
             self.skip(&mut work);
@@ -175,9 +178,9 @@ impl Planner {
                     .filter(|&node| self.topic(node).is_question())
                     .flat_map(|node| self.queries_of(node))
                     .collect();
-                let key = |place: &QueryRef| &self.query(*place).key[..];
+                let key = |place: &QueryRef| self.query(*place).key;
                 work.places
-                    .sort_by(|a, b| key(a).cmp(key(b)).then(a.cmp(b)));
+                    .sort_unstable_by_key(|place| (key(place), *place));
                 work.starts = (0..work.places.len())
                     .filter(|&at| at == 0 || key(&work.places[at]) != key(&work.places[at - 1]))
                     .collect();

@@ -2,7 +2,7 @@
 
 use super::ownership::is_front;
 use super::{FITS, Planner, QueryRef, STRIKING};
-use crate::model::ANSWERED;
+use crate::model::{ANSWERED, Key};
 use crate::topics::{SHARED, TopicRef};
 use crate::words::Stems;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ const BELIEVED: f64 = 0.5;
 impl Planner {
     /// Says what is to be done about a query on every page that is shown for it.
     pub(super) fn decide(&mut self, places: &[QueryRef]) {
-        let text = self.query(places[0]).key.clone();
+        let key = self.query(places[0]).key;
         let all: f64 = places
             .iter()
             .map(|&place| self.query(place).impressions)
@@ -72,7 +72,7 @@ impl Planner {
                 let beside = (contenders.iter())
                     .filter(|other| other.node.page != place.node.page)
                     .map(|other| (other.node.page, surely[other]));
-                let found = self.best_elsewhere(place, &text);
+                let found = self.best_elsewhere(place, key);
                 // A passage elsewhere that sounds alike is no answer: the other page must be more about it.
                 // The site's first page names everything and explains nothing.
                 let fit = if is_front(&self.input.pages[place.node.page]) {
@@ -108,14 +108,15 @@ impl Planner {
     }
 
     /// The other page that answers a query most surely, of those that were found, and how surely.
-    fn best_elsewhere(&self, place: QueryRef, text: &str) -> Option<(usize, f64)> {
+    fn best_elsewhere(&self, place: QueryRef, key: Key) -> Option<(usize, f64)> {
         let stems = &self.query(place).stems;
         let mut best: Option<(usize, f64)> = None;
-        for found in self.answers.get(text).into_iter().flatten() {
-            if found.page == place.node.page {
-                let surely = self.evidence(found.other, stems, found.coverage);
+        for found in self.answers.to(key) {
+            if found.page as usize == place.node.page {
+                let other = found.other as usize;
+                let surely = self.evidence(other, stems, found.coverage);
                 if best.is_none_or(|(_, best)| surely > best) {
-                    best = Some((found.other, surely));
+                    best = Some((other, surely));
                 }
             }
         }
@@ -204,7 +205,7 @@ impl Planner {
                 continue;
             };
             for place in self.queries_of(node) {
-                let is_answered = (self.answer_of(page, &self.query(place).key))
+                let is_answered = (self.answer_of(page, self.query(place).key))
                     .is_some_and(|answer| answer.coverage >= ANSWERED);
                 if is_answered && self.progress.states.get(&place) == Some(&State::Open) {
                     (self.progress.states).insert(place, State::Elsewhere { page });

@@ -5,7 +5,7 @@ use super::states::State;
 use super::sums::{Sums, sums};
 use super::{Decay, Kind, Planner, QueryRef, Topic, TopicKind, TopicPage};
 use crate::links::Names;
-use crate::model::{ANSWERED, TopicQuery};
+use crate::model::{ANSWERED, Key, TopicQuery};
 use crate::outcome::{BeforeAfter, Trend, is_decayed};
 use crate::topics::TopicRef;
 use std::collections::BTreeSet;
@@ -93,17 +93,13 @@ impl Planner {
             shown(a).total_cmp(&shown(b)).then(b.cmp(&a))
         });
         let first = self.topic(largest.unwrap_or(nodes[0]));
-        let texts: BTreeSet<&str> = (places.iter())
-            .map(|&place| &self.query(place).key[..])
+        let keys: BTreeSet<Key> = (places.iter())
+            .map(|&place| self.query(place).key)
             .collect();
         let mut pages: BTreeSet<usize> = nodes.iter().map(|node| node.page).collect();
-        for found in texts
-            .iter()
-            .filter_map(|&text| self.answers.get(text))
-            .flatten()
-        {
+        for found in keys.iter().flat_map(|&key| self.answers.to(key)) {
             if found.coverage >= ANSWERED {
-                pages.insert(found.other);
+                pages.insert(found.other as usize);
             }
         }
         let mut shown: Vec<TopicPage> = (pages.iter())
@@ -117,7 +113,7 @@ impl Planner {
                 let best = (own.iter().map(|&place| self.query(place)))
                     .max_by(|a, b| a.coverage.total_cmp(&b.coverage));
                 let segment_id = best.and_then(|query| query.segment_id).or_else(|| {
-                    (texts.iter().filter_map(|&text| self.answer_of(page, text)))
+                    (keys.iter().filter_map(|&key| self.answer_of(page, key)))
                         .max_by(|a, b| a.coverage.total_cmp(&b.coverage))
                         .and_then(|found| found.segment_id)
                 });
@@ -169,7 +165,7 @@ impl Planner {
             intent: first.intent.clone(),
             owner,
             queries: self.named(&places),
-            query_count: texts.len(),
+            query_count: keys.len(),
             impressions: total.impressions,
             clicks: total.clicks,
             avg_position: total.position(),
