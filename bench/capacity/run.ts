@@ -1,62 +1,37 @@
 // How many pages a day a deployment carries, what saturates first, and what 1,000 pages cost.
 //
 // What the database does for a page is measured on the embedded Postgres: time and storage. How long the outside
-// takes and what it costs are assumptions, all in `assumed`; `--stage.crawl=12 --price.embedding=0.13` changes them.
+// takes and what it costs are assumptions, all in `assumed` (model.ts); `--stage.crawl=12 --price.embedding=0.13` changes them.
 // The stages' limits are read from the migrated database, so the table follows what is configured.
 
 import { startStack } from "../../local/stack.ts";
 import type { Sql } from "npm:postgres@3.4.9";
-
-const assumed = {
-  /** Mean seconds that a worker holds a stage, without waiting for others. */
-  stage: {
-    submit_crawl: 0.2,
-    segment_embed: 3,
-    keyword_clustering: 5,
-    gap_analysis: 0.5,
-    rewrite_draft: 20,
-  } as Record<string, number>,
-  /** Mean seconds of a crawl, and how many the provider's plan runs at once. */
-  crawl: { seconds: 8, concurrency: 20 },
-  page: { segments: 60, segment_tokens: 40, keywords: 200, keyword_tokens: 5, clusters: 70 },
-  draft: { prompt_tokens: 3_000, completion_tokens: 1_200 },
-  /** The providers' limits, tokens a minute. */
-  limit: { embedding_tokens: 1_000_000, draft_tokens: 400_000 },
-  /** Dollars: a million tokens, a crawl, a million function invocations, a GB of database a month. */
-  price: {
-    embedding: 0.02,
-    draft_prompt: 0.75,
-    draft_completion: 4.5,
-    crawl: 0.0005,
-    invocations: 2,
-    storage: 0.125,
-  },
-  /** HTTP calls of functions for a page: intake, dispatcher and worker a stage, crawler, re-rings. */
-  calls: { invocations: 17 },
-  /** Cores that Postgres has. */
-  database: { cores: 2 },
-};
+import {
+  assume,
+  assumed,
+  busiest,
+  day,
+  flow,
+  generator,
+  number,
+  percent,
+  type Resource,
+  type Step,
+} from "./model.ts";
 
 /** The bar: what the settings as migrated must carry, and the database alone, pages a day. */
 const bar = { asMigrated: 5_000, database: 100_000 };
 
-readFlags();
+for (const flag of Deno.args) assume(flag);
 await using stack = await startStack({ ticker: false });
 const database = await measureDatabase(stack.sql, 30);
 const limits = await stack.sql<{ stage: string; max_concurrency: number }[]>`
   select stage, max_concurrency from pipeline.stage_config
   where pipeline = 'pageperfect' and stage <> 'wait_crawl' order by position`;
 
-const day = 86_400;
 const tokens = assumed.page.segments * assumed.page.segment_tokens +
   assumed.page.keywords * assumed.page.keyword_tokens;
 const draftTokens = assumed.draft.prompt_tokens + assumed.draft.completion_tokens;
-
-interface Resource {
-  name: string;
-  /** Pages a day at full use. */
-  capacity: number;
-}
 
 /** What every page needs a share of, besides the stages. */
 const shared: Resource[] = [
@@ -73,9 +48,6 @@ const stages = (concurrency: Map<string, number>): Resource[] =>
     name: `${stage} (${count})`,
     capacity: count * day / assumed.stage[stage],
   }));
-const busiest = (resources: Resource[]) =>
-  resources.reduce((least, one) => one.capacity < least.capacity ? one : least);
-
 console.log(
   `database, measured: ${(database.seconds * 1000).toFixed(0)} ms and ${
     (database.bytes / 1000).toFixed(0)
@@ -248,65 +220,23 @@ function bytesOf(dimensions: number): string {
 /** Median and 95th percentile of a job's time: Poisson arrivals, each stage a queue with its limit of servers. */
 function simulate(pagesPerDay: number, concurrency: Map<string, number>): [string, string] {
   const random = generator(1);
-  const exponential = (mean: number) => -mean * Math.log(1 - random());
-  /** Log-normal with half its mean as spread, as answers of remote services are. */
-  const duration = (mean: number) => {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return mean * Math.exp(0.47 * normal - 0.11);
-  };
   const jobs = Math.min(20_000, Math.max(2_000, pagesPerDay));
   let clock = 0;
-  const arrivals = Array.from({ length: jobs }, () => clock += exponential(day / pagesPerDay));
-  // Jobs leave a stage in about the order of their arrival, so stages can be worked off one after the other.
-  const steps: [number, number][] = [];
+  const arrivals = Array.from(
+    { length: jobs },
+    () => clock += -day / pagesPerDay * Math.log(1 - random()),
+  );
+  const steps: Step[] = [];
   for (const [stage, servers] of concurrency) {
-    steps.push([servers, assumed.stage[stage]]);
-    if (stage === "submit_crawl") steps.push([assumed.crawl.concurrency, assumed.crawl.seconds]);
+    steps.push({ servers, seconds: assumed.stage[stage] });
+    if (stage === "submit_crawl") {
+      steps.push({ servers: assumed.crawl.concurrency, seconds: assumed.crawl.seconds });
+    }
   }
-  let ready = arrivals.map((time, job) => ({ time, job }));
-  for (const [servers, mean] of steps) {
-    const free = new Array<number>(servers).fill(0);
-    ready.sort((a, b) => a.time - b.time);
-    ready = ready.map(({ time, job }) => {
-      const next = free.indexOf(Math.min(...free));
-      free[next] = Math.max(time, free[next]) + duration(mean);
-      return { time: free[next], job };
-    });
-  }
-  const times = ready.map(({ time, job }) => time - arrivals[job]).sort((a, b) => a - b);
+  const ends = flow(arrivals, steps, random);
+  const times = ends.map((end, job) => end - arrivals[job]).sort();
   const at = (part: number) => `${times[Math.floor(times.length * part)].toFixed(0)} s`;
   return [at(0.5), at(0.95)];
-}
-
-/** Mulberry32: the same table for the same settings. */
-function generator(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function readFlags() {
-  const groups = assumed as unknown as Record<string, Record<string, number>>;
-  for (const flag of Deno.args) {
-    const [, group, name, value] = /^--(\w+)\.(\w+)=([\d.]+)$/.exec(flag) ?? [];
-    if (groups[group]?.[name] === undefined) {
-      const known = Object.entries(groups)
-        .flatMap(([key, values]) => Object.keys(values).map((inner) => `--${key}.${inner}=`));
-      throw new Error(`${flag} is none of ${known.join(" ")}`);
-    }
-    groups[group][name] = Number(value);
-  }
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-function percent(part: number): string {
-  return part < 0.001 ? "< 0.1 %" : `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
 }
 
 function row(...[pages, name, use, third, fourth]: string[]) {

@@ -1,11 +1,21 @@
 // A whole site on the embedded stack: pages a minute, memory and CPU time of the workers, and how they grow with the site, beside a
-// plain loop of page jobs.
-//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20] [--keep NAME]
+// plain loop of page jobs; and by simulation with what was measured, up to a million pages.
+//   ./pageperfect bench site [--pages 1000] [--small 50] [--queries 100] [--loop 20] [--keep NAME] [--record FILE]
+//   ./pageperfect bench site --measured bench/site/measured.json    the simulation alone, with a recorded measurement
 
 import { Command } from "npm:commander@15.1.0";
 import { stateDir } from "../../local/paths.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
+import { assume } from "../capacity/model.ts";
 import { makePage } from "./data.ts";
+import { Meter } from "./meter.ts";
+import {
+  compareNanoseconds,
+  type Limits,
+  type Measured,
+  type Run,
+  simulateSites,
+} from "./scale.ts";
 
 const count = (value: string) => Number(value);
 const options = new Command("bench site")
@@ -17,29 +27,28 @@ const options = new Command("bench site")
     "--keep <name>",
     "keep the sites' data under that name: the next run with it has all pages analysed",
   )
+  .option("--record <file>", "write what was measured there, for --measured")
+  .option("--measured <file>", "simulate with what was recorded, without a run")
+  .option(
+    "--assume <setting>",
+    "of the outside, as in bench capacity: crawl.seconds=4",
+    (setting: string) => assume(`--${setting}`),
+  )
   .option("--json", "print JSON instead of tables")
   .parse(Deno.args, { from: "user" })
   .opts<
-    { pages: number; small: number; queries: number; loop: number; keep?: string; json?: boolean }
+    {
+      pages: number;
+      small: number;
+      queries: number;
+      loop: number;
+      keep?: string;
+      record?: string;
+      measured?: string;
+      json?: boolean;
+    }
   >();
 const progress = (line: string) => console.error(`… ${line}`);
-
-interface Run {
-  pages: number;
-  queries: number;
-  wallSeconds: number;
-  /** Of all functions and of the database. */
-  cpuSeconds: number;
-  /** Seconds of wall clock and CPU time of the site's own stages. */
-  stages: Record<
-    string,
-    { seconds: number; invocations: number; cpuSeconds: number; mostCpuSeconds: number }
-  >;
-  peakMb: Record<string, number>;
-  edits: number;
-  topics: number;
-  failed: number;
-}
 
 /** Stack with a heap limit such as a hosted isolate has, so that memory is that of the limit and not of a lazy collector. */
 const start = (instance?: string) =>
@@ -70,92 +79,54 @@ async function load(stack: Stack, pages: number, folder: string): Promise<string
   return urls;
 }
 
-/** CPU seconds and peak memory of a process, with what its ended children used. */
-function processOf(pid: number): { cpuSeconds: number; peakMb: number; name: string } | undefined {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    const name = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0")
-      .find((part) => part.endsWith("/index.ts"))?.split("/").at(-2) ?? "postgres";
-    return {
-      name,
-      cpuSeconds: (fields[11] + fields[12] + fields[13] + fields[14]) / 100,
-      peakMb: Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024,
-    };
-  } catch {
-    return undefined; // it has ended
-  }
-}
-
-/** Our children and theirs. */
-function descendants(): number[] {
-  const parents = new Map<number, number>();
-  for (const entry of Deno.readDirSync("/proc")) {
-    const pid = Number(entry.name);
-    if (!Number.isInteger(pid)) continue;
-    try {
-      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-      parents.set(pid, Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-    } catch { /* it has ended */ }
-  }
-  const isOurs = (pid: number): boolean => {
-    const parent = parents.get(pid);
-    return parent === Deno.pid || (parent !== undefined && parent > 1 && isOurs(parent));
-  };
-  return [...parents.keys()].filter(isOurs);
-}
-
-class Meter {
-  #seen = new Map<number, { name: string; cpuSeconds: number; peakMb: number }>();
-  #timer = setInterval(() => this.look(), 1_000);
-
-  look() {
-    for (const pid of descendants()) {
-      const now = processOf(pid);
-      if (now) this.#seen.set(pid, now);
-    }
-  }
-
-  stop() {
-    clearInterval(this.#timer);
-    this.look();
-    const peakMb: Record<string, number> = {};
-    let cpuSeconds = 0;
-    for (const { name, cpuSeconds: cpu, peakMb: peak } of this.#seen.values()) {
-      cpuSeconds += cpu;
-      peakMb[name] = Math.max(peakMb[name] ?? 0, peak);
-    }
-    return { cpuSeconds, peakMb };
-  }
-}
-
 /** What each invocation of a site's stage said of itself. */
-async function invocations(stack: Stack, jobId: string) {
+async function invocations(stack: Stack, jobId: string): Promise<Run["stages"]> {
   const stages: Run["stages"] = {};
-  for (
-    const [stage, worker] of [
-      ["select_pages", "site-select-pages-worker"],
-      ["analyse_pages", "site-analyse-pages-worker"],
-      ["site_topics", "site-topics-worker"],
-      ["site_plan", "site-plan-worker"],
-    ]
-  ) {
+  const workers = await stack.sql<{ stage: string; worker: string }[]>`
+    select stage, worker from pipeline.stage_config where pipeline = 'site' order by position`;
+  for (const { stage, worker } of workers) {
     const text = await Deno.readTextFile(`${stack.logsDir}/${worker}.log`).catch(() => "");
-    const ended = text.split("\n").filter((line) => line.includes('"stage_ended"')).map((line) =>
-      JSON.parse(line) as { cpu_ms: number }
-    );
+    const cpuSeconds = (event: string) =>
+      text.split("\n").filter((line) => line.includes(`"${event}"`)).map((line) =>
+        (JSON.parse(line) as { cpu_ms: number }).cpu_ms / 1000
+      );
+    const ended = cpuSeconds("stage_ended");
+    const read = cpuSeconds("pages_read").sort((a, b) => a - b);
     const [times] = await stack.sql`
       select extract(epoch from finished_at - started_at)::float8 as seconds from site_job_stages
       where stage = ${stage} and job_id = ${jobId}`;
     stages[stage] = {
       seconds: times?.seconds ?? 0,
       invocations: ended.length,
-      cpuSeconds: ended.reduce((sum, { cpu_ms }) => sum + cpu_ms / 1000, 0),
-      mostCpuSeconds: Math.max(0, ...ended.map(({ cpu_ms }) => cpu_ms / 1000)),
+      cpuSeconds: ended.reduce((sum, seconds) => sum + seconds, 0),
+      mostCpuSeconds: Math.max(0, ...ended),
+      readCpuSeconds: read[Math.floor(read.length / 2)] ?? 0,
     };
   }
   return stages;
+}
+
+async function limitsOf({ sql }: Stack): Promise<Limits> {
+  const stages = await sql<{ stage: string; workers: number }[]>`
+    select stage, max_concurrency as workers from pipeline.stage_config
+    where pipeline in ('site', 'pageperfect', 'fetch')`;
+  const [limits] = await sql<{ crawlsPerHost: number; siteWindow: number }[]>`
+    select pipeline.crawls_per_host() as "crawlsPerHost", pipeline.site_window() as "siteWindow"`;
+  return {
+    ...limits,
+    workers: Object.fromEntries(stages.map(({ stage, workers }) => [stage, workers])),
+  };
+}
+
+/** What the database holds and has done since it began. */
+async function databaseOf({ sql }: Stack) {
+  const [counts] = await sql<{ bytes: number; walBytes: number; messages: number }[]>`
+    select
+      (select sum(pg_total_relation_size(c.oid)) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+       where n.nspname in ('public', 'pipeline', 'pgmq') and c.relkind = 'r')::float8 as bytes,
+      pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as "walBytes",
+      (select sum(n_tup_ins) from pg_stat_user_tables where schemaname = 'pgmq' and relname like 'q\\_%')::float8 as messages`;
+  return counts;
 }
 
 async function runSite(pages: number): Promise<Run> {
@@ -175,6 +146,8 @@ async function runSite(pages: number): Promise<Run> {
     // What a run that was killed has left.
     await stack.sql`
       select cancel_site_job(id) from site_jobs where status not in ('completed', 'failed', 'cancelled')`;
+    const before = await databaseOf(stack);
+    let connections = 0;
     const meter = new Meter();
     const started = performance.now();
     const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
@@ -189,7 +162,10 @@ async function runSite(pages: number): Promise<Run> {
     if (response.status !== 202) throw new Error(JSON.stringify(answer));
     let line = "";
     for (;;) {
-      const [{ progress: now }] = await stack.sql`select site_progress(${job_id}) as progress`;
+      const [{ progress: now, sessions }] = await stack.sql`
+        select site_progress(${job_id}) as progress,
+          (select count(*)::integer from pg_stat_activity where usename = 'authenticator' and state <> 'idle') as sessions`;
+      connections = Math.max(connections, sessions);
       const { done, failed, total } = now.counts;
       const text = `${pages} pages: ${now.stage} ${done}/${total}${
         failed ? `, ${failed} failed` : ""
@@ -204,11 +180,21 @@ async function runSite(pages: number): Promise<Run> {
     }
     const wallSeconds = (performance.now() - started) / 1000;
     const [{ report }] = await stack.sql`select get_site_report(${job_id}) as report`;
+    const after = await databaseOf(stack);
     return {
       pages,
       queries: report.site.query_count,
       wallSeconds,
       ...meter.stop(),
+      database: {
+        bytes: after.bytes - before.bytes,
+        walBytes: after.walBytes - before.walBytes,
+        messages: after.messages - before.messages,
+        connections,
+      },
+      limits: await limitsOf(stack),
+      tokens: report.costs?.input_tokens ?? 0,
+      analysed: report.counts.done,
       stages: await invocations(stack, job_id),
       edits: report.edits.length,
       topics: report.topics.length,
@@ -251,6 +237,13 @@ async function runLoop(pages: number): Promise<{ pages: number; wallSeconds: num
     await stack.stop();
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+if (options.measured) {
+  const measured: Measured = JSON.parse(await Deno.readTextFile(options.measured));
+  console.log(`measured on ${measured.date}: ${measured.where}`);
+  simulateSites(measured);
+  Deno.exit();
 }
 
 const runs: Run[] = [];
@@ -308,4 +301,19 @@ else {
       } × that`,
     );
   }
+}
+if (runs.length === 2 && runs.every(({ analysed }) => analysed > 0)) {
+  const measured: Measured = {
+    date: new Date().toISOString().slice(0, 10),
+    where: `${navigator.hardwareConcurrency} cores, load ${
+      Deno.loadavg()[0].toFixed(0)
+    }; the embedded stack`,
+    compareNanoseconds: compareNanoseconds(),
+    small: runs[0],
+    large: runs[1],
+  };
+  if (options.record) {
+    await Deno.writeTextFile(options.record, JSON.stringify(measured, null, 2) + "\n");
+  }
+  if (!options.json) simulateSites(measured);
 }

@@ -1,14 +1,15 @@
 // Site stage 4: which topics are one; the pages packed; owners and edits of the whole site, ranked; then its links, page by page. All go on
 // in further invocations.
-import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import {
-  base64,
   eachPageInput,
   eachPagePart,
   keep,
+  keepBytes,
+  keepText,
   kept,
+  keptBytes,
   needed,
   packPages,
   SiteInput,
@@ -36,7 +37,7 @@ serveStage({
     if (!has_report) await plan(input, work);
     // Its own invocation, unless the site is small.
     if (budget.isSpent) budget.pause(page_count + 1);
-    const links = new SiteLinks(await needed("finder", work));
+    const links = new SiteLinks(needed(await kept("finder", work), "finder"));
     try {
       await eachPageInput(work, "links", page_count, async (pages) => {
         await stagePages(links.find(pages), work);
@@ -54,8 +55,8 @@ const mostLeft = 1e12;
 /** Units of the plan between two looks at the clock; on a slow processor they are fewer. */
 const mostUnits = 50;
 
-/** Pages that are packed at once, and read at once in every invocation: some 2 MB. */
-const packedPages = 100;
+/** Pages that are packed at once, and read at once in every invocation: less than a megabyte. */
+const packedPages = 40;
 
 /** Which topics of the pages are one topic of the site, and the pages' index: what it takes is freed before the pages are packed. */
 async function group(work: Work): Promise<void> {
@@ -63,10 +64,15 @@ async function group(work: Work): Promise<void> {
   if (await kept("index", work) !== null) return;
   const grouper = new SiteGrouper();
   await eachPagePart(work, "summary", (page) => grouper.push_summary(summaryOf(page)));
-  const index = base64(grouper.index());
-  const similar = await needed("similar", { ...work, stage: "site_topics" });
-  await keep("grouping", base64(grouper.group(similar)), work);
-  await keep("index", index, work);
+  const index = grouper.index();
+  const topics = { ...work, stage: "site_topics" };
+  const similar = await kept("similar", topics);
+  // JSON, as an earlier version kept it, for jobs that are under way.
+  const grouping = similar?.startsWith("[")
+    ? grouper.group_json(similar)
+    : grouper.group(needed(await keptBytes("similar", topics), "similar"));
+  await keepBytes("grouping", grouping, work);
+  await keepBytes("index", index, work);
 }
 
 /** Where each pack of pages ends. */
@@ -80,12 +86,12 @@ async function pack(pageCount: number, work: Work): Promise<number> {
     JSON.parse(await kept("packs", work) ?? '{"ends":[],"are_all":false}'),
   );
   if (packs.are_all) return packs.ends.length;
-  const packer = new SitePacker(await needed("index", work));
+  const packer = new SitePacker(needed(await keptBytes("index", work), "index"));
   try {
     for (;;) {
       const last = await packPages(work, packer, packs.ends.at(-1) ?? 0, packedPages);
       if (last === null) break;
-      await keep(`pack ${packs.ends.length}`, base64(packer.take()), work);
+      await keepBytes(`pack ${packs.ends.length}`, packer.take(), work);
       packs.ends.push(last);
       await keep("packs", JSON.stringify(packs), work);
       if (budget.isSpent) budget.pause(pageCount + 3 + 2 * mostLeft - packs.ends.length);
@@ -103,7 +109,8 @@ async function readPacks(count: number, work: Work): Promise<SitePlanner> {
   try {
     for (let at = 0; at < count; at++) {
       work.context.signal.throwIfAborted();
-      planner.push_pack(await needed(`pack ${at}`, work));
+      const pack = `pack ${at}`;
+      planner.push_pack(needed(await keptBytes(pack, work), pack));
     }
   } catch (error) {
     planner.free();
@@ -119,17 +126,18 @@ async function plan({ page_count, period_days, top }: v.InferOutput<typeof Input
   if (budget.isSpent) budget.pause(page_count + 3 + 2 * mostLeft);
   const count = await pack(page_count, work);
   if (budget.isSpent) budget.pause(page_count + 3 + mostLeft);
-  const index = await needed("index", work);
-  const grouping = await needed("grouping", work);
+  const index = needed(await keptBytes("index", work), "index");
+  const grouping = needed(await keptBytes("grouping", work), "grouping");
   const settings = JSON.stringify({ period_days, top: top ?? undefined });
   const planning = (await readPacks(count, work)).begin_plan(settings, index, grouping);
   try {
-    const state = await kept("plan", work);
-    if (state !== null && !planning.restore(Buffer.from(state, "base64"))) {
+    work.context.log.info("pages_read", { cpu_ms: Math.round(budget.usedMs()) });
+    const state = await keptBytes("plan", work);
+    if (state !== null && !planning.restore(state)) {
       work.context.log.warn("plan_begins_anew");
     }
     const pause = async (left: number): Promise<never> => {
-      await keep("plan", base64(planning.checkpoint()), work);
+      await keepBytes("plan", planning.checkpoint(), work);
       return budget.pause(page_count + 2 + left);
     };
     const startMs = budget.usedMs();
@@ -147,7 +155,7 @@ async function plan({ page_count, period_days, top }: v.InferOutput<typeof Input
     }
     const { report, finder } = planning.report();
     await keep("finder", finder, work);
-    await keep("report", report, work);
+    await keepText("report", report, work);
   } finally {
     planning.free();
   }

@@ -1,6 +1,5 @@
 // Site stage 3: pages summed up, topics compared by meaning over the whole site, and answers looked for on other pages. Each step is kept
 // page by page, so a site of any size takes as many invocations as it needs.
-import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { Status } from "../_shared/engine/expect.ts";
@@ -13,7 +12,9 @@ import {
   eachPagePart,
   held,
   keep,
+  keepBytes,
   kept,
+  keptBytes,
   SiteInput,
   stagePages,
   summaryOf,
@@ -186,19 +187,19 @@ async function compare(work: Work): Promise<{ query_count: number; similar_count
     await eachPagePart(work, "sketches", ({ part }, index) => {
       if (part !== null) meaning.push(index, part);
     });
-    const state = await kept("comparison", work);
-    if (state !== null) meaning.restore(Buffer.from(state, "base64"));
+    const state = await keptBytes("comparison", work);
+    if (state !== null) meaning.restore(state);
     const startMs = budget.usedMs();
     for (let left = 1; left > 0;) {
       signal.throwIfAborted();
       left = meaning.step(stepBlocks);
       if (left > 0 && budget.isSpentSince(startMs)) {
-        await keep("comparison", base64(meaning.checkpoint()), work);
+        await keepBytes("comparison", meaning.checkpoint(), work);
         budget.pause(step + left);
       }
     }
     const facts = { query_count: meaning.query_count, similar_count: meaning.similar_count };
-    await keep("similar", base64(meaning.similar()), work);
+    await keepBytes("similar", meaning.similar(), work);
     await keep("similar facts", JSON.stringify(facts), work);
     return facts;
   } finally {

@@ -5820,7 +5820,7 @@ $$;
 
 revoke execute on function public.commit_select_pages(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_site_plan.sql', '46fdbf9e1ab1372381646d8b441335bc295dff48b04f5216747e07f22d7b65d5', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
+('object', 'site/commit_site_plan.sql', '41d0899361360c5f60b7eddbbad9af54e5ba12506b3347d7d50c764116b5f2bb', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
 -- has changed since, are marked as made. The report with what the engine knows is the job's result.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
@@ -5838,11 +5838,17 @@ begin
   end if;
   v_job := pipeline.job('site', v_lease.job_id);
   v_report := public.site_state(v_job.id, 'site_plan', 'report')::jsonb;
+  if v_report ? 'pieces' then
+    select string_agg(public.site_state(v_job.id, 'site_plan', 'report ' || n), '' order by n)::jsonb into v_report
+    from generate_series(0, (v_report ->> 'pieces')::integer - 1) as n;
+  end if;
   v_report := jsonb_set(v_report, '{links}', (
     select coalesce(jsonb_agg(l.link order by s.position, l.ordinality), '[]'::jsonb)
     from public.site_pages as s cross join lateral jsonb_array_elements(s.links) with ordinality as l (link, ordinality)
     where s.job_id = v_job.id));
-  delete from pipeline.stage_checkpoints as c where c.pipeline = 'site' and c.job_id = v_job.id and c.stage like 'site_plan %';
+  -- Megabytes that nobody reads again.
+  delete from pipeline.stage_checkpoints as c
+  where c.pipeline = 'site' and c.job_id = v_job.id and (c.stage like 'site_plan %' or c.stage like 'site_topics similar%');
   delete from public.site_edits as e where e.job_id = v_job.id;
   insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
   select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,
@@ -5859,7 +5865,7 @@ $$;
 
 revoke execute on function public.commit_site_plan(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_site_topics.sql', 'aabb0ed6b16b90fdb2c9018e967f59830c811c908a965c4b83c66aa9850274e5', array['function public.commit_site_topics(bigint, integer, jsonb)'], $file$-- Ends the comparison of topics and the search for answers on other pages: {query_count, similar_count}.
+('object', 'site/commit_site_topics.sql', 'd666919f96731b27eda2d53d4a32e0b4eaf3a4c10a8fa54c8271b33818b8bdae', array['function public.commit_site_topics(bigint, integer, jsonb)'], $file$-- Ends the comparison of topics and the search for answers on other pages: {query_count, similar_count}.
 create or replace function public.commit_site_topics(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -5873,7 +5879,8 @@ begin
     return pipeline.refusal(v_lease);
   end if;
   delete from pipeline.stage_checkpoints as c
-  where c.pipeline = 'site' and c.job_id = v_lease.job_id and c.stage in ('site_topics comparison', 'site_topics candidates', 'site_topics similar facts');
+  where c.pipeline = 'site' and c.job_id = v_lease.job_id and (c.stage like 'site_topics comparison%'
+      or c.stage in ('site_topics candidates', 'site_topics similar facts'));
   return pipeline.finish_stage(v_lease, jsonb_build_object('query_count', p_output -> 'query_count', 'similar_count', p_output -> 'similar_count',
     'answer_count', (select count(*) from public.site_answers as a where a.job_id = v_lease.job_id)));
 end;

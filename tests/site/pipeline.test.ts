@@ -87,12 +87,30 @@ class Site {
     };
     const claim = await this.claim("site_plan");
     ok(claim, "site_plan waits");
-    const { status } = await this.call(
-      "stage_site_state",
-      ...["site_plan", claim.msg_id, claim.read_ct, "report", JSON.stringify(report)],
-    );
-    equal(status, "held");
+    // In pieces, as the worker keeps it.
+    const text = JSON.stringify(report);
+    const states = {
+      "report 0": text.slice(0, 20),
+      "report 1": text.slice(20),
+      report: JSON.stringify({ pieces: 2 }),
+    };
+    for (const [name, state] of Object.entries(states)) {
+      const { status } = await this.call(
+        "stage_site_state",
+        ...["site_plan", claim.msg_id, claim.read_ct, name, state],
+      );
+      equal(status, "held");
+    }
+    await this.sql`
+      insert into pipeline.stage_checkpoints (pipeline, job_id, stage, digest, state)
+      select 'site', ${jobId}, stage, '', '' from unnest(array['site_topics mean', 'site_topics similar', 'site_topics similar 0.1', 'site_plan pack 0']) as s (stage)
+      on conflict do nothing`;
     await this.call("commit_site_plan", claim.msg_id, claim.read_ct, {});
+    // A next round begins with the mean; the rest nobody reads again.
+    deepEqual(
+      await this.sql`select stage from pipeline.stage_checkpoints where job_id = ${jobId}`,
+      [{ stage: "site_topics mean" }],
+    );
     return await this.call("get_site_report", jobId);
   }
 }

@@ -95,9 +95,8 @@ fn summary_of(packed: &JsString) -> Result<Summary, JsError> {
         .ok_or_else(|| JsError::new("these are no bytes of a summary"))
 }
 
-fn index_of(packed: &JsString) -> Result<Index, JsError> {
-    Index::from_bytes(&bytes_of(packed)?)
-        .ok_or_else(|| JsError::new("these are no bytes of an index"))
+fn index_of(bytes: &[u8]) -> Result<Index, JsError> {
+    Index::from_bytes(bytes).ok_or_else(|| JsError::new("these are no bytes of an index"))
 }
 
 /// The pages of a site, read one after another; then the rest, then `free`.
@@ -136,24 +135,24 @@ impl SitePlanner {
         self.0.queries(page).map(|(_, topic)| topic).collect()
     }
 
-    /// Adds pages with the answers to their queries: what `SitePacker.take` made, as base64.
-    pub fn push_pack(&mut self, packed: JsString) -> Result<(), JsError> {
-        let pack = Pack::from_bytes(&bytes_of(&packed)?);
+    /// Adds pages with the answers to their queries: what `SitePacker.take` made.
+    pub fn push_pack(&mut self, pack: &[u8]) -> Result<(), JsError> {
+        let pack = Pack::from_bytes(pack);
         self.0
             .push_pack(pack.ok_or_else(|| JsError::new("these are no bytes of a pack"))?);
         Ok(())
     }
 
     /// Begins the plan with packed pages. `settings`: JSON of `{period_days, top?}`; `index` and `grouping`: what `SiteGrouper` made of the
-    /// same pages, as base64. This object is used up.
+    /// same pages. This object is used up.
     pub fn begin_plan(
         self,
         settings: &str,
-        index: JsString,
-        grouping: JsString,
+        index: &[u8],
+        grouping: &[u8],
     ) -> Result<SitePlan, JsError> {
         let settings: Settings = serde_json::from_str(settings)?;
-        let planning = (self.0).planning(settings, &index_of(&index)?, &bytes_of(&grouping)?);
+        let planning = (self.0).planning(settings, &index_of(index)?, grouping);
         let planning = planning
             .ok_or_else(|| JsError::new("these are no bytes of a grouping of the same pages"))?;
         Ok(SitePlan(planning))
@@ -223,19 +222,19 @@ impl SiteGrouper {
         std::mem::take(&mut self.indexer).finish().to_bytes()
     }
 
-    /// The grouping's bytes; `similar`: what `SiteMeaning.similar` made, as base64. This object is used up.
-    pub fn group(self, similar: JsString) -> Result<Vec<u8>, JsError> {
-        let text = ascii(&similar).ok_or_else(|| JsError::new("base64 is ASCII"))?;
-        // JSON as an earlier version kept it, for jobs that are under way.
-        let grouping = if text.first() == Some(&b'[') {
-            let similar: Vec<(TopicPair, TopicPair, f64)> = serde_json::from_slice(text.as_ref())?;
-            let node = |(page, topic)| TopicRef { page, topic };
-            (self.grouper).group((similar.iter()).map(|&(a, b, share)| (node(a), node(b), share)))
-        } else {
-            (self.grouper.group_by_bytes(&base64(text)?))
-                .ok_or_else(|| JsError::new("these are no bytes of similar topics"))?
-        };
+    /// The grouping's bytes; `similar`: what `SiteMeaning.similar` made. This object is used up.
+    pub fn group(self, similar: &[u8]) -> Result<Vec<u8>, JsError> {
+        let grouping = (self.grouper.group_by_bytes(similar))
+            .ok_or_else(|| JsError::new("these are no bytes of similar topics"))?;
         Ok(grouping.to_bytes())
+    }
+
+    /// `group` with JSON of an array of `[[page, topic], [page, topic], share]`, as an earlier version kept it.
+    pub fn group_json(self, similar: &str) -> Result<Vec<u8>, JsError> {
+        let similar: Vec<(TopicPair, TopicPair, f64)> = serde_json::from_str(similar)?;
+        let node = |(page, topic)| TopicRef { page, topic };
+        let similar = (similar.iter()).map(|&(a, b, share)| (node(a), node(b), share));
+        Ok(self.grouper.group(similar).to_bytes())
     }
 }
 
@@ -245,10 +244,10 @@ pub struct SitePacker(Packer);
 
 #[wasm_bindgen]
 impl SitePacker {
-    /// `index`: what `SiteGrouper.index` made of all pages, as base64.
+    /// `index`: what `SiteGrouper.index` made of all pages.
     #[wasm_bindgen(constructor)]
-    pub fn new(index: JsString) -> Result<Self, JsError> {
-        Ok(Self(Packer::new(index_of(&index)?)))
+    pub fn new(index: &[u8]) -> Result<Self, JsError> {
+        Ok(Self(Packer::new(index_of(index)?)))
     }
 
     /// Adds a page: its summary's bytes as base64.

@@ -29,6 +29,9 @@ pub const NO_TOPIC: u32 = u32::MAX;
 const LIMIT: u32 = 341;
 /// The same of the first 256 bits, and 5 standard deviations more, so that the first test loses none but one in millions.
 const FIRST_LIMIT: u32 = 85 + 38;
+/// The same of the first 512 bits: of those that pass the first test, which are a quarter, one in hundreds passes this one.
+const SECOND: usize = 4;
+const SECOND_LIMIT: u32 = 171 + 53;
 
 /// Makes sketches of vectors.
 pub struct Sketcher {
@@ -165,15 +168,19 @@ impl Meaning {
                 &self.first[start..range(right).end],
                 &mut found,
             );
+            let of_a = split(&self.rest[a]);
             for &hit in &found[..count] {
                 let b = start + usize::from(hit);
-                let (of_a, of_b) = (self.topic_of[a], self.topic_of[b]);
-                if of_a != of_b
-                    && distance(&self.first[a], &self.first[b])
-                        + distance(&self.rest[a], &self.rest[b])
-                        <= LIMIT
-                {
-                    *self.open.entry((of_a, of_b)).or_default() += 1;
+                let (second, third) = split(&self.rest[b]);
+                let mut differing =
+                    distance(&self.first[a], &self.first[b]) + distance(of_a.0, second);
+                if differing > SECOND_LIMIT {
+                    continue;
+                }
+                differing += distance(of_a.1, third);
+                let topics = (self.topic_of[a], self.topic_of[b]);
+                if differing <= LIMIT && topics.0 != topics.1 {
+                    *self.open.entry(topics).or_default() += 1;
                 }
             }
         }
@@ -260,6 +267,14 @@ fn near(query: &[u64; FIRST], rows: &[[u64; FIRST]], found: &mut [u16; BLOCK]) -
         count += usize::from(distance(query, row) <= FIRST_LIMIT);
     }
     count
+}
+
+/// The words of the second test, and those after them.
+#[inline(always)]
+fn split(rest: &[u64; WORDS - FIRST]) -> (&[u64; SECOND], &[u64; WORDS - FIRST - SECOND]) {
+    rest.split_first_chunk()
+        .and_then(|(second, third)| Some((second, third.try_into().ok()?)))
+        .expect("as many words as there are")
 }
 
 #[inline(always)]

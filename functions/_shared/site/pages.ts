@@ -169,9 +169,59 @@ export const kept = (name: string, { stage, job, context }: Work) =>
     p_name: name,
   });
 
-/** What `keep` must have kept. @throws when it did not */
-export async function needed(name: string, work: Work): Promise<string> {
-  const state = await kept(name, work);
-  if (state === null) throw new Error(`${work.stage} has kept no ${name}`);
+/** What was kept. @throws when it was not */
+export function needed<State>(state: State | null, name: string): State {
+  if (state === null) throw new Error(`${name}: nothing was kept`);
   return state;
+}
+
+/** A large state goes in pieces: a text of many megabytes is copied several times on its way, and its memory comes back late. */
+const pieceLength = 1_000_000;
+
+/** In place of a state that was kept in pieces. A write that is cut off leaves the pieces of the one before. */
+const Pieces = v.object({ pieces: v.number(), round: v.number(), length: v.number() });
+
+const piecesOf = (state: string | null) =>
+  state?.startsWith('{"pieces":') ? v.parse(Pieces, JSON.parse(state)) : null;
+
+/** Keeps bytes under a name. */
+export async function keepBytes(name: string, bytes: Uint8Array, work: Work): Promise<void> {
+  const size = pieceLength / 4 * 3;
+  if (bytes.length <= size) return await keep(name, base64(bytes), work);
+  const before = piecesOf(await kept(name, work));
+  const round = 1 - (before?.round ?? 1);
+  const pieces = Math.ceil(bytes.length / size);
+  for (let at = 0; at < pieces; at++) {
+    const piece = bytes.subarray(at * size, (at + 1) * size);
+    await keep(`${name} ${round}.${at}`, base64(piece), work);
+  }
+  await keep(name, JSON.stringify({ pieces, round, length: bytes.length }), work);
+}
+
+/** What `keepBytes` kept, or `keep` as base64; null: nothing. */
+export async function keptBytes(name: string, work: Work): Promise<Uint8Array | null> {
+  const state = await kept(name, work);
+  const inPieces = piecesOf(state);
+  if (inPieces === null) return state === null ? null : Buffer.from(state, "base64");
+  const bytes = Buffer.alloc(inPieces.length);
+  let length = 0;
+  for (let at = 0; at < inPieces.pieces; at++) {
+    const piece = `${name} ${inPieces.round}.${at}`;
+    length += bytes.write(needed(await kept(piece, work), piece), length, "base64");
+  }
+  if (length !== bytes.length) throw new Error(`${name}: pieces of ${length} bytes`);
+  return bytes;
+}
+
+/** Keeps a text under a name, for the database to put together (commit_site_plan). */
+export async function keepText(name: string, text: string, work: Work): Promise<void> {
+  let pieces = 0;
+  for (let start = 0; start < text.length;) {
+    let end = Math.min(start + pieceLength, text.length);
+    // Not between the halves of a character.
+    if (text.charCodeAt(end - 1) >> 10 === 0xd800 >> 10) end--;
+    await keep(`${name} ${pieces++}`, text.slice(start, end), work);
+    start = end;
+  }
+  await keep(name, JSON.stringify({ pieces }), work);
 }

@@ -16,11 +16,17 @@ begin
   end if;
   v_job := pipeline.job('site', v_lease.job_id);
   v_report := public.site_state(v_job.id, 'site_plan', 'report')::jsonb;
+  if v_report ? 'pieces' then
+    select string_agg(public.site_state(v_job.id, 'site_plan', 'report ' || n), '' order by n)::jsonb into v_report
+    from generate_series(0, (v_report ->> 'pieces')::integer - 1) as n;
+  end if;
   v_report := jsonb_set(v_report, '{links}', (
     select coalesce(jsonb_agg(l.link order by s.position, l.ordinality), '[]'::jsonb)
     from public.site_pages as s cross join lateral jsonb_array_elements(s.links) with ordinality as l (link, ordinality)
     where s.job_id = v_job.id));
-  delete from pipeline.stage_checkpoints as c where c.pipeline = 'site' and c.job_id = v_job.id and c.stage like 'site_plan %';
+  -- Megabytes that nobody reads again.
+  delete from pipeline.stage_checkpoints as c
+  where c.pipeline = 'site' and c.job_id = v_job.id and (c.stage like 'site_plan %' or c.stage like 'site_topics similar%');
   delete from public.site_edits as e where e.job_id = v_job.id;
   insert into public.site_edits (job_id, id, rank, kind, page_id, target_page_id, label, queries, coverage, expected_clicks, edit)
   select v_job.id, e ->> 'id', (e ->> 'rank')::integer, e ->> 'kind', (e ->> 'page_id')::uuid, (e ->> 'target_page_id')::uuid,

@@ -12,7 +12,8 @@ begin
     return pipeline.refusal(v_lease);
   end if;
   delete from pipeline.stage_checkpoints as c
-  where c.pipeline = 'site' and c.job_id = v_lease.job_id and c.stage in ('site_topics comparison', 'site_topics candidates', 'site_topics similar facts');
+  where c.pipeline = 'site' and c.job_id = v_lease.job_id and (c.stage like 'site_topics comparison%'
+      or c.stage in ('site_topics candidates', 'site_topics similar facts'));
   return pipeline.finish_stage(v_lease, jsonb_build_object('query_count', p_output -> 'query_count', 'similar_count', p_output -> 'similar_count',
     'answer_count', (select count(*) from public.site_answers as a where a.job_id = v_lease.job_id)));
 end;

@@ -1,0 +1,62 @@
+// What the site's stages keep between two invocations, without a database.
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import {
+  keepBytes,
+  keepText,
+  kept,
+  keptBytes,
+  type Work,
+} from "../../functions/_shared/site/pages.ts";
+
+/** Work whose states are in `states`; from the `ending`th write on the lease is lost. */
+function workOn(states: Map<string, string>, ending = Infinity): Work {
+  let writes = 0;
+  const rpc = (name: string, { p_name, p_state }: { p_name: string; p_state?: string }) => {
+    if (name === "site_state") return Promise.resolve(states.get(p_name) ?? null);
+    if (++writes >= ending) return Promise.resolve({ status: "lost" });
+    states.set(p_name, p_state!);
+    return Promise.resolve({ status: "held" });
+  };
+  return {
+    stage: "site_plan",
+    job: { job_id: "1", msg_id: 1, read_ct: 1 },
+    context: { rpc },
+  } as unknown as Work;
+}
+
+const bytesOf = (length: number, seed: number) =>
+  Uint8Array.from({ length }, (_, at) => (at * seed + (at >> 8)) & 255);
+
+Deno.test("bytes of any length come back", async () => {
+  for (const length of [0, 1, 749_999, 750_000, 750_001, 2_300_001]) {
+    const states = new Map<string, string>();
+    const work = workOn(states);
+    const bytes = bytesOf(length, 7);
+    await keepBytes("plan", bytes, work);
+    deepEqual(new Uint8Array((await keptBytes("plan", work))!), bytes);
+    for (const state of states.values()) equal(state.length <= 1_000_000, true);
+  }
+  equal(await keptBytes("plan", workOn(new Map())), null);
+});
+
+Deno.test("a write that is cut off anywhere leaves what was kept before", async () => {
+  const [first, second] = [bytesOf(1_600_000, 3), bytesOf(1_700_000, 5)];
+  for (let ending = 1; ending <= 4; ending++) {
+    const states = new Map<string, string>();
+    await keepBytes("plan", first, workOn(states));
+    await rejects(keepBytes("plan", second, workOn(states, ending)));
+    deepEqual(new Uint8Array((await keptBytes("plan", workOn(states)))!), first);
+    await keepBytes("plan", second, workOn(states));
+    deepEqual(new Uint8Array((await keptBytes("plan", workOn(states)))!), second);
+  }
+});
+
+Deno.test("a text is cut between its characters", async () => {
+  const text = "x" + "🫖".repeat(700_000);
+  const states = new Map<string, string>();
+  await keepText("report", text, workOn(states));
+  const { pieces } = JSON.parse((await kept("report", workOn(states)))!);
+  const parts = Array.from({ length: pieces }, (_, at) => states.get(`report ${at}`)!);
+  equal(parts.every((part) => part.isWellFormed()), true);
+  equal(parts.join(""), text);
+});
