@@ -31,16 +31,34 @@ extern "C" {
 /// character by character. `None` when there is any other character.
 pub fn ascii(text: &JsString) -> Option<Vec<u8>> {
     let length = text.length() as usize;
-    let mut bytes = Vec::with_capacity(length);
+    // Any other character takes more than one byte, and then not all of them find room.
+    let (read, bytes) = encode(text, length);
+    (read == length && bytes.len() == length).then_some(bytes)
+}
+
+/// Copies any string in the same way; halves of characters become U+FFFD.
+pub fn utf8(text: &JsString) -> String {
+    // No character takes more bytes for each of its UTF-16 units.
+    let (_, mut bytes) = encode(text, text.length() as usize * 3);
+    bytes.shrink_to_fit();
+    // SAFETY: encodeInto writes whole characters.
+    unsafe { String::from_utf8_unchecked(bytes) }
+}
+
+/// As many characters of `text` as `capacity` bytes have room for, and how many UTF-16 units they are.
+fn encode(text: &JsString, capacity: usize) -> (usize, Vec<u8>) {
+    let mut bytes = Vec::with_capacity(capacity);
     // SAFETY: nothing allocates while the view of this memory exists.
-    let view = unsafe { Uint8Array::view_mut_raw(bytes.as_mut_ptr(), length) };
+    let view = unsafe { Uint8Array::view_mut_raw(bytes.as_mut_ptr(), capacity) };
     let result = TextEncoder::new().encode_into(text, &view);
     let count = |key: &str| Reflect::get(&result, &key.into()).ok()?.as_f64();
-    // Any other character takes more than one byte, and then not all of them find room.
-    let is_ascii = count("read") == Some(length as f64) && count("written") == Some(length as f64);
-    // SAFETY: all of them have been written.
-    unsafe { bytes.set_len(if is_ascii { length } else { 0 }) };
-    is_ascii.then_some(bytes)
+    let (read, written) = (
+        count("read").unwrap_or(0.0),
+        count("written").unwrap_or(0.0),
+    );
+    // SAFETY: so many have been written.
+    unsafe { bytes.set_len(written as usize) };
+    (read as usize, bytes)
 }
 
 /// Reads a JavaScript value; `what` names it in the error.

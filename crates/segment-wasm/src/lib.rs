@@ -1,7 +1,7 @@
 //! JavaScript boundary of `pageperfect-segment`, and the codec that its embeddings go through.
 
 use js_sys::JsString;
-use pageperfect_boundary::ascii;
+use pageperfect_boundary::{ascii, utf8};
 use pageperfect_segment::Segment;
 use pageperfect_vector::{VectorError, codec};
 use serde::Serialize;
@@ -92,8 +92,11 @@ extern "C" {
 /// What the page says about itself, what stands in the way of reading it, and its segments. Never throws.
 /// `url` is where the page came from; it may be empty.
 #[wasm_bindgen]
-pub fn segment(html: &str, url: &str) -> Result<PageObject, JsError> {
-    let page = pageperfect_segment::segment(html, url);
+pub fn segment(
+    #[wasm_bindgen(unchecked_param_type = "string")] html: JsString,
+    url: &str,
+) -> Result<PageObject, JsError> {
+    let page = pageperfect_segment::segment(&utf8(&html), url);
     // `None` is null for JavaScript: a key that JSON would keep.
     let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
     Ok(page.serialize(&serializer)?.unchecked_into())

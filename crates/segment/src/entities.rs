@@ -5,8 +5,24 @@
 /// at a tenth of the size.
 const TABLE: &str = include_str!("entities.txt");
 
+/// What nearly all references are: looked at first.
+const USUAL: [(&str, &str); 5] = [
+    ("amp;", "26"),
+    ("nbsp;", "a0"),
+    ("quot;", "22"),
+    ("lt;", "3c"),
+    ("gt;", "3e"),
+];
+
 /// The characters that a name stands for. Names are matched whole, their semicolon included.
 pub fn named(name: &str) -> Option<impl Iterator<Item = char>> {
+    find(name).map(|characters| characters.split(' ').filter_map(of_hex))
+}
+
+fn find(name: &str) -> Option<&'static str> {
+    if let Some((_, characters)) = USUAL.iter().find(|(known, _)| *known == name) {
+        return Some(characters);
+    }
     let (mut low, mut high) = (0, TABLE.len());
     while low < high {
         // The line around the middle.
@@ -19,7 +35,7 @@ pub fn named(name: &str) -> Option<impl Iterator<Item = char>> {
             .map_or(TABLE.len(), |at| start + at);
         let (known, characters) = TABLE[start..end].split_once(' ')?;
         match known.cmp(name) {
-            std::cmp::Ordering::Equal => return Some(characters.split(' ').filter_map(of_hex)),
+            std::cmp::Ordering::Equal => return Some(characters),
             std::cmp::Ordering::Less => low = end + 1,
             std::cmp::Ordering::Greater => high = start,
         }

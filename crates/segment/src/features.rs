@@ -35,6 +35,23 @@ impl Row for Vec<f32> {
     }
 }
 
+/// A row whose length is known: the fastest to write.
+struct Cells<'r>(std::slice::IterMut<'r, f32>);
+
+impl Row for Cells<'_> {
+    #[inline(always)]
+    fn put(&mut self, _name: &str, value: f32) {
+        if let Some(cell) = self.0.next() {
+            *cell = value;
+        }
+    }
+
+    #[inline(always)]
+    fn put_at(&mut self, _group: &str, _index: i32, name: &str, value: f32) {
+        self.put(name, value);
+    }
+}
+
 /// A row with the name of each feature.
 #[derive(Default)]
 pub struct Named(pub Vec<(String, f32)>);
@@ -77,16 +94,20 @@ impl Rows {
 /// One row a block.
 pub fn features(page: &Blocks, meta: &Meta, url: &str, tables: &words::Tables) -> Rows {
     let facts = PageFacts::new(page, meta, url, tables);
-    let mut numbers = Vec::new();
     let mut before = Before::default();
-    for index in 0..page.blocks.len() {
-        facts.row(index, &before, &mut numbers);
-        before.pass(&page.blocks[index], index, facts.mentions[index]);
-        if index == 0 {
-            numbers.reserve(numbers.len() * (page.blocks.len() - 1));
-        }
+    let mut length = 0;
+    if !page.blocks.is_empty() {
+        let mut first = [0.0; MAX_FEATURES];
+        let mut cells = Cells(first.iter_mut());
+        facts.row(0, &before, &mut cells);
+        length = MAX_FEATURES - cells.0.len();
     }
-    let length = numbers.len() / page.blocks.len().max(1);
+    let mut numbers = vec![0.0; length * page.blocks.len()];
+    let rows = numbers.chunks_exact_mut(length.max(1));
+    for (index, (row, block)) in rows.zip(&page.blocks).enumerate() {
+        facts.row(index, &before, &mut Cells(row.iter_mut()));
+        before.pass(block, index, facts.mentions[index]);
+    }
     Rows { numbers, length }
 }
 
@@ -198,6 +219,8 @@ const MAX_MENTIONING_WORDS: u32 = 60;
 const MAX_SPOKEN_WORDS: u32 = 12;
 /// How far a heading, the title or a sibling is looked for.
 const MAX_DISTANCE: usize = 200;
+/// The schema has fewer features.
+const MAX_FEATURES: usize = 512;
 const NEIGHBOURS: [i32; 6] = [-3, -2, -1, 1, 2, 3];
 const ANCESTORS: usize = 5;
 

@@ -125,7 +125,7 @@ fn by_words(text: &str, must_be_sure: bool) -> Option<&'static str> {
     let best = (0..hits.len()).rev().max_by_key(|index| hits[*index])?;
     let tag = WORDS[best].0;
     let rival = (0..hits.len())
-        .filter(|index| !are_sisters(WORDS[*index].0, tag))
+        .filter(|index| hits[*index] > 0 && !are_sisters(WORDS[*index].0, tag))
         .map(|index| hits[index])
         .max()
         .unwrap_or(0);

@@ -375,8 +375,8 @@ struct Forest {
 struct Condition {
     /// A row above it does not go left, and cannot reach the leaves there: zeros in `mask`.
     threshold: f32,
-    tree: u16,
-    mask: u16,
+    tree: u32,
+    mask: u32,
 }
 
 impl Forest {
@@ -436,8 +436,8 @@ impl Forest {
         let left_leaves = (1u32 << middle) - (1 << leaf);
         let condition = Condition {
             threshold,
-            tree: index as u16,
-            mask: !left_leaves as u16,
+            tree: index as u32,
+            mask: !left_leaves,
         };
         conditions.push((feature, condition));
         self.read_tree(tree, usize::from(left) + 1, middle, conditions)
@@ -458,20 +458,7 @@ impl Forest {
             let mut reachable = reachable.map(|leaves| [leaves; LANES]);
             for &(feature, conditions) in &open {
                 let values = mine.map(|row| row[usize::from(feature)]);
-                // Not f32::max, which looks for what is no number.
-                let most = values
-                    .into_iter()
-                    .fold(f32::MIN, |a, b| if a > b { a } else { b });
-                for condition in conditions {
-                    if most <= condition.threshold {
-                        break;
-                    }
-                    let reachable = &mut reachable[usize::from(condition.tree) % MAX_TREES];
-                    for (reachable, value) in reachable.iter_mut().zip(values) {
-                        let is_above = value > condition.threshold;
-                        *reachable &= condition.mask | if is_above { 0 } else { u16::MAX };
-                    }
-                }
+                ask(conditions, &values, &mut reachable);
             }
             let mut sums = [0.0; LANES];
             for (leaves, reachable) in self.leaves.iter().zip(&reachable) {
@@ -497,7 +484,7 @@ impl Forest {
             }
         }
         let mut asked = Asked {
-            reachable: [u16::MAX; MAX_TREES],
+            reachable: [u32::MAX; MAX_TREES],
             open: Vec::with_capacity(self.features.len()),
         };
         let mut from = 0;
@@ -508,7 +495,7 @@ impl Forest {
             let of_all = below(least[usize::from(feature)]);
             let of_some = below(most[usize::from(feature)]);
             for condition in &conditions[..of_all] {
-                asked.reachable[usize::from(condition.tree)] &= condition.mask;
+                asked.reachable[condition.tree as usize] &= condition.mask;
             }
             if of_all < of_some {
                 asked.open.push((feature, &conditions[of_all..of_some]));
@@ -518,10 +505,29 @@ impl Forest {
     }
 }
 
+/// Asks rows side by side about one feature. Not inlined, or its numbers are no longer side by side.
+#[inline(never)]
+fn ask(conditions: &[Condition], values: &[f32; LANES], reachable: &mut [[u32; LANES]; MAX_TREES]) {
+    // Not f32::max, which looks for what is no number.
+    let most = values
+        .iter()
+        .fold(f32::MIN, |a, &b| if a > b { a } else { b });
+    for condition in conditions {
+        if most <= condition.threshold {
+            break;
+        }
+        let reachable = &mut reachable[condition.tree as usize % MAX_TREES];
+        for (reachable, value) in reachable.iter_mut().zip(values) {
+            let is_above = *value > condition.threshold;
+            *reachable &= condition.mask | if is_above { 0 } else { u32::MAX };
+        }
+    }
+}
+
 /// What remains of a forest's questions on one page.
 struct Asked<'f> {
     /// The leaves of each tree that some row may reach.
-    reachable: [u16; MAX_TREES],
+    reachable: [u32; MAX_TREES],
     /// For each feature the conditions that some rows are above, and others not.
     open: Vec<(u16, &'f [Condition])>,
 }
