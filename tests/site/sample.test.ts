@@ -88,31 +88,35 @@ async function steps(t: Deno.TestContext) {
       )
     );
     equal(elsewhere.length, 0, "what another page answers is not to be written, in the first 20");
-    // A floor, so that it shows when plans grow worse; the aim is 18, and the table says how far it is.
-    ok(placed >= 14, lines);
+    ok(placed >= 17 && needless.length <= 1, lines);
     equal(plan.counts.failed, 0);
   });
 
-  await t.step(
-    "a site in another language and trade, by labels that no rule was made with",
-    async () => {
-      const folder = `${root}/tests/site/held-out`;
+  // Floors, so that it shows when plans grow worse; what they are measured at stands in docs/performance.md.
+  for (
+    const [name, title, least] of [
+      ["held-out", "a site in another language and trade, which the rules were looked at with", 14],
+      ["left-out", "a site in a third language and trade, by labels that no rule was made with", 10],
+    ] as const
+  ) {
+    await t.step(title, async () => {
+      const folder = `${root}/tests/site/${name}`;
       const { code, stderr } = await pageperfect(
-        ...["site", `${folder}/export.csv`, "--folder", folder, "--out", "held-out"],
+        ...["site", `${folder}/export.csv`, "--folder", folder, "--out", name],
       );
       equal(code, 0, stderr);
-      const plan = await read("held-out");
+      const plan = await read(name);
       const site = await LabelledSite.read(folder);
       const { right, placed, found, needless } = site.score(plan);
       const line =
-        `the held-out site: of the first 20 edits ${right} right, ${placed} in place as well; ` +
+        `the ${name} site: of the first 20 edits ${right} right, ${placed} in place as well; ` +
         `${found.length} of ${site.labels.edits.length} planted edits found, ${needless.length} of ${plan.edits.length} needless\n`;
       const tables = Deno.env.get("PAGEPERFECT_TEST_TABLES");
       if (tables) await Deno.writeTextFile(tables, line, { append: true });
       else console.log(line);
-      ok(placed >= 11, line);
-    },
-  );
+      ok(placed >= least, line);
+    });
+  }
 
   await t.step("the files say the same", async () => {
     const plan = await read("first");

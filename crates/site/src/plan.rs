@@ -13,6 +13,7 @@ mod phases;
 mod places;
 mod states;
 mod sums;
+mod themes;
 mod topics;
 
 pub use answers::Answer;

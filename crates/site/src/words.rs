@@ -1,5 +1,6 @@
 //! Words and their stems, and how telling a word is on a site.
 
+use pageperfect_coverage::terms::fold;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -31,14 +32,23 @@ pub fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-/// The first six letters in lower case without a last s: enough to bring forms of a word together in most languages, without a
-/// list for each.
+/// Endings of inflected words in languages of Latin letters: numbers, cases, persons and participles.
+const ENDINGS: [&str; 14] = [
+    "s", "es", "e", "n", "en", "er", "t", "ed", "ing", "a", "as", "o", "os", "ar",
+];
+
+/// Letters that a word keeps without its ending.
+const LEAST: usize = 4;
+
+/// The first six letters in lower case without accents, which people leave out when they search, and without an ending: enough to bring
+/// forms of a word together in most languages, without a dictionary for each.
 pub fn stem(word: &str) -> String {
-    let word = word.to_lowercase();
-    let singular = word
-        .strip_suffix('s')
-        .filter(|rest| rest.chars().count() > 2 && !rest.ends_with('s'));
-    singular.unwrap_or(&word).chars().take(6).collect()
+    let word = fold(word);
+    let bare = (ENDINGS.iter())
+        .filter_map(|ending| word.strip_suffix(ending))
+        .filter(|bare| bare.chars().count() >= LEAST)
+        .min_by_key(|bare| bare.len());
+    bare.unwrap_or(&word).chars().take(6).collect()
 }
 
 /// A stem as sites of many pages hold it: a hash of 32 bits (FNV-1a). Of 100,000 stems one pair is the same by chance.
@@ -229,11 +239,22 @@ impl Lexicon {
 
     /// Share of a query's weight that `has`, 0 to 1.
     pub fn share(&self, query: &Stems, has: &Stems) -> f64 {
+        self.share_of(query, |stem| has.contains(stem))
+    }
+
+    /// Share of a query's weight that stands anywhere on a page, 0 to 1.
+    pub fn share_of_page(&self, query: &Stems, profile: &Profile) -> f64 {
+        self.share_of(query, |stem| {
+            profile.subject.contains(stem) || profile.with(stem).next().is_some()
+        })
+    }
+
+    fn share_of(&self, query: &Stems, has: impl Fn(Stem) -> bool) -> f64 {
         let (mut all, mut found) = (0.0, 0.0);
         for stem in query.iter() {
             let weight = self.weight(stem);
             all += weight;
-            found += if has.contains(stem) { weight } else { 0.0 };
+            found += if has(stem) { weight } else { 0.0 };
         }
         if all > 0.0 { found / all } else { 0.0 }
     }
@@ -291,6 +312,16 @@ mod tests {
             .collect();
         assert_eq!(found, ["Don’t", "grind", "V60s", "café", "crème"]);
         assert_eq!(stem("Descaling"), "descal");
+        for forms in [
+            ["steam", "steaming"],
+            ["brewed", "brewing"],
+            ["flicken", "flickt"],
+            ["maceta", "macetas"],
+            ["bonsai", "Bonsái"],
+        ] {
+            assert_eq!(stem(forms[0]), stem(forms[1]));
+        }
+        assert_eq!((&stem("tea")[..], &stem("teas")[..]), ("tea", "teas"));
         assert_eq!(words("").count(), 0);
     }
 

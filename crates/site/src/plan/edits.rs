@@ -305,14 +305,14 @@ impl Planner {
         edit
     }
 
-    /// No page answers.
-    pub(super) fn open(&self, group: usize) -> Option<Edit> {
-        let nodes = &self.groups()[group];
-        let open = |node: TopicRef| -> Vec<QueryRef> {
-            (self.queries_of(node))
-                .filter(|place| self.progress.states.get(place) == Some(&State::Open))
-                .collect()
-        };
+    /// No page answers. With the edit: queries that what it extends answers.
+    pub(super) fn open(
+        &self,
+        group: usize,
+        decays: &FxHashMap<TopicRef, usize>,
+    ) -> Option<(Edit, Vec<QueryRef>)> {
+        let nodes = &self.of_theme(&self.groups()[group]);
+        let open = |node: TopicRef| self.open_queries(node);
         let places: Vec<QueryRef> = nodes.iter().flat_map(|&node| open(node)).collect();
         if places.is_empty() {
             return None;
@@ -332,7 +332,7 @@ impl Planner {
                 "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
                 100.0 * best_fit
             );
-            return Some(edit);
+            return Some((edit, Vec::new()));
         }
         // One page writes it, wherever else it is looked for.
         let pages: BTreeSet<usize> = places.iter().map(|place| place.node.page).collect();
@@ -390,7 +390,21 @@ impl Planner {
                 .trim_start_matches("; ")
                 .to_owned();
         }
-        Some(edit)
+        let mut extended = Vec::new();
+        if kind == Kind::Extend {
+            extended = self.answered_at(owner.page, edit.place.as_ref(), decays);
+        }
+        if !extended.is_empty() {
+            let all: Vec<QueryRef> = own.iter().chain(&extended).copied().collect();
+            let sums = sums(all.iter().map(|&place| self.query(place)));
+            edit.queries = self.named(&all);
+            edit.impressions = sums.impressions;
+            edit.clicks = sums.clicks;
+            edit.avg_position = sums.position();
+            edit.coverage = self.coverage_on(owner.page, &all);
+            edit.expected_clicks = self.gain(&all, self.reach());
+        }
+        Some((edit, extended))
     }
 
     /// Answered and within reach; or answered once with more success than today. One edit a page for each: who improves a page has

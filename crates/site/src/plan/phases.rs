@@ -24,11 +24,13 @@ enum Phase {
     Rivals,
     /// Who should own what two pages compete for.
     Contests,
+    /// Topics of one page that are about the same, by page.
+    Themes,
     /// Edits of each kind.
     Competing,
     Elsewhere,
-    Open,
     Decays,
+    Open,
     Improved,
     Rank,
     /// Topics, described one by one.
@@ -40,16 +42,17 @@ enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Decide,
         Self::Follow,
         Self::Neighbours,
         Self::Rivals,
         Self::Contests,
+        Self::Themes,
         Self::Competing,
         Self::Elsewhere,
-        Self::Open,
         Self::Decays,
+        Self::Open,
         Self::Improved,
         Self::Rank,
         Self::Topics,
@@ -78,6 +81,8 @@ pub(super) struct Progress {
     pub(super) contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
     pub(super) rivals: BTreeMap<(usize, usize), BTreeSet<TopicRef>>,
     pub(super) contests: BTreeMap<(usize, usize), Contest>,
+    /// Topics that a larger one of their page is about as well, with that one.
+    pub(super) themes: BTreeMap<TopicRef, TopicRef>,
     pub(super) edits: Vec<Edit>,
     pub(super) decays: Vec<Decay>,
     /// Topics of pages, for each decay.
@@ -160,6 +165,11 @@ impl Planner {
         let is_known = progress.states.keys().all(is_query)
             && progress.contested.values().flatten().all(is_query)
             && progress.rivals.values().flatten().all(is_topic)
+            && progress
+                .themes
+                .iter()
+                .flat_map(|(a, b)| [a, b])
+                .all(is_topic)
             && progress.order.iter().all(is_group)
             && progress.expected.len() == progress.order.len();
         if is_known {
@@ -186,7 +196,7 @@ impl Planner {
                     .collect();
                 work.starts.len()
             }
-            Phase::Neighbours => self.input.pages.len(),
+            Phase::Neighbours | Phase::Themes => self.input.pages.len(),
             Phase::Rivals => self.input.grouping.rivals.len(),
             Phase::Contests => {
                 let Progress {
@@ -204,11 +214,14 @@ impl Planner {
                 work.moves = self.moves();
                 work.moves.len()
             }
-            Phase::Open => self.groups().len(),
-            Phase::Improved => {
+            Phase::Open | Phase::Improved => {
                 let decayed = self.progress.decayed.iter().enumerate();
                 work.decays = decayed.map(|(at, &node)| (node, at)).collect();
-                self.input.pages.len()
+                if self.progress.phase == Phase::Open {
+                    self.groups().len()
+                } else {
+                    self.input.pages.len()
+                }
             }
             Phase::Topics => self.groups().len().min(MOST_TOPICS),
             Phase::Names | Phase::OtherNames => {
@@ -240,6 +253,7 @@ impl Planner {
                     self.progress.contests.insert(pages, contest);
                 }
             }
+            Phase::Themes => self.themes(index),
             Phase::Competing => self.competing(work.pairs[index]),
             Phase::Elsewhere => {
                 let (pages, places) = &work.moves[index];
@@ -247,8 +261,12 @@ impl Planner {
                 self.progress.edits.push(edit);
             }
             Phase::Open => {
-                let edit = self.open(index);
-                self.progress.edits.extend(edit);
+                if let Some((edit, extended)) = self.open(index, &work.decays) {
+                    self.progress.edits.push(edit);
+                    for place in extended {
+                        self.progress.states.insert(place, State::Extended);
+                    }
+                }
             }
             Phase::Decays => {
                 let decays = self.decays();

@@ -1,17 +1,25 @@
 //! Where on a page an edit goes.
 
-use super::states::{LIKELY, SPOKEN_OF};
+use super::states::{LIKELY, SPOKEN_OF, State, log_odds};
 use super::sums::sums;
-use super::{Planner, QueryRef};
+use super::{Planner, QueryRef, STRIKING};
+use crate::model::ANSWERED;
+use crate::topics::TopicRef;
 use crate::words::{Passage, Profile, Stem, all_stems};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Share of a topic's impressions in queries that have a word in common, from which the topic is about that word.
-const THEME: f64 = 0.6;
+pub(super) const THEME: f64 = 0.6;
+
+/// Share of the telling words of what a section answers that the page's title and headings have, below which the section is looked for
+/// and not the page.
+const OF_SECTION: f64 = 0.5;
 
 impl Planner {
     /// The headings of the passage of a page that speaks of these queries without answering them, if one does: it has nearly all that
-    /// most of them name, or it is one of the few that have what they are all about, or it was measured to come near.
+    /// most of them name, or it is one of the few that have what they are all about, or it was measured to come near, or the page
+    /// likely answers at least a part of them and it has most of what they name.
     pub(super) fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
         let profile = self.input.profiles.get(page)?;
         let all = sums(places.iter().map(|&place| self.query(place))).impressions;
@@ -24,16 +32,19 @@ impl Planner {
         {
             return Some(profile.headings(passage).to_vec());
         }
+        let own = || (places.iter().copied()).filter(|place| place.node.page == page);
+        let odds = |place| self.query(place).impressions * self.log_odds(place, profile);
+        let is_likely = own().map(odds).sum::<f64>() / all >= log_odds(ANSWERED);
         let mut by_passage: BTreeMap<&[String], f64> = BTreeMap::new();
-        for &place in places.iter().filter(|place| place.node.page == page) {
-            let query = self.query(place);
+        for query in own().map(|place| self.query(place)) {
+            let found = self.lexicon.best_passage(&query.stems, profile);
             let near = (query.segment_id)
-                .filter(|_| query.coverage >= LIKELY)
+                .filter(|_| query.coverage >= LIKELY && found.is_some())
                 .and_then(|id| profile.passage(id));
-            let best = (self.lexicon.best_passage(&query.stems, profile))
-                .filter(|&(share, _)| share >= SPOKEN_OF)
-                .map(|(_, passage)| passage);
-            if let Some(passage) = best.or(near) {
+            let passage_from = |least| found.filter(|found| found.0 >= least).map(|found| found.1);
+            let is_section = |passage: &&Passage| profile.headings(passage).len() > 1;
+            let likely = || passage_from(0.0).filter(|passage| is_likely && is_section(passage));
+            if let Some(passage) = passage_from(SPOKEN_OF).or(near).or_else(likely) {
                 *by_passage.entry(profile.headings(passage)).or_default() += query.impressions;
             }
         }
@@ -67,6 +78,37 @@ impl Planner {
             .max_by(|a, b| {
                 (self.lexicon.weight(*a).total_cmp(&self.lexicon.weight(*b))).then(b.cmp(a))
             })
+    }
+
+    /// Queries within reach of the top that a passage of the section at `place` answers, when they are about that section rather than about
+    /// the page.
+    pub(super) fn answered_at(
+        &self,
+        page: usize,
+        place: Option<&serde_json::Value>,
+        decays: &FxHashMap<TopicRef, usize>,
+    ) -> Vec<QueryRef> {
+        let path = place.and_then(|place| place.get("heading_path")?.as_array());
+        let section = path.and_then(|path| path.last()?.as_str());
+        let (Some(section), Some(profile)) = (section, self.input.profiles.get(page)) else {
+            return Vec::new();
+        };
+        let answered: Vec<QueryRef> = (0..self.input.pages[page].topics.len())
+            .map(|topic| TopicRef { page, topic })
+            .filter(|node| !decays.contains_key(node))
+            .flat_map(|node| self.queries_of(node))
+            .filter(|place| self.progress.states.get(place) == Some(&State::Answered))
+            .filter(|&place| {
+                let query = self.query(place);
+                let passage = query.segment_id.and_then(|id| profile.passage(id));
+                STRIKING.contains(&query.position)
+                    && passage
+                        .and_then(|passage| profile.headings(passage).last())
+                        .is_some_and(|heading| heading == section)
+            })
+            .collect();
+        let is_of_section = self.fit(page, &answered) < OF_SECTION;
+        if is_of_section { answered } else { Vec::new() }
     }
 
     /// Where a new section about these queries goes: the place that the page's analysis found, when its section has a word of theirs

@@ -4,7 +4,7 @@ use super::ownership::is_front;
 use super::{FITS, Planner, QueryRef, STRIKING};
 use crate::model::{ANSWERED, Key};
 use crate::topics::{SHARED, TopicRef};
-use crate::words::Stems;
+use crate::words::{Profile, Stems};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ pub(super) enum State {
     },
     /// Several pages answer it.
     Contested,
+    /// A passage answers it, and is to say more of what belongs to it.
+    Extended,
     /// Nothing to be done here: no page answers it, and another one shall; or another one surely does, though this one is more about it.
     Left,
 }
@@ -39,6 +41,17 @@ const IS_ABOUT: f64 = 0.8;
 /// Share of a query's telling words that one passage must have for its measured coverage to be believed where the page stands low: an
 /// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
 const BELIEVED: f64 = 0.5;
+
+/// Weights of the log-odds that a page answers a query at least in part: of those of its measured coverage, of the share of its words in
+/// one passage and anywhere on the page, and what stands alone. Fitted by logistic regression on the 229 labelled queries of the sample site.
+const WEIGHTS: [f64; 3] = [0.56, 3.15, 0.59];
+const BIAS: f64 = 0.2;
+
+/// Of a probability; that of certainty is finite.
+pub(super) fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(0.005, 0.995);
+    (probability / (1.0 - probability)).ln()
+}
 
 impl Planner {
     /// Says what is to be done about a query on every page that is shown for it.
@@ -249,5 +262,13 @@ impl Planner {
         } else {
             measured
         }
+    }
+
+    /// That a page answers a query of its own at least in part, by what was measured and the words that stand there.
+    pub(super) fn log_odds(&self, place: QueryRef, profile: &Profile) -> f64 {
+        let query = self.query(place);
+        let best = (self.lexicon.best_passage(&query.stems, profile)).map_or(0.0, |best| best.0);
+        let anywhere = self.lexicon.share_of_page(&query.stems, profile);
+        BIAS + WEIGHTS[0] * log_odds(query.coverage) + WEIGHTS[1] * best + WEIGHTS[2] * anywhere
     }
 }
