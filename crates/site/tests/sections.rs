@@ -45,7 +45,8 @@ fn plan(topics: &[(&'static str, &[Asked])]) -> Vec<Edit> {
                 topic_index: partly,
                 place: Some(serde_json::json!({
                     "kind": "extend", "after_heading": "Cleaning", "heading_path": headings,
-                })),
+                }))
+                .into(),
                 ..PageEdit::default()
             }],
         },
