@@ -88,7 +88,7 @@ async function steps(t: Deno.TestContext) {
       )
     );
     equal(elsewhere.length, 0, "what another page answers is not to be written, in the first 20");
-    ok(placed >= 17 && needless.length <= 1, lines);
+    ok(placed >= 16 && needless.length <= 2, lines);
     equal(plan.counts.failed, 0);
   });
 
@@ -96,7 +96,11 @@ async function steps(t: Deno.TestContext) {
   for (
     const [name, title, least] of [
       ["held-out", "a site in another language and trade, which the rules were looked at with", 14],
-      ["left-out", "a site in a third language and trade, by labels that no rule was made with", 10],
+      [
+        "left-out",
+        "a site in a third language and trade, by labels that no rule was made with",
+        12,
+      ],
     ] as const
   ) {
     await t.step(title, async () => {
