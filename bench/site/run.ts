@@ -80,7 +80,7 @@ async function load(stack: Stack, pages: number, folder: string): Promise<string
 }
 
 /** What each invocation of a site's stage said of itself. */
-async function invocations(stack: Stack, jobId: string): Promise<Run["stages"]> {
+async function invocations(stack: Stack): Promise<Run["stages"]> {
   const stages: Run["stages"] = {};
   const workers = await stack.sql<{ stage: string; worker: string }[]>`
     select stage, worker from pipeline.stage_config where pipeline = 'site' order by position`;
@@ -92,11 +92,10 @@ async function invocations(stack: Stack, jobId: string): Promise<Run["stages"]> 
       );
     const ended = cpuSeconds("stage_ended");
     const read = cpuSeconds("pages_read").sort((a, b) => a - b);
-    const [times] = await stack.sql`
-      select extract(epoch from finished_at - started_at)::float8 as seconds from site_job_stages
-      where stage = ${stage} and job_id = ${jobId}`;
+    const times = text.split("\n").filter((line) => line.includes('"event":"stage_'))
+      .map((line) => Date.parse((JSON.parse(line) as { at: string }).at));
     stages[stage] = {
-      seconds: times?.seconds ?? 0,
+      seconds: times.length > 0 ? (times.at(-1)! - times[0]) / 1000 : 0,
       invocations: ended.length,
       cpuSeconds: ended.reduce((sum, seconds) => sum + seconds, 0),
       mostCpuSeconds: Math.max(0, ...ended),
@@ -195,7 +194,7 @@ async function runSite(pages: number): Promise<Run> {
       limits: await limitsOf(stack),
       tokens: report.costs?.input_tokens ?? 0,
       analysed: report.counts.done,
-      stages: await invocations(stack, job_id),
+      stages: await invocations(stack),
       edits: report.edits.length,
       topics: report.topics.length,
       failed: report.counts.failed,

@@ -11,7 +11,7 @@ use pageperfect_site::site::{Found, PageInput, Planning, Settings, Site, Summary
 use pageperfect_site::sitemap;
 use pageperfect_site::topics::{Grouper, TopicRef, similar_to_bytes};
 use pageperfect_vector::codec::{base64, base64_f32};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -294,8 +294,8 @@ impl SitePlan {
         let (report, finder) = self.0.report();
         let answer = js_sys::Object::new();
         for (name, text) in [
-            ("report", serde_json::to_string(&report)?),
-            ("finder", serde_json::to_string(&finder)?),
+            ("report", json_text(&report)?),
+            ("finder", json_text(&finder)?),
         ] {
             if Reflect::set(&answer, &name.into(), &text.into()).is_err() {
                 return Err(JsError::new("the plan could not be handed over"));
@@ -483,6 +483,26 @@ impl SiteMeaning {
     pub fn similar(&mut self) -> Vec<u8> {
         similar_to_bytes(self.0.similar_count(), self.0.similar())
     }
+}
+
+/// JSON of megabytes, in room that is made for it at once: a text that grows takes three times as much, of memory that is never given back.
+fn json_text(value: &impl Serialize) -> Result<String, JsError> {
+    struct Length(usize);
+    impl std::io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value)?;
+    let mut text = Vec::with_capacity(length.0);
+    serde_json::to_writer(&mut text, value)?;
+    Ok(String::from_utf8(text)?)
 }
 
 /// One string across the boundary instead of a call for each field of each row.
