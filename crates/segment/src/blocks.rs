@@ -520,6 +520,20 @@ impl<'s> Walk<'s> {
         if flow == Flow::Skip {
             return false;
         }
+        // Icon fonts draw a glyph for its name, which no reader sees.
+        let is_icon = |attribute: &Attribute| {
+            attribute.name.local == local_name!("class") && {
+                let value = attribute.value.as_bytes();
+                let at = memchr::memmem::find(value, b"material-");
+                at.is_some_and(|at| {
+                    let font = &value[at + "material-".len()..];
+                    font.starts_with(b"icons") || font.starts_with(b"symbols")
+                })
+            }
+        };
+        if flow == Flow::Inline && attributes.iter().any(is_icon) {
+            return false;
+        }
         let is_heading = |attribute: &Attribute| {
             attribute.name.local == local_name!("role") && &*attribute.value == "heading"
         };

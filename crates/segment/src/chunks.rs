@@ -258,6 +258,23 @@ impl Block {
         source + (at as u32 - text)
     }
 
+    /// Keeps of the text what stands from byte `start` up to `end`.
+    pub fn cut(&mut self, start: usize, end: usize) {
+        let end = self.text[..end].trim_end().len();
+        (self.start, self.end) = (self.source_at(start), self.source_end(end));
+        let first = (0, self.start);
+        let shifted = self
+            .map
+            .iter()
+            .filter(|(text, _)| (start..end).contains(&(*text as usize)));
+        let shifted = shifted.map(|(text, source)| (text - start as u32, *source));
+        self.map = std::iter::once(first)
+            .chain(shifted.filter(|(text, _)| *text > 0))
+            .collect();
+        self.text.truncate(end);
+        self.text.drain(..start);
+    }
+
     /// Where the text before byte `at` ends in the source.
     pub fn source_end(&self, at: usize) -> u32 {
         let text = self.text[..at].trim_end();

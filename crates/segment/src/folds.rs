@@ -9,6 +9,7 @@ use crate::Kind;
 use crate::blocks::{Block, Blocks, Element, Fold, Name};
 use crate::features::is_sentence_end;
 use crate::json_ld;
+use crate::labels::{self, is_question, letters_of, without_sign};
 use crate::tree::Node;
 use crate::vocabulary;
 use html5ever::tendril::StrTendril;
@@ -65,14 +66,12 @@ pub fn is_toggle(value: &str) -> bool {
 /// Longer texts are no labels.
 const MAX_QUESTION_CHARS: u32 = 280;
 const MAX_STEPS: usize = 6;
+/// Longer labels name something.
+const MAX_SAME_WORDS: u32 = 4;
 /// A label further from the start of its parent is not looked for there.
 const MAX_SIBLINGS: usize = 64;
 /// How often the source is looked through for the name of a hidden element.
 const MAX_ID_SEARCHES: usize = 24;
-/// What a label ends with that opens when it is pressed.
-const SIGNS: [char; 14] = [
-    '+', '-', '−', '–', '▼', '▾', '▸', '›', '˅', '⌄', '×', '✕', '↓', '→',
-];
 /// Labels that say what pressing does and not what is below.
 const GENERIC: [&str; 36] = [
     "more",
@@ -123,6 +122,9 @@ struct Candidate {
     target: Option<u32>,
     evidence: Evidence,
     look: u32,
+    /// The block of a control beside it that says nothing itself.
+    control: Option<usize>,
+    is_nameless: bool,
 }
 
 /// From the surest to what only counts when it repeats.
@@ -135,10 +137,30 @@ enum Evidence {
     Bold,
 }
 
+/// A pair among others.
+struct Found {
+    evidence: Evidence,
+    look: u32,
+    /// The label says itself what it shows.
+    is_exact: bool,
+    /// It opens something, but does not say what.
+    is_nameless: bool,
+    pair: Pair,
+}
+
 /// Finds the pairs, and makes their questions headings.
 pub fn find(page: &mut Blocks, controls: &[Control]) {
     reveal(page, controls);
     let mut candidates = from_controls(page, controls);
+    let labels: Vec<(usize, Option<u32>)> = candidates
+        .iter()
+        .map(|found| {
+            let opens = found.evidence <= Evidence::Control;
+            (found.block, opens.then_some(found.look))
+        })
+        .collect();
+    labels::strip(page, &labels);
+    name_by_headings(page, &mut candidates);
     let said: FxHashSet<usize> = candidates.iter().map(|found| found.block).collect();
     candidates.extend(declared(page, &said));
     candidates.extend(repeated(page, &said));
@@ -147,58 +169,51 @@ pub fn find(page: &mut Blocks, controls: &[Control]) {
     candidates.sort_by_key(|found| (found.block, found.evidence, found.target.is_none()));
     candidates.dedup_by_key(|found| found.block);
     let starts: Vec<usize> = candidates.iter().map(|found| found.block).collect();
-    let mut pairs: Vec<(Evidence, u32, Pair)> = Vec::new();
+    let mut pairs: Vec<Found> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let found = answer(page, candidate, &candidates[at + 1..], &starts);
-        let Some(answer) = found.filter(|answer| is_pair(page, candidate, answer.clone())) else {
+        let found = found.filter(|(answer, _)| is_pair(page, candidate, answer.clone()));
+        let Some((answer, is_exact)) = found else {
             continue;
         };
+        if let Some(control) = candidate.control {
+            page.blocks[control].is_hidden = true;
+        }
         let pair = Pair {
             question: candidate.block as u32,
             answer: answer.start as u32..answer.end as u32,
             is_certain: candidate.evidence != Evidence::Bold
                 || is_question(&page.blocks[candidate.block].text),
         };
-        pairs.push((candidate.evidence, candidate.look, pair));
+        pairs.push(Found {
+            evidence: candidate.evidence,
+            look: candidate.look,
+            is_exact,
+            is_nameless: candidate.is_nameless,
+            pair,
+        });
     }
     limit_last_answers(page, &mut pairs);
     let mut counts: FxHashMap<u32, usize> = FxHashMap::default();
-    for (_, look, _) in &pairs {
-        *counts.entry(*look).or_default() += 1;
+    for found in &pairs {
+        *counts.entry(found.look).or_default() += 1;
     }
-    pairs.retain(|(evidence, look, pair)| {
-        let question = &page.blocks[pair.question as usize];
-        *evidence < Evidence::Term
-            || counts[look] > 1
-            || is_question(&question.text) && *evidence != Evidence::Repeated
+    pairs.retain(|found| {
+        let question = &page.blocks[found.pair.question as usize];
+        found.evidence < Evidence::Term
+            || counts[&found.look] > 1
+            || is_question(&question.text) && found.evidence != Evidence::Repeated
     });
-    let pairs: Vec<Pair> = pairs.into_iter().map(|(_, _, pair)| pair).collect();
-    mark(page, &pairs);
-    page.pairs = pairs;
-}
-
-pub fn is_question(text: &str) -> bool {
-    let text = without_sign(text).trim_end_matches(['"', '”', '’', ')', '»']);
-    text.ends_with(['?', '？', '؟']) || text.starts_with('¿')
-}
-
-/// A label without the sign that shows whether it is open, or what is said instead of it to those
-/// who do not see it.
-fn without_sign(text: &str) -> &str {
-    let said = ["Expand", "Collapse", "Toggle"];
-    let rest = said.iter().find_map(|sign| text.strip_suffix(sign));
-    if let Some(rest) = rest {
-        // Beside the label, as its last word it would stand behind a space.
-        let is_beside = !rest.is_empty() && !rest.ends_with(' ');
-        if is_beside || rest.trim_end().ends_with(['?', '？']) {
-            return rest.trim_end();
+    let (nameless, pairs): (Vec<Found>, Vec<Found>) =
+        pairs.into_iter().partition(|found| found.is_nameless);
+    for found in nameless {
+        for at in found.pair.answer {
+            page.blocks[at as usize].is_hidden = false;
         }
     }
-    match text.strip_suffix(SIGNS) {
-        // Twice the same is a name, as in C++.
-        Some(rest) if !rest.is_empty() && !rest.ends_with(SIGNS) => rest.trim_end(),
-        _ => text,
-    }
+    let pairs: Vec<Pair> = pairs.into_iter().map(|found| found.pair).collect();
+    mark(page, &pairs);
+    page.pairs = pairs;
 }
 
 fn from_controls(page: &Blocks, controls: &[Control]) -> Vec<Candidate> {
@@ -260,6 +275,8 @@ fn from_controls(page: &Blocks, controls: &[Control]) -> Vec<Candidate> {
             target,
             evidence,
             look: element.look ^ page.elements[element.parent as usize].look.rotate_left(9),
+            control: None,
+            is_nameless: false,
         });
     }
     found
@@ -407,14 +424,10 @@ fn declared(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
             target: None,
             evidence: Evidence::Control,
             look: 3,
+            control: None,
+            is_nameless: false,
         })
         .collect()
-}
-
-/// What two writings of a text share.
-fn letters_of(text: &str) -> String {
-    let letters = text.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Labels without a control: blocks of one look in what is called a fold, or that mostly ask, each
@@ -434,7 +447,7 @@ fn repeated(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut groups: Vec<((u32, bool), Vec<usize>)> = looks
         .into_iter()
-        .filter(|(_, group)| group.len() > 1)
+        .filter(|(_, group)| group.len() > 1 || is_question(&page.blocks[group[0]].text))
         .collect();
     groups.sort_by_key(|(_, group)| group[0]);
     // What follows a label is its answer, and no label of the next.
@@ -458,7 +471,13 @@ fn repeated(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
         let is_first = group.iter().all(|at| starts_its_item(page, *at));
         let asks = asking * 10 >= group.len() * 6;
         let answered = group.iter().any(|at| answers.contains(at));
-        if labels.len() * 10 < group.len() * 8 || answered || !(asks || is_fold && is_first) {
+        // One alone must ask in what is called a fold.
+        let is_lone = group.len() == 1 && !(asks && is_fold && is_first);
+        if labels.len() * 10 < group.len() * 8
+            || answered
+            || is_lone
+            || !(asks || is_fold && is_first)
+        {
             continue;
         }
         for at in labels {
@@ -468,8 +487,13 @@ fn repeated(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
                 after: at + 1,
                 element: page.blocks[at].element,
                 target: None,
-                evidence: Evidence::Repeated,
+                evidence: match group.len() {
+                    1 => Evidence::Control,
+                    _ => Evidence::Repeated,
+                },
                 look,
+                control: None,
+                is_nameless: false,
             });
         }
     }
@@ -510,7 +534,8 @@ fn bold_lines(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
             && next.link_chars * 2 <= next.chars;
         let ends_open =
             !block.text.ends_with(is_sentence_end) && !block.text.ends_with([',', ';', ':']);
-        let is_line = block.words <= 12 && ends_open && next.words >= 8 && block.link_chars == 0;
+        let is_told = next.words >= 8 || next.words >= 4 && next.text.ends_with(is_sentence_end);
+        let is_line = block.words <= 12 && ends_open && is_told && block.link_chars == 0;
         if !(follows && (is_lettered || is_bold && (asks || is_line))) {
             continue;
         }
@@ -521,6 +546,8 @@ fn bold_lines(page: &Blocks, said: &FxHashSet<usize>) -> Vec<Candidate> {
             target: None,
             evidence: Evidence::Bold,
             look: 1 + u32::from(is_lettered || asks),
+            control: None,
+            is_nameless: false,
         });
     }
     found
@@ -538,21 +565,21 @@ fn is_label(block: &Block) -> bool {
         }
 }
 
-/// The blocks that a label reveals.
+/// The blocks that a label reveals, and whether it says itself that it is these.
 fn answer(
     page: &Blocks,
     candidate: &Candidate,
     later: &[Candidate],
     starts: &[usize],
-) -> Option<Range<usize>> {
+) -> Option<(Range<usize>, bool)> {
     if let Some(target) = candidate.target {
         let shown = page.elements[target as usize].blocks();
         if !shown.is_empty() {
             return if shown.contains(&candidate.block) {
                 let rest = candidate.after..shown.end;
-                (!rest.is_empty()).then_some(rest)
+                (!rest.is_empty()).then_some((rest, true))
             } else {
-                Some(shown)
+                Some((shown, true))
             };
         }
     }
@@ -590,7 +617,7 @@ fn answer(
                 <= page.elements[candidate.element as usize].depth
     };
     let stop = (candidate.after..next).find(stops).unwrap_or(next);
-    (stop > candidate.after).then_some(candidate.after..stop)
+    (stop > candidate.after).then_some((candidate.after..stop, false))
 }
 
 /// Whether a label and a text are a question and its answer and no menu or filter.
@@ -652,30 +679,88 @@ fn is_furniture(page: &Blocks, block: &Block) -> bool {
 }
 
 /// Without a next label the last answer of a run would take the rest of the page: it is as long as
-/// the longest of the others.
-fn limit_last_answers(page: &Blocks, pairs: &mut [(Evidence, u32, Pair)]) {
+/// the longest of the others, or as what stands right behind the label.
+fn limit_last_answers(page: &Blocks, pairs: &mut [Found]) {
     let mut longest: FxHashMap<u32, u32> = FxHashMap::default();
     let mut last: FxHashMap<u32, usize> = FxHashMap::default();
-    for (index, (_, look, _)) in pairs.iter().enumerate() {
-        if let Some(before) = last.insert(*look, index) {
-            let before = pairs[before].2.answer.len() as u32;
-            let most = longest.entry(*look).or_default();
+    for (index, found) in pairs.iter().enumerate() {
+        if let Some(before) = last.insert(found.look, index) {
+            let before = pairs[before].pair.answer.len() as u32;
+            let most = longest.entry(found.look).or_default();
             *most = (*most).max(before);
         }
     }
     for (look, index) in last {
-        let (evidence, _, pair) = &pairs[index];
+        let Found {
+            evidence,
+            is_exact,
+            pair,
+            ..
+        } = &mut pairs[index];
         let scope = page
-            .ancestors(page.blocks[pair.question as usize].element)
-            .find(|element| element.blocks().end > pair.question as usize + 1);
+            .ancestors_with_index(page.blocks[pair.question as usize].element)
+            .find(|(_, element)| element.blocks().end > pair.question as usize + 1);
         // An element that holds this pair alone says where it ends.
-        let is_own = scope.is_some_and(|scope| scope.blocks().start == pair.question as usize);
-        if *evidence == Evidence::Markup || is_own || pair.answer.start != pair.question + 1 {
+        let is_own = scope.is_some_and(|(_, scope)| scope.blocks().start == pair.question as usize);
+        let is_apart = pair.answer.start != pair.question + 1;
+        if *is_exact || *evidence == Evidence::Markup || is_own || is_apart {
             continue;
         }
         let most = longest.get(&look).copied().unwrap_or(1).max(1);
-        let pair = &mut pairs[index].2;
-        pair.answer.end = pair.answer.end.min(pair.answer.start + most);
+        // The panel: the neighbour of the label, or of what holds it.
+        let first = page.blocks[pair.answer.start as usize].element;
+        let panel = page
+            .ancestors_with_index(first)
+            .take_while(|(index, _)| scope.is_none_or(|(scope, _)| scope != *index))
+            .last();
+        let panel_end = panel.map_or(0, |(_, panel)| panel.blocks().end as u32);
+        let end = panel_end.max(pair.answer.start + most);
+        pair.answer.end = pair.answer.end.min(end);
+    }
+}
+
+/// Where a control says nothing of what it opens, in a row with a heading that does, the heading is
+/// the label. One that says the same as others of its look, and has no such heading, names nothing.
+fn name_by_headings(page: &Blocks, candidates: &mut [Candidate]) {
+    let mut looks: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
+    for found in candidates.iter() {
+        looks.entry(found.look).or_default().push(found.block);
+    }
+    let same: FxHashSet<u32> = looks
+        .iter()
+        .filter(|(_, blocks)| {
+            let text = |at: &usize| &*page.blocks[*at].text;
+            let is_short = |at: &usize| page.blocks[*at].words <= MAX_SAME_WORDS;
+            blocks
+                .iter()
+                .all(|at| is_short(at) && !is_question(text(at)))
+                && labels::say_the_same(blocks.iter().map(text))
+        })
+        .map(|(look, _)| *look)
+        .collect();
+    for found in candidates {
+        let says_the_same = same.contains(&found.look);
+        let label = &page.blocks[found.block];
+        let may_be_named = label.words <= MAX_SAME_WORDS
+            && label.kind != Kind::Heading
+            && found.evidence <= Evidence::Control
+            && !is_question(&label.text);
+        if !(says_the_same || may_be_named) {
+            continue;
+        }
+        let row = page
+            .ancestors(found.element)
+            .take(3)
+            .map(Element::blocks)
+            .find(|row| row.len() > 1);
+        let heading = row.filter(|row| row.len() == 2 && row.end == found.block + 1);
+        match heading.filter(|row| page.blocks[row.start].kind == Kind::Heading) {
+            Some(row) => {
+                found.control = Some(found.block);
+                found.block = row.start;
+            }
+            None => found.is_nameless = says_the_same,
+        }
     }
 }
 

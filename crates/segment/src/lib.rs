@@ -25,6 +25,7 @@ mod entities;
 pub mod features;
 mod folds;
 mod json_ld;
+mod labels;
 mod language;
 pub mod meta;
 pub mod model;

@@ -6,7 +6,7 @@
 use crate::Kind;
 use crate::blocks::{Block, Blocks, Name};
 use crate::features::{Rows, features};
-use crate::folds;
+use crate::labels;
 use crate::meta::{Meta, PageKind};
 use crate::page_type;
 use crate::vocabulary;
@@ -14,11 +14,12 @@ use crate::words;
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
-/// A block this likely is content on every page, and one that is not on none.
-const SURE: f32 = 0.6;
-const UNLIKELY: f32 = 0.2;
+/// A page of which no block is this likely content has none.
+const UNLIKELY: f32 = 0.15;
 /// Below it a block is none even where all around it is.
 const DOUBTFUL: f32 = 0.08;
+/// The page's own heading goes with what is below it when it is this likely content.
+const LIKELY_TITLE: f32 = 0.25;
 /// What is marked up as a pair keeps both parts when its words are this likely content.
 const LIKELY_PAIR: f32 = 0.2;
 
@@ -48,7 +49,7 @@ pub fn keep(page: &Blocks, meta: &Meta, url: &str, scores: &[f32], comments: boo
     let is_discussion = meta.says(PageKind::Discussion) || is_forum(url);
     keep_comments(page, meta, is_discussion, comments, &mut kept);
     keep_answers(page, scores, &mut kept);
-    keep_headings(page, &mut kept);
+    keep_headings(page, scores, &mut kept);
     kept
 }
 
@@ -181,7 +182,7 @@ fn keep_answers(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
         // A tab or a filter may look like a pair, and must read as content all in all; what asks in
         // so many words is one.
         let parts = || answer.clone().chain([pair.question as usize]);
-        let is_likely = if folds::is_question(&page.blocks[pair.question as usize].text) {
+        let is_likely = if labels::is_question(&page.blocks[pair.question as usize].text) {
             parts().any(|at| scores[at] >= DOUBTFUL)
         } else {
             let words = |at: usize| page.blocks[at].words.max(1) as f32;
@@ -198,8 +199,9 @@ fn keep_answers(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
     }
 }
 
-/// A heading goes with the text below it.
-fn keep_headings(page: &Blocks, kept: &mut [bool]) {
+/// A heading goes with the text below it. The page's own stands above whatever there is, its
+/// banner's too: it must be likelier.
+fn keep_headings(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
     // From the last, since a heading may head another.
     let (mut kept_words, mut words) = (0, 0);
     let mut below: Option<(u8, bool)> = None;
@@ -214,7 +216,12 @@ fn keep_headings(page: &Blocks, kept: &mut [bool]) {
             Some((level, is_kept)) => level > block.level && is_kept,
             None => false,
         };
-        kept[index] |= heads;
+        let least = if block.level == 1 {
+            LIKELY_TITLE
+        } else {
+            DOUBTFUL
+        };
+        kept[index] |= heads && scores[index] >= least;
         below = Some((block.level, kept[index]));
         (kept_words, words) = (0, 0);
     }
@@ -230,7 +237,10 @@ fn threshold(page: &Blocks, scores: &[f32]) -> f32 {
         .collect();
     ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let expected: f32 = ranked.iter().map(|(score, words)| score * words).sum();
-    let (mut hits, mut words, mut best) = (0.0, 0.0, (0.0, UNLIKELY));
+    if ranked.first().is_none_or(|(score, _)| *score < UNLIKELY) {
+        return 1.0;
+    }
+    let (mut hits, mut words, mut best) = (0.0, 0.0, (0.0, 1.0));
     for (score, block_words) in ranked {
         hits += score * block_words;
         words += block_words;
@@ -239,7 +249,7 @@ fn threshold(page: &Blocks, scores: &[f32]) -> f32 {
             best = (f1, score);
         }
     }
-    best.1.clamp(UNLIKELY, SURE)
+    best.1
 }
 
 /// Text without a link, a landmark or a telling name anywhere: there is nothing to tell apart.
