@@ -1,7 +1,9 @@
 // Site stage 2: page jobs for the pages that need one. They are children of the site's job, which sleeps without a slot until
-// the last of those that are open has ended.
+// the last of those that are open has ended; where its owner may have no more jobs now, until it looks again.
 import * as v from "npm:valibot@1.5.0";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
+
+const untilNextLook = 300;
 
 const Counts = v.object({ total: v.number(), waiting: v.number(), open: v.number() });
 
@@ -14,7 +16,7 @@ serveStage({
     if (waiting + open === 0) return { output: {} };
     return {
       defer: {
-        delaySeconds: null,
+        delaySeconds: open > 0 ? null : untilNextLook,
         message: `${total - waiting - open} of ${total} pages`,
         payload: {},
       },

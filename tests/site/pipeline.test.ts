@@ -3,6 +3,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import type { Sql } from "npm:postgres@3.4.9";
 import { type Stack, startStack } from "../../local/stack.ts";
+import { until } from "../functions/fakes.ts";
 
 const model = "m";
 
@@ -323,6 +324,51 @@ Deno.test("a user reads the plan of their own site, and nobody else's", () =>
     ok(own.site_job_stages > 0 && own.site_job_events > 0);
     ok(Object.values(await seen(other)).every((count) => count === 0));
   }));
+
+Deno.test({
+  name:
+    "a user with as many jobs as they may have: their site's pages wait, and are looked at again",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: () =>
+    onStack(async (site, stack) => {
+      const user = crypto.randomUUID();
+      await site.sql`insert into auth.users (id) values (${user})`;
+      await site.sql`update pipeline.owner_policies set max_open_jobs = 1 where role = 'user'`;
+      const busy = await site.call(
+        "create_pageperfect_job",
+        { url: "https://site.example/2" },
+        user,
+      );
+      const url = "https://site.example/1";
+      const { job_id } = await site.call("create_site_job", { site: { urls: [url] } }, user);
+      await site.commit("select_pages", { model, pages: [{ url }] });
+      /** Wakes the stage, runs its worker; gives what is known of when it looks again. */
+      const analyse = async (readCount: number) => {
+        await site.sql`select pipeline.wake_stage('site', ${job_id}, 'analyse_pages')`;
+        const asked = await fetch(`${stack.apiUrl}/functions/v1/site-analyse-pages-worker`, {
+          method: "POST",
+          headers: { apikey: stack.secretKey },
+        });
+        ok(asked.ok, await asked.text());
+        let comes: string | undefined;
+        await until(async () => {
+          const [message] = await site.sql`
+            select case when q.vt = 'infinity' then 'when it is woken' when q.vt > now() then 'by itself' end as comes
+            from pgmq.q_site as q join pipeline.job_stages as s using (msg_id)
+            where s.job_id = ${job_id} and s.status = 'queued' and q.read_ct = ${readCount}`;
+          comes = message?.comes;
+          return comes !== undefined;
+        }, "the stage is put to sleep");
+        return comes;
+      };
+      equal(await analyse(1), "by itself");
+      deepEqual(await site.children(job_id), []);
+      await site.call("cancel_job", "pageperfect", busy.job_id);
+      equal(await analyse(2), "when it is woken");
+      equal((await site.children(job_id)).length, 1);
+    }),
+});
 
 Deno.test("cancelling a site's job ends its pages' jobs", () =>
   onStack(async (site) => {
