@@ -153,10 +153,15 @@ async function plan({ page_count, period_days, top }: v.InferOutput<typeof Input
       // What the plan says is written at one go: in an invocation of its own, unless the site is small.
       if (budget.isSpent) await pause(0);
     }
-    const { report, finder } = planning.report();
-    await keep("finder", finder, work);
-    await keepText("report", report, work);
-  } finally {
+  } catch (error) {
     planning.free();
+    throw error;
+  }
+  const report = planning.report();
+  try {
+    await keep("finder", report.take_finder(), work);
+    await keepText("report", (size) => report.next(size), work);
+  } finally {
+    report.free();
   }
 }

@@ -1,12 +1,6 @@
 // What the site's stages keep between two invocations, without a database.
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import {
-  keepBytes,
-  keepText,
-  kept,
-  keptBytes,
-  type Work,
-} from "../../functions/_shared/site/pages.ts";
+import { keepBytes, keptBytes, type Work } from "../../functions/_shared/site/pages.ts";
 
 /** Work whose states are in `states`; from the `ending`th write on the lease is lost. */
 function workOn(states: Map<string, string>, ending = Infinity): Work {
@@ -49,14 +43,4 @@ Deno.test("a write that is cut off anywhere leaves what was kept before", async 
     await keepBytes("plan", second, workOn(states));
     deepEqual(new Uint8Array((await keptBytes("plan", workOn(states)))!), second);
   }
-});
-
-Deno.test("a text is cut between its characters", async () => {
-  const text = "x" + "🫖".repeat(700_000);
-  const states = new Map<string, string>();
-  await keepText("report", text, workOn(states));
-  const { pieces } = JSON.parse((await kept("report", workOn(states)))!);
-  const parts = Array.from({ length: pieces }, (_, at) => states.get(`report ${at}`)!);
-  equal(parts.every((part) => part.isWellFormed()), true);
-  equal(parts.join(""), text);
 });

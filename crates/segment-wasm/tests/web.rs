@@ -15,7 +15,7 @@ fn get(object: &JsValue, key: &str) -> JsValue {
 }
 
 fn segments() -> (JsValue, Array) {
-    let page: JsValue = segment(PAGE, "https://example.com/tea")
+    let page: JsValue = segment(PAGE.into(), "https://example.com/tea")
         .ok()
         .unwrap()
         .into();

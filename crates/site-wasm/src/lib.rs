@@ -26,9 +26,6 @@ export interface SiteCandidate { page_id: string; queries: { page_id: string; qu
 /** What a plan needs of a page, in bytes that `SitePlanner` reads. */
 export interface PageSummary { page_id: string; bytes: Uint8Array }
 
-/** The plan as JSON without its links, and what finds them. */
-export interface SiteReport { report: string; finder: string }
-
 /** What a page has for a query that another page is shown for. */
 export interface FoundElsewhere {
   page_id: string;
@@ -289,19 +286,40 @@ impl SitePlan {
         self.0.restore(bytes)
     }
 
-    #[wasm_bindgen(unchecked_return_type = "SiteReport")]
-    pub fn report(&self) -> Result<JsValue, JsError> {
+    /// What the made plan says. The plan is used up: the texts, megabytes of a large site, are written into its room.
+    pub fn report(self) -> Result<SiteReport, JsError> {
         let (report, finder) = self.0.report();
-        let answer = js_sys::Object::new();
-        for (name, text) in [
-            ("report", json_text(&report)?),
-            ("finder", json_text(&finder)?),
-        ] {
-            if Reflect::set(&answer, &name.into(), &text.into()).is_err() {
-                return Err(JsError::new("the plan could not be handed over"));
-            }
-        }
-        Ok(answer.into())
+        let finder = serde_json::to_string(&finder)?;
+        Ok(SiteReport {
+            finder,
+            report: json_text(&report)?,
+            read: 0,
+        })
+    }
+}
+
+/// A plan's texts, to be handed over one after the other; then `free`.
+#[wasm_bindgen]
+pub struct SiteReport {
+    finder: String,
+    report: String,
+    read: usize,
+}
+
+#[wasm_bindgen]
+impl SiteReport {
+    /// JSON of what finds the links: see `SiteLinks`.
+    pub fn take_finder(&mut self) -> String {
+        std::mem::take(&mut self.finder)
+    }
+
+    /// The next piece of the report's JSON, about `size` bytes of whole characters; none after its end.
+    pub fn next(&mut self, size: usize) -> Option<String> {
+        let rest = &self.report[self.read..];
+        let is_end = |&end: &usize| rest.is_char_boundary(end);
+        let end = (size.max(1)..rest.len()).find(is_end).unwrap_or(rest.len());
+        self.read += end;
+        (end > 0).then(|| rest[..end].to_owned())
     }
 }
 

@@ -54,7 +54,7 @@ fn to_base64(bytes: &[u8]) -> JsString {
 
 #[wasm_bindgen_test]
 fn pages_become_a_plan_and_links() {
-    let pages = r#"[{"id": "1", "url": "https://a.example/1", "title": "Moka pots", "page_type": "article",
+    let pages = r#"[{"id": "1", "url": "https://a.example/1", "title": "Moka pots für zwölf", "page_type": "article",
         "topics": [{"topic_index": 0, "label": "moka pot induction", "kind": "gap", "queries": [
           {"query": "moka pot induction", "impressions": 1000, "clicks": 10, "position": 9, "coverage": 0.2}]}],
         "segments": [{"id": 7, "kind": "paragraph", "text": "Use a low flame."}], "links": []}]"#;
@@ -103,11 +103,17 @@ fn pages_become_a_plan_and_links() {
     let state = planning.checkpoint();
     assert!(planning.restore(&state));
     assert_eq!(planning.step(1_000), 0.0);
-    let plan = planning.report().unwrap();
-    let report = JSON::parse(&get(&plan, "report").as_string().unwrap()).unwrap();
+    let mut plan = planning.report().unwrap();
+    let pieces: Vec<String> = std::iter::from_fn(|| plan.next(7)).collect();
+    assert!(
+        pieces
+            .iter()
+            .all(|piece| (7..7 + 4).contains(&piece.len()) || piece == pieces.last().unwrap())
+    );
+    let report = JSON::parse(&pieces.concat()).unwrap();
     let edits: Array = get(&report, "edits").into();
     assert_eq!(get(&edits.get(0), "kind"), "write");
-    let links = SiteLinks::new(&get(&plan, "finder").as_string().unwrap()).unwrap();
+    let links = SiteLinks::new(&plan.take_finder()).unwrap();
     let found: Array = links.find(pages).unwrap().into();
     assert_eq!(get(&found.get(0), "page_id"), "1");
     assert!(summarize_pages("nonsense").is_err());

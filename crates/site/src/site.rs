@@ -191,7 +191,7 @@ impl Planning {
     }
 
     /// The plan as people and programs read it, and what finds its links, page by page; complete when no step is left.
-    pub fn report(&self) -> (Report, LinkFinder) {
+    pub fn report(self) -> (Report, LinkFinder) {
         let (plan, finder) = self.0.plan();
         let Input {
             pages,

@@ -213,15 +213,15 @@ export async function keptBytes(name: string, work: Work): Promise<Uint8Array | 
   return bytes;
 }
 
-/** Keeps a text under a name, for the database to put together (commit_site_plan). */
-export async function keepText(name: string, text: string, work: Work): Promise<void> {
+/** Keeps a text that comes in pieces under a name, for the database to put together (commit_site_plan). */
+export async function keepText(
+  name: string,
+  next: (size: number) => string | undefined,
+  work: Work,
+): Promise<void> {
   let pieces = 0;
-  for (let start = 0; start < text.length;) {
-    let end = Math.min(start + pieceLength, text.length);
-    // Not between the halves of a character.
-    if (text.charCodeAt(end - 1) >> 10 === 0xd800 >> 10) end--;
-    await keep(`${name} ${pieces++}`, text.slice(start, end), work);
-    start = end;
+  for (let piece = next(pieceLength); piece !== undefined; piece = next(pieceLength)) {
+    await keep(`${name} ${pieces++}`, piece, work);
   }
   await keep(name, JSON.stringify({ pieces }), work);
 }
