@@ -5,6 +5,7 @@ mod site;
 use pageperfect_cluster::{Dbscan, DbscanError, Keywords, NOISE, Split, split};
 use proptest::prelude::*;
 use site::site;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 fn keywords(rows: &[Vec<f32>]) -> Keywords {
     let mut keywords = Keywords::new(rows.first().map_or(1, Vec::len)).unwrap();
@@ -368,15 +369,16 @@ proptest! {
         rows in points(), (eps, min_points) in parameters(), max_size in 2usize..20, stops in any::<u64>(),
     ) {
         let (labels, keywords) = (dbscan(&rows, eps, min_points), keywords(&rows));
-        // Where a disturbance as large as what fixed point may be off by changes nothing.
+        // Where a disturbance as large as what fixed point may be off by changes nothing: of all distances the same way, or of each by chance.
         let disturbed = |seed: usize| {
             plain_split(&labels, (eps, min_points), max_size, |a, b| {
-                let hash = (a.min(b) * 64 + a.max(b) + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-                distance(&rows[a], &rows[b]) + if hash.is_multiple_of(2) { 1e-4 } else { -1e-4 }
+                let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, a.min(b), a.max(b)));
+                let is_farther = if seed < 2 { seed == 1 } else { hash.is_multiple_of(2) };
+                distance(&rows[a], &rows[b]) + if is_farther { 1e-4 } else { -1e-4 }
             })
         };
-        let expected = disturbed(1);
-        prop_assume!((2..8).all(|seed| disturbed(seed) == expected));
+        let expected = disturbed(0);
+        prop_assume!((1..8).all(|seed| disturbed(seed) == expected));
 
         let mut split = Split::new(&keywords, labels, eps, min_points, max_size).unwrap();
         for step in 0.. {
