@@ -148,7 +148,8 @@ pub fn strip(page: &mut Blocks, labels: &[(usize, Option<u32>)]) {
             }
         }
     }
-    let mut cuts: Vec<(usize, usize, usize)> = Vec::new();
+    // A text may be the label of two controls, one in the other.
+    let mut cuts: FxHashMap<usize, (usize, usize)> = FxHashMap::default();
     for (at, look) in labels {
         let Some(mine) = pieces.get(at) else { continue };
         let text = &*page.blocks[*at].text;
@@ -166,10 +167,10 @@ pub fn strip(page: &mut Blocks, labels: &[(usize, Option<u32>)]) {
         let kept = text[start..end].trim();
         if kept.chars().filter(|c| c.is_alphanumeric()).count() > 1 && kept.len() < text.len() {
             let start = start + (text[start..end].len() - text[start..end].trim_start().len());
-            cuts.push((*at, start, end));
+            cuts.entry(*at).or_insert((start, end));
         }
     }
-    for (at, start, end) in cuts {
+    for (at, (start, end)) in cuts {
         page.blocks[at].cut(start, end);
         let block = &mut page.blocks[at];
         (block.chars, block.words) = measure(&block.text);

@@ -529,3 +529,11 @@ fn the_names_of_glyphs_are_no_text() {
         "{text}"
     );
 }
+
+/// A label that two controls share, one in the other, loses its end once.
+#[test]
+fn a_label_of_two_controls_is_cut_once() {
+    let page = segment("<button><dt>Aa?<br>&amp;a", "https://example.com/help");
+    let texts: Vec<&str> = page.segments.iter().map(|s| &*s.text).collect();
+    assert!(texts.concat().starts_with("Aa?"), "{texts:?}");
+}
