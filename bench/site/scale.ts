@@ -214,7 +214,7 @@ One plan holds ${number(largest.pages)} pages: then its ${largest.limit} is what
         { name: `site_plan (${limits.workers.site_plan})`, seconds: isHeld ? plan : 0 },
       ].sort((a, b) => b.seconds - a.seconds);
       const [first, next] = uses.map(({ name, seconds }) => `${name} ${hours(seconds)}`);
-      const seconds = Math.max(analysis, first === undefined ? 0 : uses[0].seconds);
+      const seconds = Math.max(analysis, uses[0].seconds);
       const dollars = pages * of(large.tokens) / 1e6 * assumed.price.embedding +
         pages * assumed.price.crawl +
         pages * assumed.calls.invocations / 1e6 * assumed.price.invocations +

@@ -3,6 +3,7 @@
 import * as v from "npm:valibot@1.5.0";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 
+/** Seconds: nobody wakes a stage none of whose pages has a job. */
 const untilNextLook = 300;
 
 const Counts = v.object({ total: v.number(), waiting: v.number(), open: v.number() });

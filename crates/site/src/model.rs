@@ -149,7 +149,8 @@ impl From<Option<Value>> for Place {
     }
 }
 
-/// A [`PageEdit`] as it comes and is stored.
+/// A [`PageEdit`] as it comes and is stored: the fields that no plan reads keep their places in bytes that do not name them, so that what
+/// an earlier version stored is read.
 #[derive(Default, Serialize, Deserialize)]
 struct StoredEdit {
     kind: String,
