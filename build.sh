@@ -306,7 +306,7 @@ build() {
   if [ -z "$bindgen" ]; then build_bindgen & bindgen=$!; fi
   for name in "${names[@]}"; do packages+=(-p "pageperfect-$name-wasm"); done
   say "compiling ${names[*]} with $(rustc --version) ($kind)"
-  cargo build -q --profile "$profile" --lib --target $target "${packages[@]}"
+  cargo build -q --locked --profile "$profile" --lib --target $target "${packages[@]}"
   say "compiled the crates"
   wait $bindgen || exit 1
   target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
