@@ -313,6 +313,17 @@ pub(crate) fn questions(page: &Page) -> impl Iterator<Item = &TopicQuery> {
     (page.topics.iter().filter(|topic| topic.is_question())).flat_map(|topic| &topic.queries)
 }
 
+/// A share as a reader sees it, rounded as the plan's own figures are, so that both say the same.
+fn percent(share: f64) -> String {
+    let thousandths = (1000.0 * share).round();
+    format!("{:.0} %", (thousandths / 10.0).round())
+}
+
+/// How well a page answers something, in the words of the plan.
+fn covered(coverage: f64) -> String {
+    format!("covered {}", percent(coverage))
+}
+
 /// A label for a file or an anchor: words with hyphens.
 pub fn slug(label: &str) -> String {
     words(label)

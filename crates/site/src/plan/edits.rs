@@ -3,7 +3,9 @@
 use super::ownership::class;
 use super::states::State;
 use super::sums::sums;
-use super::{Edit, FITS, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, questions};
+use super::{
+    Edit, FITS, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, covered, percent, questions,
+};
 use crate::model::{ANSWERED, Key, Page, PageEdit};
 use crate::topics::TopicRef;
 use rustc_hash::FxHashMap;
@@ -299,8 +301,11 @@ impl Planner {
         let coverage = self.coverage_on(target, places);
         edit.confidence = (coverage - edit.coverage).clamp(0.1, 0.95);
         edit.reason = format!(
-            "shown at position {:.1} for what {} answers ({coverage:.2} against {:.2})",
-            edit.avg_position, self.input.pages[target].url, edit.coverage
+            "shown at position {:.1} for what {} answers ({} there, {} here)",
+            edit.avg_position,
+            self.input.pages[target].url,
+            covered(coverage),
+            percent(edit.coverage)
         );
         edit
     }
@@ -437,8 +442,9 @@ impl Planner {
         edit.label = self.topic(*node).label.clone();
         edit.expected_clicks = gain(&places);
         edit.reason = format!(
-            "answered ({:.2}) and shown at position {:.1}",
-            edit.coverage, edit.avg_position
+            "answered ({}) and shown at position {:.1}",
+            covered(edit.coverage),
+            edit.avg_position
         );
         if let Some(found) = self.page_edit(*node, &["improve"]) {
             edit.place = found.place.value();
@@ -466,7 +472,7 @@ impl Planner {
             queries => format!("{} queries", queries.len()),
         };
         format!(
-            "{} {queries} with {:.0} impressions at position {:.1} ({:.2})",
+            "{} {queries} with {:.0} impressions at position {:.1} ({})",
             if kind == Kind::Write {
                 "nothing on the page answers"
             } else {
@@ -474,7 +480,7 @@ impl Planner {
             },
             edit.impressions,
             edit.avg_position,
-            edit.coverage
+            covered(edit.coverage)
         )
     }
 

@@ -3,7 +3,7 @@
 use super::answers::Answer;
 use super::states::State;
 use super::sums::{Sums, sums};
-use super::{Owner, Planner, QueryRef};
+use super::{Owner, Planner, QueryRef, covered};
 use crate::model::{Key, Page};
 use crate::words::Stem;
 use rustc_hash::FxHashMap;
@@ -94,7 +94,7 @@ impl Planner {
         let (_, page, own, coverage) = rated
             .iter()
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        let mut reasons = vec![format!("answers it with {coverage:.2}")];
+        let mut reasons = vec![covered(*coverage)];
         if own.impressions > 0.0 {
             reasons.push(format!("position {:.1}", own.position()));
         }
