@@ -3,7 +3,7 @@
 import { micromark } from "npm:micromark@4.0.3";
 import { gfmTable, gfmTableHtml } from "npm:micromark-extension-gfm-table@2.1.2";
 import { headingOf, type Report } from "./report.ts";
-import type { Draft, Edit, Topic, TopicQuery } from "./result.ts";
+import type { Draft, DraftText, Edit, Topic, TopicQuery } from "./result.ts";
 import {
   about,
   action,
@@ -119,29 +119,11 @@ export function renderHtml(report: Report): string {
 
   const draft = (draft: Draft) => {
     const edit = report.edits.find(({ id }) => id === draft.edit_id);
-    const { brief } = draft;
     return `<article class="draft" id="draft-${edit?.rank ?? draft.edit_id}">
 <p class="origin">${edit ? `For ${edit.rank}, ${html(whereOf(edit.place))}. ` : ""}${
       html(effectOf(report, draft))
     }. ${html(draftOrigin(report, draft))}</p>
-<div class="text"${foreign}><h3>${html(draft.heading)}</h3>
-${markdown(draft.body_markdown)}</div>
-${
-      draft.facts_to_check.length > 0
-        ? `<h4>To check before publishing</h4><ul${foreign}>${
-          draft.facts_to_check.map((fact) => `<li>${html(fact)}</li>`).join("")
-        }</ul>`
-        : ""
-    }
-${
-      brief
-        ? `<p class="brief">Brief: ${brief.word_count.least} to ${brief.word_count.most} words, heading of level ${brief.level}${
-          brief.links.length > 0
-            ? `; refer to ${brief.links.map(({ heading }) => `“${html(heading)}”`).join(", ")}`
-            : ""
-        }.</p>`
-        : ""
-    }</article>`;
+${renderDraft(draft, foreign)}</article>`;
   };
 
   const part = (title: string, lead: string, body: string) =>
@@ -224,6 +206,29 @@ ${
 </body>
 </html>
 `;
+}
+
+/** A draft's text, what to check in it and its brief; `foreign`: the attribute of its language. */
+export function renderDraft(draft: DraftText, foreign = ""): string {
+  const { brief } = draft;
+  return `<div class="text"${foreign}><h3>${html(draft.heading)}</h3>
+${markdown(draft.body_markdown)}</div>
+${
+    draft.facts_to_check.length > 0
+      ? `<h4>To check before publishing</h4><ul${foreign}>${
+        draft.facts_to_check.map((fact) => `<li>${html(fact)}</li>`).join("")
+      }</ul>`
+      : ""
+  }
+${
+    brief
+      ? `<p class="brief">Brief: ${brief.word_count.least} to ${brief.word_count.most} words, heading of level ${brief.level}${
+        brief.links.length > 0
+          ? `; refer to ${brief.links.map(({ heading }) => `“${html(heading)}”`).join(", ")}`
+          : ""
+      }.</p>`
+      : ""
+  }`;
 }
 
 /** A share as a bar with its figure. */

@@ -1,7 +1,7 @@
 // The report as report.md.
 
 import { headingOf, type Report } from "./report.ts";
-import type { Edit, TopicQuery } from "./result.ts";
+import type { DraftText, Edit, TopicQuery } from "./result.ts";
 import {
   action,
   addressOf,
@@ -111,31 +111,8 @@ export function renderMarkdown(report: Report): string {
       `**${md(draftOrigin(report, draft))}** ${md(effectOf(report, draft))}.`,
       "",
       ...edit ? [`Place it ${md(whereOf(edit.place))}:`, ""] : [],
-      ...fenced(
-        `${"#".repeat(draft.brief?.level ?? 2)} ${plain(draft.heading)}\n\n${draft.body_markdown}`,
-        "markdown",
-      ),
-      "",
+      ...draftLines(draft),
     );
-    if (draft.facts_to_check.length > 0) {
-      lines.push(
-        "To check before publishing:",
-        "",
-        ...draft.facts_to_check.map((fact) => `- ${md(fact)}`),
-        "",
-      );
-    }
-    const { brief } = draft;
-    if (brief) {
-      lines.push(
-        `Brief: ${brief.word_count.least} to ${brief.word_count.most} words` +
-          (brief.links.length === 0
-            ? ""
-            : `; refer to ${brief.links.map(({ heading }) => `“${md(heading)}”`).join(", ")}`) +
-          ".",
-        "",
-      );
-    }
   }
   if (report.drafts.length === 0 && report.draft_skipped) {
     lines.push("## Draft", "", `None: ${md(noDraft(report.draft_skipped))}`, "");
@@ -192,6 +169,37 @@ export function renderMarkdown(report: Report): string {
     "",
   );
   return lines.join("\n");
+}
+
+/** A draft as it is pasted, what to check in it and its brief. */
+export function draftLines(draft: DraftText): string[] {
+  const { brief } = draft;
+  const lines = [
+    ...fenced(
+      `${"#".repeat(brief?.level ?? 2)} ${plain(draft.heading)}\n\n${draft.body_markdown}`,
+      "markdown",
+    ),
+    "",
+  ];
+  if (draft.facts_to_check.length > 0) {
+    lines.push(
+      "To check before publishing:",
+      "",
+      ...draft.facts_to_check.map((fact) => `- ${md(fact)}`),
+      "",
+    );
+  }
+  if (brief) {
+    lines.push(
+      `Brief: ${brief.word_count.least} to ${brief.word_count.most} words` +
+        (brief.links.length === 0
+          ? ""
+          : `; refer to ${brief.links.map(({ heading }) => `“${md(heading)}”`).join(", ")}`) +
+        ".",
+      "",
+    );
+  }
+  return lines;
 }
 
 function asked({ query, variants, impressions, position: rank }: TopicQuery): string {

@@ -252,8 +252,12 @@ export interface Verification {
 }
 
 /** A section that a language model wrote for an edit. */
-export interface Draft {
+export interface Draft extends DraftText {
   edit_id: number;
+}
+
+/** What was written, and how far it answers what it was written for. */
+export interface DraftText {
   /** outline: what the section has to say, for a person to write · text: the section itself. */
   form: "text" | "outline";
   heading: string;

@@ -1,6 +1,14 @@
 // What every form of the report says in the same words. Nothing here knows how it will be shown.
 
-import type { Draft, Edit, JobResult, Place, Topic, TopicQuery } from "./result.ts";
+import type {
+  DraftText,
+  Edit,
+  JobResult,
+  Place,
+  Topic,
+  TopicQuery,
+  Verification,
+} from "./result.ts";
 import type { Report } from "./report.ts";
 
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
@@ -25,7 +33,7 @@ export const plural = (count: number, one: string, many = `${one}s`) =>
   `${number(count)} ${count === 1 ? one : many}`;
 
 const words = "no one two three four five six seven eight nine ten eleven twelve".split(" ");
-const inWords = (count: number) => words[count] ?? number(count);
+export const inWords = (count: number) => words[count] ?? number(count);
 
 /** A figure that was estimated, with no more digits than it deserves. */
 export function about(value: number): string {
@@ -179,19 +187,32 @@ export function sureOf({ kind, confidence, verification }: Edit): string | null 
           ? "part of it is open"
           : "it is answered"
       }`,
-    !verification
-      ? ""
-      : verification.verdict === "not_answered"
-      ? `${plain(verification.model)} read the page and found no answer`
-      : verification.quote === null
-      ? `${plain(verification.model)} read the page: answered in part`
-      : `${plain(verification.model)} read the page: in part, ${quoted(verification.quote)}`,
+    verification ? readingOf(verification) : "",
   ].filter(Boolean);
   return parts.length === 0 ? null : parts.join("; ");
 }
 
+/** What a language model found that read the page for an edit. */
+export function readingOf({ verdict, quote, model }: Verification): string {
+  const reader = `${plain(model)} read the page`;
+  const words = quote === null ? "" : quoted(quote);
+  switch (verdict) {
+    case "not_answered":
+      return `${reader} and found no answer`;
+    case "partly":
+      return words ? `${reader}: in part, ${words}` : `${reader}: answered in part`;
+    case "answered":
+      return `${reader} and found the answer${words && `: ${words}`}`;
+  }
+}
+
+/** What a draft is to be read with: who stood in for a model, and the coverage from which a query counts as answered. */
+export interface DraftMaking extends Pick<Report, "made_by_standins"> {
+  method: { threshold: number | null };
+}
+
 /** What the draft of an edit is worth. */
-export function effectOf(report: Report, draft: Draft): string {
+export function effectOf(report: DraftMaking, draft: DraftText): string {
   const { coverage_before: before, coverage_after: after, closes_gap } = draft;
   if (before === null || after === null) return "not measured";
   if (report.made_by_standins.includes("drafts")) {
@@ -212,7 +233,10 @@ export function effectOf(report: Report, draft: Draft): string {
   }`;
 }
 
-export function draftOrigin(report: Report, draft: Draft): string {
+export function draftOrigin(
+  report: Pick<DraftMaking, "made_by_standins">,
+  draft: Pick<DraftText, "model" | "provider">,
+): string {
   return report.made_by_standins.includes("drafts")
     ? `Written by the offline stand-in (${
       plain(draft.model)
