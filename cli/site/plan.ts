@@ -1,6 +1,9 @@
 // The plan of a site, as `get_site_report` answers it (made by crates/site). Everything that came from pages and queries is foreign
 // text, to be made harmless where it is shown.
 
+import type { Standin } from "../report/report.ts";
+import type { DraftText, Verification } from "../report/result.ts";
+
 export type EditKind = "write" | "extend" | "improve" | "merge" | "link" | "move" | "new_page";
 
 export interface Place {
@@ -47,6 +50,22 @@ export interface SiteLink {
   anchor: string;
   impressions: number;
 }
+
+/**
+ * What became of an edit that was to be drafted: written · answered: a model that read the page found that it answers this ·
+ * skipped: not begun, as there is no model or the dollars are spent · failed: no text that holds the rules came.
+ */
+export type SiteDraft =
+  & {
+    edit_id: string;
+    /** Taken from an earlier job: nothing was paid. */
+    is_reused: boolean;
+  }
+  & (
+    | ({ status: "written"; verification?: Verification | null } & DraftText)
+    | { status: "answered"; verification: Verification }
+    | { status: "skipped" | "failed"; reason: { code: string; message: string } }
+  );
 
 export interface SitePlan {
   schema_version: 1;
@@ -98,6 +117,10 @@ export interface SitePlan {
     }[];
   }[];
   edits: SiteEdit[];
+  /** Of the edits that were to be drafted, by rank; plans of earlier versions have none. */
+  drafts?: SiteDraft[];
+  /** What had no model to make it; only the command line knows. */
+  made_by_standins?: Standin[];
   links: SiteLink[];
   decays: {
     page_id: string;
@@ -137,6 +160,49 @@ export interface Counts {
   skipped: number;
 }
 
+/** As `site_progress` answers. */
+export interface Progress {
+  status: string;
+  stage: string;
+  error: { message?: string } | null;
+  counts: Counts;
+  /** What the stages found. */
+  facts: { select_pages?: Chosen };
+  minutes_left: number;
+  /** Null before the plan is made, or when none are asked for; `reused`: of the others, those that cost nothing. */
+  drafts?: DraftCounts | null;
+}
+
+export interface DraftCounts {
+  wanted: number;
+  written: number;
+  answered: number;
+  skipped: number;
+  failed: number;
+  reused: number;
+}
+
+/** The pages of a job. */
+export interface Chosen {
+  page_count: number;
+  /** Unchanged since an earlier job. */
+  reused_count?: number;
+  /** That the dollars do not pay for. */
+  ceiling_count?: number;
+  /** That may not be crawled. */
+  refused_count?: number;
+  estimate: Estimate;
+}
+
+/** What a job is expected to take, told when its pages are chosen. */
+export interface Estimate {
+  crawls: number;
+  tokens: number | null;
+  usd: number | null;
+  minutes: number;
+  drafts?: { count: number; tokens: number | null; usd: number | null } | null;
+}
+
 export const kindNames: Record<EditKind, string> = {
   write: "Write",
   extend: "Extend",
@@ -147,9 +213,9 @@ export const kindNames: Record<EditKind, string> = {
   new_page: "New page",
 };
 
-/** What is to be done, in a sentence. */
-export function task(edit: SiteEdit): string {
-  const target = edit.target_url ?? "";
+/** What is to be done, in a sentence; `show`: an address as it is to be read. */
+export function task(edit: SiteEdit, show = (url: string) => url): string {
+  const target = show(edit.target_url ?? "");
   switch (edit.kind) {
     case "write":
       return `Write a section about “${edit.label}” ${where(edit)}`;
@@ -170,7 +236,8 @@ export function task(edit: SiteEdit): string {
   }
 }
 
-function where({ place }: SiteEdit): string {
+/** Where in the page, in its own headings. */
+export function where({ place }: SiteEdit): string {
   const section = place?.heading_path?.at(-1);
   if (place?.after_heading) return `after “${place.after_heading}”`;
   if (place?.kind === "extend" && section) return `in “${section}”`;

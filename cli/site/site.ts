@@ -8,22 +8,17 @@ import { root, sha256 } from "../../local/paths.ts";
 import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
 import { ensureBuilt } from "../build.ts";
 import { say } from "../say.ts";
-import { plain } from "../report/text.ts";
+import { plain, plural } from "../report/text.ts";
 import { rpc, RpcError } from "../rpc.ts";
 import { filesUnder } from "../../local/paths.ts";
-import type { Counts, SitePlan } from "./plan.ts";
-import { kindNames, task } from "./plan.ts";
-import {
-  briefName,
-  failures,
-  overview,
-  renderBrief,
-  renderCsv,
-  renderHtml,
-  renderMarkdown,
-  renderRows,
-  shortUrl,
-} from "./render.ts";
+import { madeByStandins } from "../analyze.ts";
+import { renderCsv, renderRows } from "./csv.ts";
+import { renderHtml } from "./html.ts";
+import { renderBrief, renderMarkdown } from "./markdown.ts";
+import type { Progress, SitePlan } from "./plan.ts";
+import { watch } from "./progress.ts";
+import { renderTerminal } from "./terminal.ts";
+import { briefName } from "./text.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
 const exitCodes = { job: 1, input: 2, interrupted: 130 };
@@ -40,6 +35,7 @@ interface SiteOptions {
   maxAgeHours?: number;
   periodDays?: number;
   top?: number;
+  drafts?: number;
   priority?: number;
   out?: string;
   json?: boolean;
@@ -55,6 +51,13 @@ export function registerSite(program: Command) {
     const parsed = Number(value);
     if (value.trim() === "" || !Number.isFinite(parsed)) {
       throw new InvalidArgumentError("a number is needed");
+    }
+    return parsed;
+  };
+  const draftCount = (value: string) => {
+    const parsed = value.trim() === "" ? NaN : Number(value);
+    if (!Number.isInteger(parsed) || parsed < 0 || parsed > 100) {
+      throw new InvalidArgumentError("a whole number from 0 to 100 is needed");
     }
     return parsed;
   };
@@ -92,6 +95,11 @@ export function registerSite(program: Command) {
       number,
     )
     .option("--top <count>", "edits at most (default: all)", number)
+    .option(
+      "--drafts <count>",
+      "have a language model draft the first edits of the plan that a text helps: 0 to 100 (default 0)",
+      draftCount,
+    )
     .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
     .option(
       "-o, --out <dir>",
@@ -103,7 +111,10 @@ export function registerSite(program: Command) {
       "make the same job again every so many days, for pages that changed; 0: no longer",
       number,
     )
-    .option("--retry <job>", "try the failed pages of a job once more, and only those")
+    .option(
+      "--retry <job>",
+      "try the failed pages of a job once more, or its missing drafts, and only those",
+    )
     .option("--cancel <job>", "end a job; what was analysed is kept")
     .option(
       "--outcomes <job>",
@@ -156,6 +167,9 @@ async function site(file: string | undefined, options: SiteOptions) {
       "--every is for a site on the web: an export, --property, --sitemap or --list",
     );
   }
+  if (options.drafts !== undefined && ending) {
+    stop(exitCodes.input, "--drafts is for a new job: a job keeps what it was started with");
+  }
   await ensureBuilt(say);
   const interruption = new AbortController();
   const onInterrupt = () => {
@@ -182,23 +196,36 @@ async function site(file: string | undefined, options: SiteOptions) {
     let jobId = options.retry;
     let shown: Shown = {};
     if (jobId !== undefined) {
-      const answer: { retried_count: number } = await call(supabase, "retry_site_job", {
-        p_job_id: jobId,
-      });
-      say(`job ${jobId}: ${answer.retried_count} pages once more`);
+      const { retried_count, draft_count = 0 }: { retried_count: number; draft_count?: number } =
+        await call(supabase, "retry_site_job", { p_job_id: jobId });
+      say(
+        `job ${jobId}: ${
+          draft_count > 0 ? plural(draft_count, "draft") : plural(retried_count, "page")
+        } once more`,
+      );
     } else {
       const source = await readSource(stack, file, options);
       shown = source.shown;
       jobId = await findOrCreate(stack, supabase, source.request, options);
       if (options.every !== undefined) await schedule(supabase, jobId, options.every);
     }
-    const progress = await watch(supabase, jobId, options.timeout, interruption.signal);
-    if (progress.status !== "completed") explain(jobId, progress, interruption.signal.aborted);
+    const read = async (): Promise<Progress> =>
+      await call(supabase, "site_progress", { p_job_id: jobId });
+    const progress = await watch(read, options.timeout, interruption.signal);
+    // The plan is made before its drafts, and worth reading without them.
+    const isPlanned = progress.status === "completed" || progress.stage === "site_drafts";
+    if (!isPlanned || interruption.signal.aborted) {
+      explain(jobId, progress, interruption.signal.aborted);
+    }
     const found: SitePlan = await call(supabase, "get_site_report", { p_job_id: jobId });
     const plan = rename(found, shown);
+    if (found.drafts?.some(({ status }) => status === "written")) {
+      plan.made_by_standins = madeByStandins(stack.realApis);
+    }
     if (options.json) console.log(JSON.stringify(plan, null, 2));
     else console.log(renderTerminal(plan));
     if (options.out !== undefined) await write(plan, options.out);
+    if (progress.status !== "completed") explain(jobId, progress, false);
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
     await stack.stop();
@@ -317,6 +344,7 @@ async function findOrCreate(
     max_age_hours: options.maxAgeHours,
     period_days: options.periodDays,
     top: options.top,
+    drafts: options.drafts || undefined,
     priority: options.priority,
   };
   const fingerprint = sha256(JSON.stringify(request)).slice(0, 32);
@@ -388,89 +416,6 @@ async function schedule(supabase: SupabaseClient, jobId: string, everyDays: numb
   }
 }
 
-interface Progress {
-  status: string;
-  stage: string;
-  error: { message?: string } | null;
-  counts: Counts;
-  facts: Record<string, Record<string, unknown>>;
-  minutes_left: number;
-}
-
-const stageNames: Record<string, string> = {
-  select_pages: "choosing the pages",
-  analyse_pages: "analysing the pages",
-  site_topics: "looking for answers on other pages",
-  site_plan: "making the plan",
-};
-
-/** Shows where the job stands until it ends, `signal` says stop or the time is over. */
-async function watch(
-  supabase: SupabaseClient,
-  jobId: string,
-  timeoutSeconds: number,
-  signal: AbortSignal,
-): Promise<Progress> {
-  const isTerminal = Deno.stderr.isTerminal();
-  const deadline = Date.now() + timeoutSeconds * 1000;
-  let before = "", toldEstimate = false;
-  while (true) {
-    const progress: Progress = await call(supabase, "site_progress", { p_job_id: jobId });
-    const chosen = progress.facts.select_pages;
-    if (chosen && !toldEstimate) {
-      toldEstimate = true;
-      if (isTerminal && before) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
-      say(estimate(chosen));
-    }
-    const line = describe(progress);
-    if (line !== before) {
-      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`));
-      else say(line);
-      before = line;
-    }
-    const isEnded = ["completed", "failed", "cancelled"].includes(progress.status);
-    if (isEnded || signal.aborted || Date.now() > deadline) {
-      if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\n"));
-      return progress;
-    }
-    await new Promise((resolve) => setTimeout(resolve, isTerminal ? 500 : 2_000));
-  }
-}
-
-function estimate(facts: Record<string, unknown>): string {
-  const number = (name: string) => Number(facts[name] ?? 0);
-  const known = facts.estimate as {
-    crawls: number;
-    tokens: number | null;
-    usd: number | null;
-    minutes: number;
-  };
-  const cost = known.tokens === null
-    ? "what they cost is known after the first pages"
-    : `about ${known.tokens.toLocaleString("en-US")} tokens, $${known.usd ?? 0}`;
-  const more = [
-    number("reused_count") > 0 ? `${number("reused_count")} unchanged` : "",
-    number("ceiling_count") > 0 ? `${number("ceiling_count")} beyond --max-usd` : "",
-    number("refused_count") > 0 ? `${number("refused_count")} that may not be crawled` : "",
-  ].filter((part) => part !== "").join(", ");
-  return `${number("page_count")} pages${
-    more ? ` (${more})` : ""
-  }: ${known.crawls} to crawl, ${cost}, about ${known.minutes} minutes`;
-}
-
-function describe({ status, stage, counts, minutes_left }: Progress): string {
-  if (status === "completed") {
-    return `${counts.done + counts.reused}/${counts.total} pages, plan made`;
-  }
-  const ended = counts.done + counts.reused + counts.failed + counts.skipped;
-  const parts = [`${ended}/${counts.total} pages`];
-  if (counts.failed > 0) parts.push(`${counts.failed} failed`);
-  if (stage === "analyse_pages" && counts.total > ended) {
-    parts.push(`about ${minutes_left} min left`);
-  }
-  return `${stageNames[stage] ?? stage}: ${parts.join(", ")}`;
-}
-
 function explain(jobId: string, progress: Progress, isInterrupted: boolean): never {
   if (isInterrupted) {
     stop(exitCodes.interrupted, "interrupted; start the same command again and it goes on");
@@ -487,7 +432,7 @@ function explain(jobId: string, progress: Progress, isInterrupted: boolean): nev
   stop(
     exitCodes.job,
     progress.status === "cancelled"
-      ? `the job was cancelled; its pages are kept`
+      ? "the job was cancelled; its pages are kept"
       : `the job is still at ${progress.stage}: start the same command again and it goes on`,
   );
 }
@@ -496,21 +441,6 @@ function explain(jobId: string, progress: Progress, isInterrupted: boolean): nev
 function rename(plan: SitePlan, { served, base }: Shown): SitePlan {
   if (!served || !base) return plan;
   return JSON.parse(JSON.stringify(plan).replaceAll(served, base));
-}
-
-function renderTerminal(plan: SitePlan): string {
-  const lines = [...overview(plan), ""];
-  for (const edit of plan.edits.slice(0, 20)) {
-    lines.push(
-      `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} +${
-        String(Math.round(edit.expected_clicks)).padEnd(5)
-      } ${plain(shortUrl(edit.url, plan))}`,
-      `     ${plain(task(edit))}`,
-    );
-  }
-  if (plan.edits.length > 20) lines.push(`     … and ${plan.edits.length - 20} more (--out DIR)`);
-  if (plan.links.length > 0) lines.push("", `${plan.links.length} internal links could be set.`);
-  return [...lines, ...failures(plan)].join("\n");
 }
 
 async function write(plan: SitePlan, out: string) {

@@ -13,6 +13,7 @@ import {
   Visitor,
   type World,
 } from "./browser.ts";
+import { site, sitePlan } from "../report/site_plan.ts";
 
 await findChromium();
 const world = await startWorld();
@@ -52,6 +53,13 @@ async function until(what: string, isTrue: () => Promise<boolean>) {
 
 const clipboard = (visitor: Visitor) =>
   visitor.page.evaluate("navigator.clipboard.readText()") as Promise<string>;
+
+/** Widths and colours that a view is looked at in. */
+const looks: [width: number, dark: boolean, name: string][] = [
+  [1280, false, "light"],
+  [1280, true, "dark"],
+  [390, false, "phone"],
+];
 
 const jobId = await analyzedSample();
 
@@ -509,7 +517,7 @@ journey(
       await rivalry.locator("tbody tr").nth(1).innerText(),
       /other\.example\/lights\s+should own it\s+400 \(40%\)/,
     );
-    await rivalry.getByText(/Merge this page into https:\/\/other\.example\/lights/).waitFor();
+    await rivalry.getByText(/Merge this page into other\.example\/lights and/).waitFor();
     await window.getByText("600 impressions go to another page").waitFor();
     await visitor.checkAccessibility("cannibalisation");
     await screenshot(visitor, "cannibalisation-light");
@@ -544,6 +552,87 @@ journey(
     await window.getByRole("link", { name: "Edits", exact: true }).click();
     await window.locator("tbody tr").first().getByRole("link").click();
     await window.getByText(/This page answers/).waitFor();
+    assert.deepEqual(visitor.problems, []);
+  },
+);
+
+journey(
+  "a site's drafts: asked for, counted while they are written, unfolded, copied, looked for by their state",
+  async () => {
+    await using visitor = await Visitor.open(world);
+    const { page } = visitor;
+    const plan = sitePlan();
+    const evil = `<img src=x onerror="document.title='owned'"><script>alert(1)</script>`;
+    for (const draft of plan.drafts!) {
+      if (draft.status === "written") {
+        draft.body_markdown += `\n\n${evil} [click](javascript:alert(1))`;
+      }
+      if (draft.status === "answered") draft.verification.quote += evil;
+    }
+    const { drafts } = plan;
+    let written = 1, plansRead = 0;
+    await page.route("**/rpc/get_site_plan", (route) => {
+      plansRead++;
+      return route.fulfill({ json: { ...plan, drafts: drafts!.slice(0, written) } });
+    });
+    await page.route("**/rpc/get_site_progress", (route) =>
+      route.fulfill({
+        json: {
+          ...{ status: written < 5 ? "processing" : "completed", stage: "site_drafts" },
+          ...{ error: null, counts: plan.counts, facts: {}, minutes_left: 0 },
+          drafts: { ...{ wanted: 5, written, answered: 0, skipped: 0, failed: 0, reused: 0 } },
+        },
+      }));
+    const sent = Promise.withResolvers<{ drafts?: number }>();
+    await page.route("**/pageperfect-workflow", (route) => {
+      sent.resolve(route.request().postDataJSON());
+      return route.fulfill({ status: 202, json: { job_id: plan.job.id } });
+    });
+
+    await visitor.go("site/new");
+    await page.getByLabel("Sitemap").fill(`${site}/sitemap.xml`);
+    await page.getByLabel("Drafts").fill("5");
+    await visitor.checkAccessibility("the start of a site's run");
+    await screenshot(visitor, "site-new-light");
+    await page.getByRole("button", { name: "Begin" }).click();
+    assert.equal((await sent.promise).drafts, 5);
+
+    // The plan is there while its drafts are written, and each is shown as it comes.
+    await page.getByText("1 of 5 drafts").first().waitFor();
+    await page.getByText("Drafts: 1 written").waitFor();
+    written = 5;
+    await page.getByText("Drafts: 2 written").waitFor();
+    assert.ok(plansRead >= 2, String(plansRead));
+
+    const row = (rank: number) => page.locator(".draft-row").nth(rank);
+    await row(0).getByText("Coverage 10 % → 92 %").click();
+    await row(0).getByRole("heading", { name: "Does green tea have caffeine?" }).waitFor();
+    await row(0).getByText("The amount of caffeine in a cup.").waitFor();
+    await row(0).getByRole("button", { name: "Copy Markdown" }).click();
+    await page.getByText("The section as Markdown copied").waitFor();
+    assert.match(
+      await clipboard(visitor),
+      /^## Does green tea have caffeine\?\n\nYes, green tea has \*\*caffeine\*\*/,
+    );
+    await row(1).getByText("Keep the leaves in a tin").waitFor();
+    await row(2).getByText("the model's draft links to a foreign site").waitFor();
+    await row(4).getByText("beyond the dollars that the job may spend").waitFor();
+    assert.notEqual(await page.title(), "owned");
+    assert.equal(
+      await page.locator("main img, main script, main a[href^='javascript']").count(),
+      0,
+    );
+    for (const [width, dark, name] of looks) {
+      await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+      await page.setViewportSize({ width, height: 900 });
+      await visitor.checkAccessibility(`a site's drafts, ${name}`);
+      await noOverflow(visitor, `a site's drafts, ${name}`);
+      await row(0).scrollIntoViewIfNeeded();
+      await screenshot(visitor, `site-drafts-${name}`);
+    }
+    await page.getByLabel("Draft").selectOption("failed");
+    await page.getByText("1 of 6").waitFor();
+    assert.match(page.url(), /draft=failed/);
     assert.deepEqual(visitor.problems, []);
   },
 );

@@ -81,6 +81,10 @@ export function relative(value: string | null | undefined): string {
 export const shortUrl = (url: string | null | undefined) =>
   (url ?? "").replace(/^https?:\/\/(www\.)?/, "").replace(/\/$/, "");
 
+/** A text with its addresses as `shortUrl` shows them. */
+export const shortUrls = (text: string) =>
+  text.replace(/https?:\/\/[^\s,;“”()]+/g, (url) => shortUrl(url));
+
 /** A key such as `wait_crawl` as words. */
 export const words = (key: string | null | undefined) => (key ?? none).replaceAll("_", " ");
 

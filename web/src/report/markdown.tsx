@@ -3,10 +3,25 @@
 
 import { marked, type Token, type Tokens } from "marked";
 import type { ComponentChildren } from "preact";
+import type { DraftText } from "../../../cli/report/result.ts";
 
 export function Markdown({ text }: { text: string }) {
   return <>{blocks(marked.lexer(text))}</>;
 }
+
+/** What a heading of `level` stands under, for who goes by headings. */
+export function HeadingsAbove({ level, path }: { level: number; path: string[] }) {
+  return Array.from({ length: level - 2 || 1 }, (_, index) => {
+    const Rank = `h${index + 2}` as "h2";
+    return <Rank key={index} class="visually-hidden" dir="auto">{path[index] ?? "The page"}</Rank>;
+  });
+}
+
+/** A draft with its heading, as it stands in a page. */
+export const sectionText = (
+  { heading, body_markdown }: Pick<DraftText, "heading" | "body_markdown">,
+  level: number,
+) => `${"#".repeat(Math.max(2, level))} ${heading}\n\n${body_markdown.trim()}\n`;
 
 const safeLink = (href: string) => (/^(https?:\/\/|#)/i.test(href) ? href : undefined);
 

@@ -22,7 +22,7 @@ import {
   toast,
 } from "../ui.tsx";
 import { type CoverageNow, useCoverage } from "./coverage.ts";
-import { Markdown } from "./markdown.tsx";
+import { HeadingsAbove, Markdown, sectionText } from "./markdown.tsx";
 import {
   type Decision,
   type Draft,
@@ -38,8 +38,7 @@ import { placeEdits } from "./page_text.tsx";
 /** The section to write, as one text: its heading first. */
 function startText(edit: Edit, draft: Draft | undefined): string {
   if (!draft) return "";
-  const level = edit.place.level ?? draft.brief?.level ?? 2;
-  return `${"#".repeat(Math.max(2, level))} ${draft.heading}\n\n${draft.body_markdown.trim()}\n`;
+  return sectionText(draft, edit.place.level ?? draft.brief?.level ?? 2);
 }
 
 export function Workspace({ model, editId }: { model: ReportModel; editId: number }) {
@@ -316,15 +315,8 @@ function InPlace(
       lang={model.result.page?.language ?? undefined}
     >
       {here && <Context section={here} end highlight={edit.place.segment_id ?? undefined} />}
-      {/* What the section stands under, for who goes by headings; the page around it is shown in part. */}
-      {Array.from({ length: (edit.place.level ?? 2) - 2 || 1 }, (_, index) => {
-        const Rank = `h${index + 2}` as "h2";
-        return (
-          <Rank key={index} class="visually-hidden" dir="auto">
-            {edit.place.heading_path[index] ?? "The page"}
-          </Rank>
-        );
-      })}
+      {/* The page around it is shown in part. */}
+      <HeadingsAbove level={edit.place.level ?? 2} path={edit.place.heading_path} />
       <div class={`added ${text ? "" : "nothing"}`}>
         <p class="added-label">{edit.kind === "write" ? "New section" : "Added here"}</p>
         <div ref={refTo} dir="auto">

@@ -1,12 +1,12 @@
 // Where pages of the site compete: topics that several of them are shown for, who should own each, and what to do.
 
-import { type SitePlan, task } from "../../../cli/site/plan.ts";
+import { kindNames, type SitePlan, task } from "../../../cli/site/plan.ts";
 import { compact, count, csv, percent, plural, position, shortUrl } from "../format.ts";
 import { param, setQuery } from "../router.ts";
 import { Badge, Button, download, Empty, Meter, Table } from "../ui.tsx";
 import { Choice } from "../report/edits.tsx";
 import { SearchField } from "../ops/jobs.tsx";
-import { editNames, editTones, PageLink } from "./parts.tsx";
+import { editTones, PageLink } from "./parts.tsx";
 
 type Topic = SitePlan["topics"][number];
 
@@ -150,8 +150,8 @@ function Card({ rivalry: { topic, pages, edits } }: { rivalry: Rivalry }) {
           <ul class="unmarked">
             {edits.map((edit) => (
               <li key={edit.id} dir="auto">
-                <Badge tone={editTones[edit.kind]}>{editNames[edit.kind]}</Badge>{" "}
-                <bdi>{shortUrl(edit.url)}</bdi>: {task(edit)}
+                <Badge tone={editTones[edit.kind]}>{kindNames[edit.kind]}</Badge>{" "}
+                <bdi>{shortUrl(edit.url)}</bdi>: {task(edit, shortUrl)}
                 {edit.expected_clicks >= 1 &&
                   ` (+${compact(Math.round(edit.expected_clicks))} clicks a month)`}
               </li>
@@ -179,7 +179,9 @@ function rivalriesCsv(list: Rivalry[]): string {
         page.clicks,
         page.position,
         page.coverage,
-        edits.filter(({ page_id }) => page_id === page.page_id).map(task).join(" · "),
+        edits.filter(({ page_id }) => page_id === page.page_id).map((edit) => task(edit)).join(
+          " · ",
+        ),
       ])
     ),
   );

@@ -4,16 +4,6 @@ import type { ComponentChildren } from "preact";
 import type { EditKind } from "../../../cli/site/plan.ts";
 import { href } from "../router.ts";
 
-export const editNames: Record<EditKind, string> = {
-  write: "Write",
-  extend: "Extend",
-  improve: "Improve",
-  merge: "Merge or redirect",
-  link: "Link",
-  move: "Point to",
-  new_page: "New page",
-};
-
 export const editTones: Record<EditKind, string> = {
   write: "gap",
   new_page: "gap",

@@ -1,11 +1,12 @@
 // The plan of a site: edits over all pages, who owns which topic, links, what falls, and the run's progress.
 
-import type { SiteEdit, SitePlan } from "../../../cli/site/plan.ts";
+import { useEffect, useRef } from "preact/hooks";
+import { type Estimate, kindNames, type Progress, type SitePlan } from "../../../cli/site/plan.ts";
+import { stageNames } from "../../../cli/site/text.ts";
 import { ApiError, isOperator, rpc } from "../api.ts";
 import {
   compact,
   count,
-  csv,
   percent,
   plural,
   position,
@@ -35,35 +36,10 @@ import { Choice } from "../report/edits.tsx";
 import { SearchField } from "../ops/jobs.tsx";
 import { Cannibalisation, rivalries } from "./cannibalisation.tsx";
 import { Outcomes } from "./outcomes.tsx";
-import { editNames, editTones, PageLink } from "./parts.tsx";
+import { Edits, planCsv } from "./edits.tsx";
+import { PageLink } from "./parts.tsx";
 
 type SiteTopic = SitePlan["topics"][number];
-
-interface Progress {
-  status: string;
-  stage: string;
-  error: { message?: string } | null;
-  counts: {
-    total: number;
-    waiting: number;
-    open: number;
-    done: number;
-    reused: number;
-    failed: number;
-    skipped: number;
-  };
-  minutes_left: number | null;
-  /** What the stages found; `select_pages` foresees what the run takes. */
-  facts?: {
-    select_pages?: {
-      page_count: number;
-      reused_count: number;
-      ceiling_count: number;
-      refused_count: number;
-      estimate?: { crawls: number; tokens: number | null; usd: number | null; minutes: number };
-    };
-  };
-}
 
 const views = [
   ["edits", "Edits"],
@@ -83,13 +59,23 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
     (now) => (isOpen(now?.status) ? 2 : 0),
   );
   const state = progress.data.value;
+  // The plan is made before its drafts, which come into it one by one.
+  const isPlanned = state !== undefined &&
+    (!isOpen(state.status) || state.stage === "site_drafts");
+  const now = state && `${state.status} ${draftedCount(state)}`;
+  const before = useRef(now);
+  useEffect(() => {
+    if (before.current !== undefined && before.current !== now) refresh();
+    before.current = now;
+  }, [now]);
   const plan = useLive<SitePlan | null>(
-    `plan ${jobId} ${state?.status}`,
+    `plan ${jobId} ${isPlanned}`,
     (signal) => rpc("get_site_plan", { p_job_id: jobId }, signal),
     0,
   );
   const found = plan.data.value;
   const failedCount = state?.counts.failed ?? 0;
+  const missingCount = state?.drafts ? state.drafts.skipped + state.drafts.failed : 0;
   const act = async (done: Promise<unknown>, said: string) => {
     try {
       await done;
@@ -137,6 +123,18 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
               Retry the {plural(failedCount, "page")} that failed
             </Button>
           )}
+          {state && !isOpen(state.status) && failedCount === 0 && missingCount > 0 &&
+            isOperator.value && (
+            <Button
+              onClick={() =>
+                act(
+                  rpc("retry_own_site_job", { p_job_id: jobId }),
+                  `${plural(missingCount, "draft")} tried once more`,
+                )}
+            >
+              Retry the {plural(missingCount, "missing draft")}
+            </Button>
+          )}
           {isOpen(state?.status) && isOperator.value && (
             <Button
               kind="danger"
@@ -167,7 +165,9 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
       {state?.status === "failed" && (
         <div class="note tone-gap" role="alert">
           <p>
-            <strong>The run stopped at {words(state.stage)}.</strong> {state.error?.message}{" "}
+            <strong>The run stopped at {stageNames[state.stage] ?? words(state.stage)}.</strong>
+            {" "}
+            {state.error?.message}{" "}
             <a href={href(`jobs/${jobId}`, { pipeline: "site" })}>What happened</a>
           </p>
         </div>
@@ -179,13 +179,43 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
 }
 
-function RunProgress({ state: { counts, stage, minutes_left, facts } }: { state: Progress }) {
+/** Drafts that came to an end, whichever. */
+const draftedCount = ({ drafts }: Progress) =>
+  drafts ? drafts.written + drafts.answered + drafts.skipped + drafts.failed : 0;
+
+function Drafting({ state }: { state: Progress }) {
+  const { wanted, failed } = state.drafts!, done = draftedCount(state);
+  return (
+    <section class="progress" aria-label="Progress">
+      <p role="status">
+        <strong class="sentence">{stageNames.site_drafts}</strong>, {count(done)} of{" "}
+        {plural(wanted, "draft")}
+        {failed > 0 && <>, {count(failed)} failed</>}; the plan below is made
+      </p>
+      <Meter
+        value={wanted > 0 ? done / wanted : 0}
+        label={`${count(done)} of ${plural(wanted, "draft")}`}
+        tone="improve"
+      />
+    </section>
+  );
+}
+
+/** What models cost, before it is known for sure. */
+const foreseen = ({ tokens, usd: cost }: Pick<Estimate, "tokens" | "usd">) =>
+  tokens === null
+    ? null
+    : `about ${compact(tokens)} tokens${cost === null ? "" : ` for ${usd(cost)}`}`;
+
+function RunProgress({ state }: { state: Progress }) {
+  if (state.stage === "site_drafts" && state.drafts) return <Drafting state={state} />;
+  const { counts, stage, minutes_left, facts } = state;
   const chosen = facts?.select_pages;
   const ready = counts.done + counts.reused + counts.failed + counts.skipped;
   return (
     <section class="progress" aria-label="Progress">
       <p role="status">
-        <strong>{words(stage)}</strong>
+        <strong class="sentence">{stageNames[stage] ?? words(stage)}</strong>
         {counts.total > 0 && <>, {count(ready)} of {plural(counts.total, "page")}</>}
         {counts.reused > 0 && <>, {count(counts.reused)} unchanged</>}
         {counts.failed > 0 && <>, {count(counts.failed)} failed</>}
@@ -201,17 +231,22 @@ function RunProgress({ state: { counts, stage, minutes_left, facts } }: { state:
       {chosen?.estimate && (
         <p class="quiet">
           Foreseen: {plural(chosen.estimate.crawls, "page")} to crawl,{" "}
-          {chosen.estimate.tokens === null
-            ? "what they cost is known after the first pages"
-            : `about ${compact(chosen.estimate.tokens)} tokens for ${
-              usd(chosen.estimate.usd ?? 0)
-            }`}
+          {foreseen(chosen.estimate) ?? "what they cost is known after the first pages"}
+          {chosen.estimate.drafts?.count
+            ? (
+              <>
+                , then {plural(chosen.estimate.drafts.count, "draft")},{" "}
+                {foreseen(chosen.estimate.drafts) ??
+                  "what they cost is known after the first draft"}
+              </>
+            )
+            : null}
           , about {plural(Math.max(1, Math.round(chosen.estimate.minutes)), "minute")}
-          {chosen.reused_count > 0 && <>; {count(chosen.reused_count)} unchanged</>}
-          {chosen.ceiling_count > 0 && (
+          {(chosen.reused_count ?? 0) > 0 && <>; {count(chosen.reused_count)} unchanged</>}
+          {(chosen.ceiling_count ?? 0) > 0 && (
             <>; {count(chosen.ceiling_count)} beyond the ceiling of dollars</>
           )}
-          {chosen.refused_count > 0 && (
+          {(chosen.refused_count ?? 0) > 0 && (
             <>; {count(chosen.refused_count)} that may not be crawled</>
           )}. Cancel it when that is too much.
         </p>
@@ -262,97 +297,13 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
           href: href(`site/${plan.job.id}${id === "edits" ? "" : `/${id}`}`),
         }))}
       />
-      {view === "edits" && <Edits edits={plan.edits ?? []} />}
+      {view === "edits" && <Edits plan={plan} />}
       {view === "topics" && <Topics topics={plan.topics ?? []} />}
       {view === "cannibalisation" && <Cannibalisation plan={plan} />}
       {view === "links" && <Links links={plan.links ?? []} />}
       {view === "decays" && <Decays decays={plan.decays ?? []} />}
-      {view === "outcomes" && <Outcomes jobId={plan.job.id} names={editNames} />}
+      {view === "outcomes" && <Outcomes jobId={plan.job.id} names={kindNames} />}
       {view === "pages" && <SitePages plan={plan} />}
-    </>
-  );
-}
-
-function Edits({ edits }: { edits: SiteEdit[] }) {
-  const kind = param("kind"), effort = param("effort"), search = (param("q") ?? "").toLowerCase();
-  const shown = edits.filter((edit) =>
-    (!kind || edit.kind === kind) && (!effort || edit.effort === effort) &&
-    (!search ||
-      `${edit.url} ${edit.label} ${edit.queries.join(" ")}`.toLowerCase().includes(search))
-  );
-  return (
-    <>
-      <div class="filters">
-        <Choice
-          label="Kind"
-          name="kind"
-          value={kind}
-          options={[["", "All"], ...Object.entries(editNames)]}
-        />
-        <Choice
-          label="Effort"
-          name="effort"
-          value={effort}
-          options={[["", "Any"], ["low", "Low"], ["medium", "Medium"], ["high", "High"]]}
-        />
-        <SearchField label="Search" name="q" placeholder="page, topic or query" />
-        <span class="quiet" role="status">{count(shown.length)} of {count(edits.length)}</span>
-      </div>
-      {shown.length === 0 && <p class="quiet">No edit fits.</p>}
-      {shown.length > 0 && (
-        <Table label="Edits">
-          <thead>
-            <tr>
-              <th scope="col" class="number">#</th>
-              <th scope="col">Edit</th>
-              <th scope="col">Page</th>
-              <th scope="col" class="number">Clicks a month</th>
-              <th scope="col" class="number">Position</th>
-              <th scope="col">Effort</th>
-              <th scope="col">Why</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.slice(0, 300).map((edit) => (
-              <tr key={edit.id}>
-                <td class="number">{edit.rank}</td>
-                <th scope="row">
-                  <Badge tone={editTones[edit.kind]}>
-                    {editNames[edit.kind]}
-                  </Badge>{" "}
-                  <span dir="auto">{edit.label}</span>
-                  {edit.is_decayed && (
-                    <>
-                      <Badge tone="gap">falling</Badge>
-                    </>
-                  )}
-                  <span class="quiet sub" dir="auto">{edit.queries.slice(0, 3).join(" · ")}</span>
-                </th>
-                <td class="clip">
-                  <PageLink id={edit.page_id}>
-                    <bdi>{shortUrl(edit.url)}</bdi>
-                  </PageLink>
-                  <span class="quiet sub" dir="auto">
-                    {edit.target_url
-                      ? `to ${shortUrl(edit.target_url)}`
-                      : edit.place?.after_heading
-                      ? `after “${edit.place.after_heading}”`
-                      : edit.place?.heading_path?.at(-1) ?? ""}
-                  </span>
-                </td>
-                <td class="number">
-                  {edit.expected_clicks >= 1
-                    ? `+${compact(Math.round(edit.expected_clicks))}`
-                    : "–"}
-                </td>
-                <td class="number">{position(edit.avg_position)}</td>
-                <td>{edit.effort}</td>
-                <td class="why" dir="auto">{edit.reason}</td>
-              </tr>
-            ))}
-          </tbody>
-        </Table>
-      )}
     </>
   );
 }
@@ -567,44 +518,5 @@ function SitePages({ plan }: { plan: SitePlan }) {
         </tbody>
       </Table>
     </>
-  );
-}
-
-function planCsv(plan: SitePlan): string {
-  return csv(
-    [
-      "rank",
-      "page",
-      "kind",
-      "topic",
-      "place",
-      "to",
-      "queries",
-      "expected_clicks",
-      "impressions",
-      "clicks",
-      "position",
-      "effort",
-      "confidence",
-      "why",
-    ],
-    (plan.edits ?? []).map((
-      edit,
-    ) => [
-      edit.rank,
-      edit.url,
-      edit.kind,
-      edit.label,
-      edit.place?.after_heading ?? "",
-      edit.target_url ?? "",
-      edit.queries.join(" · "),
-      Math.round(edit.expected_clicks),
-      edit.impressions,
-      edit.clicks,
-      edit.avg_position,
-      edit.effort,
-      edit.confidence,
-      edit.reason,
-    ]),
   );
 }

@@ -68,6 +68,7 @@ export function NewSiteRun() {
   const source = useSignal<"sitemap" | "property" | "urls">("sitemap");
   const value = useSignal("");
   const most = useSignal("50");
+  const drafts = useSignal("0");
   const dollars = useSignal("");
   const busy = useSignal(false);
   const error = useSignal<ApiError | undefined>(undefined);
@@ -81,8 +82,12 @@ export function NewSiteRun() {
   const request = {
     site: { [source.value]: source.value === "urls" ? text.split(/\s+/).filter(Boolean) : text },
     max_pages: Number(most.value) || undefined,
+    drafts: Number(drafts.value) || undefined,
     max_usd: Number(dollars.value) || undefined,
   };
+  const fieldError = (...names: string[]) =>
+    error.value?.fields.find(({ field }) => names.some((name) => field.split(".")[0] === name))
+      ?.message;
   const start = async (event: Event) => {
     event.preventDefault();
     busy.value = true;
@@ -119,7 +124,7 @@ export function NewSiteRun() {
         <Field
           label={{ sitemap: "Sitemap", property: "Property", urls: "Addresses" }[source.value]}
           hint={hints[source.value]}
-          error={error.value?.fields[0]?.message}
+          error={fieldError("site")}
         >
           {(id, describedBy) =>
             source.value === "urls"
@@ -152,6 +157,24 @@ export function NewSiteRun() {
               max="100000"
               value={most.value}
               onInput={(event) => (most.value = event.currentTarget.value)}
+            />
+          )}
+        </Field>
+        <Field
+          label="Drafts"
+          hint="The text for the first so many edits of the plan that want a new section or a longer one, written and measured by the language model. Each takes its tokens: the estimate below counts them in. 0: the plan alone."
+          error={fieldError("drafts")}
+        >
+          {(id, describedBy) => (
+            <input
+              id={id}
+              type="number"
+              min="0"
+              max="100"
+              step="1"
+              aria-describedby={describedBy}
+              value={drafts.value}
+              onInput={(event) => (drafts.value = event.currentTarget.value)}
             />
           )}
         </Field>

@@ -1,0 +1,40 @@
+// edits.csv: a plan for a spreadsheet. The same plan gives the same bytes.
+
+import { plain } from "../report/text.ts";
+import { kindNames, placeText, type SitePlan, task } from "./plan.ts";
+import { draftNote, draftsOf } from "./text.ts";
+
+/** Columns that Sheets and Excel open as they are. */
+export function renderCsv(plan: SitePlan): string {
+  const header = [
+    ...["Rank", "Kind", "Page", "Target", "Place", "Topic", "Queries", "Impressions", "Clicks"],
+    ...["Position", "Coverage", "Expected clicks a month", "Effort", "Confidence", "Why", "Task"],
+    ...["Draft", "Coverage with the draft", "About the draft"],
+  ];
+  const drafts = draftsOf(plan);
+  const rows = plan.edits.map((edit) => {
+    const draft = drafts.get(edit.id);
+    return [
+      ...[edit.rank, kindNames[edit.kind], edit.url, edit.target_url ?? "", placeText(edit)],
+      ...[edit.label, edit.queries.join("; "), edit.impressions, edit.clicks, edit.avg_position],
+      ...[edit.coverage, edit.expected_clicks, edit.effort, edit.confidence, edit.reason],
+      ...[task(edit), draft?.status ?? ""],
+      draft?.status === "written" ? draft.coverage_after ?? "" : "",
+      draft ? draftNote(plan, draft) : "",
+    ];
+  });
+  return renderRows([header, ...rows]);
+}
+
+/** CSV as RFC 4180 has it. */
+export function renderRows(rows: (string | number)[][]): string {
+  return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
+}
+
+/** Quoted where needed; a leading =, +, - or @ of foreign text is no formula (OWASP, CSV injection). */
+function cell(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const text = plain(value);
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

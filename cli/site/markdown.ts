@@ -1,0 +1,136 @@
+// plan.md, and a brief a page for who edits it. The same plan gives the same bytes.
+
+import { draftLines, escapeMarkdown } from "../report/markdown.ts";
+import { number, percent, position } from "../report/text.ts";
+import { kindNames, type SiteDraft, type SiteEdit, type SitePlan, where } from "./plan.ts";
+import {
+  draftName,
+  draftNote,
+  draftsOf,
+  failures,
+  originOfDraft,
+  overview,
+  reasonOf,
+  shortUrl,
+  taskOf,
+} from "./text.ts";
+
+const md = escapeMarkdown;
+
+export function renderMarkdown(plan: SitePlan): string {
+  const drafts = draftsOf(plan);
+  const hasDrafts = drafts.size > 0;
+  const lines = [
+    "# The plan of the site",
+    "",
+    ...overview(plan).map((line) => `${md(line)}\n`),
+    "## Edits",
+    "",
+    `| # | Kind | Page | What to do | Clicks a month | Effort | Confidence |${
+      hasDrafts ? " Draft |" : ""
+    }`,
+    `|--:|---|---|---|--:|---|--:|${hasDrafts ? "---|" : ""}`,
+    ...plan.edits.map((edit) => {
+      const draft = drafts.get(edit.id);
+      return `| ${edit.rank} | ${kindNames[edit.kind]} | ${md(shortUrl(edit.url, plan))} | ${
+        md(taskOf(edit, plan))
+      } | +${number(edit.expected_clicks)} | ${edit.effort} | ${percent(edit.confidence)} |${
+        hasDrafts ? ` ${draft?.status ?? ""} |` : ""
+      }`;
+    }),
+    "",
+  ];
+  if (hasDrafts) {
+    lines.push("## Drafts", "");
+    for (const edit of plan.edits) {
+      const draft = drafts.get(edit.id);
+      if (!draft) continue;
+      lines.push(
+        `### ${edit.rank}. ${md(taskOf(edit, plan))}`,
+        "",
+        `Page: <${edit.url}>`,
+        "",
+        ...draftPart(plan, edit, draft),
+      );
+    }
+  }
+  if (plan.links.length > 0) {
+    lines.push("## Links that could be set", "");
+    for (const link of plan.links) {
+      lines.push(
+        `- ${md(shortUrl(link.url, plan))} → ${md(shortUrl(link.target_url, plan))}: **${
+          md(link.anchor)
+        }** in “${md(link.sentence)}”`,
+      );
+    }
+    lines.push("");
+  }
+  if (plan.decays.length > 0) {
+    lines.push(
+      "## What has lost clicks",
+      "",
+      "| Page | Topic | Clicks | Position |",
+      "|---|---|---|---|",
+    );
+    for (const decay of plan.decays) {
+      lines.push(
+        `| ${md(shortUrl(decay.url, plan))} | ${md(decay.label)} | ${
+          number(decay.clicks_before)
+        } → ${number(decay.clicks_after)} | ${decay.position_before} → ${decay.position_after} |`,
+      );
+    }
+    lines.push("");
+  }
+  lines.push(...failures(plan).map((line) => `${md(line)}\n`));
+  return lines.join("\n");
+}
+
+/** What became of an edit's draft, and the draft itself as it is pasted. */
+function draftPart(plan: SitePlan, edit: SiteEdit, draft: SiteDraft): string[] {
+  const note = draftNote(plan, draft);
+  // A quote may end its sentence by itself.
+  const said = `**${draftName(draft)}:** ${md(note)}${/[.!?…]”?$/.test(note) ? "" : "."}`;
+  if (draft.status !== "written") return [said, ""];
+  return [
+    `${said} ${md(originOfDraft(plan, draft))}`,
+    "",
+    edit.place === null ? "The page:" : `Place it ${md(where(edit))}:`,
+    "",
+    ...draftLines(draft),
+  ];
+}
+
+/** What one page needs, for who edits it; undefined when it needs nothing. */
+export function renderBrief(plan: SitePlan, pageId: string): string | undefined {
+  const edits = plan.edits.filter((edit) => edit.page_id === pageId);
+  const links = plan.links.filter((link) => link.page_id === pageId);
+  const page = plan.pages.find((page) => page.page_id === pageId);
+  if (!page || edits.length + links.length === 0) return undefined;
+  const drafts = draftsOf(plan);
+  const lines = [`# ${md(page.title || page.url)}`, "", `<${page.url}>`, ""];
+  for (const edit of edits) {
+    const draft = drafts.get(edit.id);
+    lines.push(
+      `## ${edit.rank}. ${md(taskOf(edit, plan))}`,
+      "",
+      `- Worth: ${number(edit.expected_clicks)} more clicks a month; ${
+        number(edit.impressions)
+      } impressions at position ${position(edit.avg_position)}`,
+      `- Effort: ${edit.effort}; confidence ${percent(edit.confidence)}`,
+      `- Why: ${md(reasonOf(edit, plan))}`,
+      ...edit.target_url === null ? [] : [`- The other page: <${edit.target_url}>`],
+      "- To be answered:",
+      ...edit.queries.map((query) => `  - ${md(query)}`),
+      "",
+      ...draft ? draftPart(plan, edit, draft) : [],
+    );
+  }
+  if (links.length > 0) {
+    lines.push("## Links that could be set", "");
+    for (const link of links) {
+      lines.push(`- “${md(link.sentence)}”: **${md(link.anchor)}** → <${link.target_url}>`);
+    }
+    lines.push("");
+  }
+  return lines.join("\n");
+}

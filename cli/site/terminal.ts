@@ -1,0 +1,49 @@
+// A plan as the terminal shows it.
+
+import { plain } from "../report/text.ts";
+import { kindNames, type SitePlan } from "./plan.ts";
+import {
+  draftName,
+  draftNote,
+  draftsOf,
+  failures,
+  originOfDraft,
+  overview,
+  shortUrl,
+  taskOf,
+} from "./text.ts";
+
+/** Edits that are named; the rest are in the files. */
+const mostEdits = 20;
+
+export function renderTerminal(plan: SitePlan): string {
+  const lines = [...overview(plan), ""];
+  for (const edit of plan.edits.slice(0, mostEdits)) {
+    lines.push(
+      `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} +${
+        String(Math.round(edit.expected_clicks)).padEnd(5)
+      } ${plain(shortUrl(edit.url, plan))}`,
+      `     ${plain(taskOf(edit, plan))}`,
+    );
+  }
+  if (plan.edits.length > mostEdits) {
+    lines.push(`     … and ${plan.edits.length - mostEdits} more (--out DIR)`);
+  }
+  const drafts = draftsOf(plan);
+  if (drafts.size > 0) {
+    lines.push("", "Drafts (their texts: --out DIR or --json)");
+    for (const edit of plan.edits) {
+      const draft = drafts.get(edit.id);
+      if (!draft) continue;
+      lines.push(
+        `${String(edit.rank).padStart(3)}  ${draftName(draft)}: ${draftNote(plan, draft)}`,
+      );
+    }
+    const written = plan.drafts!.find((draft) => draft.status === "written");
+    if (written && plan.made_by_standins?.includes("drafts")) {
+      lines.push(`     ${originOfDraft(plan, { ...written, is_reused: false })}`);
+    }
+  }
+  if (plan.links.length > 0) lines.push("", `${plan.links.length} internal links could be set.`);
+  return [...lines, ...failures(plan)].join("\n");
+}

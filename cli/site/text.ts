@@ -1,0 +1,150 @@
+// What every form of a site's plan says in the same words. Nothing here knows how it will be shown.
+
+import { draftOrigin, effectOf, inWords, number, plain, readingOf } from "../report/text.ts";
+import { kindNames, type SiteDraft, type SiteEdit, type SitePlan, task } from "./plan.ts";
+
+/** What a job is at. */
+export const stageNames: Record<string, string> = {
+  select_pages: "choosing the pages",
+  analyse_pages: "analysing the pages",
+  site_topics: "looking for answers on other pages",
+  site_plan: "making the plan",
+  site_drafts: "drafting",
+};
+
+const origins = new WeakMap<SitePlan, string>();
+
+/** What all pages begin with; empty when they are of several hosts. */
+function originOf(plan: SitePlan): string {
+  let origin = origins.get(plan);
+  if (origin === undefined) {
+    const hosts = new Set(plan.pages.map((page) => new URL(page.url).origin));
+    origin = hosts.size === 1 ? [...hosts][0] : "";
+    origins.set(plan, origin);
+  }
+  return origin;
+}
+
+/** An address without what all pages begin with. */
+export function shortUrl(url: string, plan: SitePlan): string {
+  const origin = originOf(plan);
+  return origin !== "" && url.startsWith(`${origin}/`) ? url.slice(origin.length) : url;
+}
+
+/** What is to be done, with addresses as they are shown. */
+export const taskOf = (edit: SiteEdit, plan: SitePlan): string =>
+  task(edit, (url) => shortUrl(url, plan));
+
+/** Why, with addresses as they are shown. */
+export function reasonOf({ reason }: SiteEdit, plan: SitePlan): string {
+  const origin = originOf(plan);
+  return origin === "" ? reason : reason.replaceAll(`${origin}/`, "/");
+}
+
+/** The brief of a page: the name of its file. */
+export function briefName(plan: SitePlan, url: string): string {
+  const name = shortUrl(url, plan).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  return `${name.slice(0, 80) || "home"}.md`;
+}
+
+export function overview(plan: SitePlan): string[] {
+  const { site, counts, costs } = plan;
+  const kinds = Object.entries(kindNames)
+    .map(([kind, name]) => [plan.edits.filter((e) => e.kind === kind).length, name] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, name]) => `${count} × ${name.toLowerCase()}`);
+  const reused = counts.reused > 0
+    ? `, ${counts.reused} of them unchanged since the last time`
+    : "";
+  const drafts = draftSummary(plan);
+  return [
+    `${number(site.page_count)} pages${reused}; ${number(site.query_count)} queries with ${
+      number(site.impressions)
+    } impressions and ${number(site.clicks)} clicks in ${plan.method.period_days} days.`,
+    plan.edits.length === 0
+      ? "Nothing to edit was found."
+      : `${plan.edits.length} edits, worth ${
+        number(site.expected_clicks)
+      } more clicks a month by the site's own click-through rates: ${kinds.join(", ")}.`,
+    ...drafts === null ? [] : [drafts],
+    `Models: ${number(costs.input_tokens + costs.output_tokens)} tokens${
+      costs.usd > 0 ? `, $${costs.usd.toFixed(4)}` : ""
+    }.`,
+  ];
+}
+
+export function failures(plan: SitePlan): string[] {
+  return plan.failed_pages.map(({ url, status, error }) =>
+    `Not analysed: ${shortUrl(url, plan)} (${status}${
+      error?.message ? `: ${plain(error.message)}` : ""
+    })`
+  );
+}
+
+// --- drafts -------------------------------------------------------------------------------------
+
+export type WrittenDraft = SiteDraft & { status: "written" };
+
+export const draftsOf = (plan: SitePlan): Map<string, SiteDraft> =>
+  new Map((plan.drafts ?? []).map((draft) => [draft.edit_id, draft]));
+
+/** What became of a draft, as its heading. */
+export function draftName(draft: SiteDraft): string {
+  switch (draft.status) {
+    case "written":
+      return draft.form === "outline" ? "Outline" : "Draft";
+    case "answered":
+      return "Answered already";
+    case "skipped":
+      return "No draft";
+    case "failed":
+      return "Draft failed";
+  }
+}
+
+/** What a draft is worth, or why there is none. */
+export function draftNote(plan: SitePlan, draft: SiteDraft): string {
+  switch (draft.status) {
+    case "written":
+      return effectOf(making(plan), draft);
+    case "answered":
+      return readingOf(draft.verification);
+    default:
+      return plain(draft.reason.message || draft.reason.code);
+  }
+}
+
+/** Who wrote a draft, and what is to be done before it is published. */
+export const originOfDraft = (plan: SitePlan, draft: WrittenDraft): string =>
+  draftOrigin(making(plan), draft) +
+  (draft.verification ? ` Before, ${readingOf(draft.verification)}.` : "") +
+  (draft.is_reused ? " Taken from an earlier run: nothing was paid for it." : "");
+
+/** What became of all drafts, in a sentence; null: none was asked for. */
+export function draftSummary({ drafts = [] }: SitePlan): string | null {
+  if (drafts.length === 0) return null;
+  const written = drafts.filter((draft) => draft.status === "written");
+  const closing = written.filter(({ closes_gap }) => closes_gap).length;
+  const reused = drafts.filter(({ is_reused }) => is_reused).length;
+  const count = (status: SiteDraft["status"], words: string) => {
+    const found = drafts.filter((draft) => draft.status === status).length;
+    return found === 0 ? [] : [`${found} ${words}`];
+  };
+  return `Drafts: ${
+    [
+      ...written.length === 0 ? [] : [
+        `${written.length} written (${closing === 0 ? "none" : inWords(closing)} ${
+          closing > 1 ? "close" : "closes"
+        } the gap)`,
+      ],
+      ...count("answered", "answered already"),
+      ...count("skipped", "skipped"),
+      ...count("failed", "failed"),
+    ].join(", ")
+  }${reused > 0 ? `; ${reused} taken from an earlier run` : ""}.`;
+}
+
+const making = ({ made_by_standins = [], method }: SitePlan) => ({
+  made_by_standins,
+  method: { threshold: method.answered },
+});
