@@ -53,6 +53,10 @@ serveStage({
     return {
       output: {
         model: env.embedding.model,
+        // What drafts will cost goes by its prices.
+        drafter: env.isDraftConfigured
+          ? { provider: env.draft.provider, model: env.draft.model }
+          : null,
         pages: pages ?? null,
         refused_count: refusedCount,
       },

@@ -3,6 +3,7 @@
 import * as v from "npm:valibot@1.5.0";
 import { limits } from "../_shared/engine/budget.ts";
 import { Status } from "../_shared/engine/expect.ts";
+import { held } from "../_shared/engine/lease.ts";
 import { serveStage } from "../_shared/engine/serve_stage.ts";
 import { eachCachedVector, embed } from "../_shared/models/embeddings.ts";
 import { Segment } from "../_shared/models/segment.ts";
@@ -10,7 +11,6 @@ import {
   base64,
   eachPageInput,
   eachPagePart,
-  held,
   keep,
   keepBytes,
   kept,

@@ -22,14 +22,14 @@ begin
   create policy "Users read their own jobs" on public.site_jobs
     for select to authenticated using (user_id = (select auth.uid()) or (select access.is_member()));
   grant select on public.site_jobs to authenticated;
-  foreach v_table in array array['site_job_stages', 'site_job_events', 'site_pages', 'site_edits'] loop
+  foreach v_table in array array['site_job_stages', 'site_job_events', 'site_pages', 'site_edits', 'site_drafts'] loop
     execute format('drop policy if exists "Users read what belongs to their own jobs" on public.%I', v_table);
     execute format(
       'create policy "Users read what belongs to their own jobs" on public.%I for select to authenticated
          using (exists (select 1 from public.site_jobs as j where j.id = %I.job_id and j.user_id = (select auth.uid())) or (select access.is_member()))',
       v_table, v_table);
   end loop;
-  grant select on public.site_job_stages, public.site_job_events, public.site_edits to authenticated;
+  grant select on public.site_job_stages, public.site_job_events, public.site_edits, public.site_drafts to authenticated;
   -- Not what is packed for Rust.
   grant select (job_id, page_id, position, url, last_modified, impressions, status, page_job_id, links, error, created_at)
     on public.site_pages to authenticated;

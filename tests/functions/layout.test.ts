@@ -53,6 +53,7 @@ Deno.test("a_function_loads_only_the_wasm_it_needs", () => {
     "site-select-pages-worker": ["charset", "site"],
     "site-topics-worker": ["coverage", "site"],
     "site-plan-worker": "site",
+    "site-drafts-worker": ["advice", "coverage", "draft"],
   };
   for (const name of functions) {
     const loaded = modulesOf(name).map((path) => /^_shared\/wasm\/(\w+)\.wasm\.ts$/.exec(path)?.[1])

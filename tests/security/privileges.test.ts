@@ -117,6 +117,7 @@ Deno.test("anon reaches nothing, a user only reads their jobs' and pages' rows, 
     "table pages: select",
     "table rewrite_drafts: select",
     "table rewrite_recommendations: select",
+    "table site_drafts: select",
     "table site_edits: select",
     "table site_job_events: select",
     "table site_job_stages: select",
@@ -142,7 +143,7 @@ Deno.test("a user's policies name them: every table they may read shows only the
   const policies = await stack.sql`
     select c.relname, p.polcmd, p.polroles::regrole[]::text as roles, pg_get_expr(p.polqual, p.polrelid) as condition
     from pg_policy as p join pg_class as c on c.oid = p.polrelid order by 1`;
-  assert.equal(policies.length, 16);
+  assert.equal(policies.length, 17);
   for (const { relname, polcmd, roles, condition } of policies) {
     assert.equal(polcmd, "r", `${relname}: reading only`);
     assert.equal(roles, "{authenticated}", relname);

@@ -168,6 +168,12 @@ impl Desk {
         Ok(self.desk.take_reading(edit_id as i64, answer, model)?)
     }
 
+    /// What a reader said of an edit, also of one that `settle` strikes out; null when it was not read.
+    #[wasm_bindgen(unchecked_return_type = "Verification | null")]
+    pub fn verification(&self, edit_id: f64) -> Result<JsValue, JsError> {
+        write(&self.desk.verification(edit_id as i64))
+    }
+
     /// The recommendations in the light of what was read so far.
     #[wasm_bindgen(unchecked_return_type = "Settled")]
     pub fn settle(&self) -> Result<JsValue, JsError> {

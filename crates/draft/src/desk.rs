@@ -317,6 +317,25 @@ impl Desk {
         Ok(())
     }
 
+    /// What a reader said of an edit, also of one that `settle` strikes out; `None` when it was not read.
+    pub fn verification(&self, edit_id: i64) -> Option<Verification> {
+        let (reading, model) = self.readings.get(&edit_id)?;
+        Some(Verification {
+            verdict: reading.verdict,
+            quote: reading.quote.clone(),
+            model: model.clone(),
+            queries: reading
+                .queries
+                .iter()
+                .map(|query| VerifiedQuery {
+                    query: query.query.clone(),
+                    verdict: query.verdict,
+                    quote: query.quote.clone(),
+                })
+                .collect(),
+        })
+    }
+
     /// The recommendations in the light of what was read: what the page answers after all is struck out,
     /// what it answers in part becomes a passage to extend, and the ranks close up. Improvements come last, and
     /// `top` does not count them.
@@ -361,7 +380,7 @@ impl Desk {
             place: edit.place.clone(),
             verification: None,
         };
-        let Some((reading, model)) = self.readings.get(&edit.id) else {
+        let Some((reading, _)) = self.readings.get(&edit.id) else {
             return Some(settled);
         };
         let weights = self.weights(edit);
@@ -395,20 +414,7 @@ impl Desk {
             settled.kind = Kind::Extend;
             settled.place = self.place_at(at);
         }
-        settled.verification = Some(Verification {
-            verdict: reading.verdict,
-            quote: reading.quote.clone(),
-            model: model.clone(),
-            queries: reading
-                .queries
-                .iter()
-                .map(|query| VerifiedQuery {
-                    query: query.query.clone(),
-                    verdict: query.verdict,
-                    quote: query.quote.clone(),
-                })
-                .collect(),
-        });
+        settled.verification = self.verification(edit.id);
         Some(settled)
     }
 

@@ -82,6 +82,10 @@ fn what_the_page_answers_after_all_is_struck_out_and_the_next_moves_up() {
     let settled = desk.settle();
     let ids: Vec<i64> = settled.edits.iter().map(|edit| edit.id).collect();
     assert_eq!(ids, [11, 12]);
+    let struck = desk.verification(10).unwrap();
+    assert_eq!(struck.verdict, Verdict::Answered);
+    assert_eq!(struck.quote.as_deref(), Some(IN_THE_TIN));
+    assert!(desk.verification(11).is_none(), "nobody has read for it");
     let topic = &settled.topics[0];
     assert_eq!((topic.id, topic.kind.as_str()), (1, "answered"));
     assert!(topic.coverage >= 0.7);

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Most pages that a list names.
 pub const MAX_URLS: usize = 10_000;
 
+/// Most edits of a plan that one job drafts.
+pub const MAX_DRAFTS: u32 = 100;
+
 /// A well-formed request with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SiteRequest {
@@ -24,6 +27,9 @@ pub struct SiteRequest {
     /// Most edits of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top: Option<u32>,
+    /// Of the plan's edits, how many of the first that a draft helps are drafted; none when it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drafts: Option<u32>,
     pub priority: u32,
     pub parameters: Parameters,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +68,7 @@ const FIELDS: &[&str] = &[
     "max_age_hours",
     "period_days",
     "top",
+    "drafts",
     "priority",
     "parameters",
     "idempotency_key",
@@ -128,6 +135,7 @@ pub fn check_site(
     let max_age_hours = reader.whole("max_age_hours", 0, 8_760).unwrap_or(24);
     let period_days = reader.whole("period_days", 1, 500);
     let top = reader.whole("top", 1, 10_000);
+    let drafts = (reader.whole("drafts", 0, MAX_DRAFTS)).filter(|drafts| *drafts > 0);
     let priority = reader.whole("priority", 0, 100).unwrap_or(0);
     let mut short = |field: &str| {
         let text = reader.text(field);
@@ -154,6 +162,7 @@ pub fn check_site(
             max_age_hours,
             period_days,
             top,
+            drafts,
             priority,
             parameters,
             idempotency_key,

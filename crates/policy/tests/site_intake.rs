@@ -93,3 +93,21 @@ fn everything_wrong_is_named() {
         ]
     );
 }
+
+#[test]
+fn drafts_are_a_whole_number_up_to_a_hundred() {
+    let drafts = |drafts: Value| {
+        let body = json!({"site": {"property": "sc-domain:example.com"}, "drafts": drafts});
+        check_site(&body, allow).map(|request| request.drafts)
+    };
+    assert_eq!(drafts(json!(20)), Ok(Some(20)));
+    assert_eq!(drafts(json!(100)), Ok(Some(100)));
+    // As if it were not said.
+    assert_eq!(drafts(json!(0)), Ok(None));
+    assert_eq!(drafts(json!(null)), Ok(None));
+    for wrong in [json!(101), json!(-1), json!(1.5), json!("3")] {
+        let errors = drafts(wrong).unwrap_err();
+        assert_eq!(errors[0].field, "drafts");
+        assert_eq!(errors[0].message, "must be a whole number from 0 to 100");
+    }
+}

@@ -36,6 +36,11 @@ export class LeaseLost extends Error {
   override name = "LeaseLost";
 }
 
+/** @throws LeaseLost unless the database still held the stage's lease. */
+export function held({ status }: { status: string }): void {
+  if (status !== "held") throw new LeaseLost();
+}
+
 export interface LeaseOptions {
   pipeline: string;
   stage: StageName;

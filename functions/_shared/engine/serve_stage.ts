@@ -15,6 +15,7 @@ import { createLog, errorText, type Log } from "../platform/log.ts";
 import { isEnding, registerBeforeUnload, runBackground } from "../runtime.ts";
 
 export interface StageContext {
+  pipeline: string;
   env: Env;
   log: Log;
   rpc: Rpc;
@@ -252,6 +253,7 @@ async function perform(
   const budget = new Budget(job, usedMs, limits.cpuMs);
   const work = async (): Promise<Outcome> => {
     const result = await stage.run(job, {
+      pipeline: pipelineOf(stage),
       env,
       log,
       rpc,

@@ -49,9 +49,10 @@ export async function saveCheckpoint(
   checkpoint: Uint8Array,
   digest: string,
   job: StageJob,
-  { rpc, budget }: { rpc: Rpc; budget: Budget },
+  { pipeline, rpc, budget }: { pipeline: string; rpc: Rpc; budget: Budget },
 ): Promise<void> {
   const { status } = await rpc("save_checkpoint", {
+    p_pipeline: pipeline,
     p_msg_id: job.msg_id,
     p_read_ct: job.read_ct,
     p_digest: digest,
@@ -63,7 +64,7 @@ export async function saveCheckpoint(
 
 /**
  * Where an earlier invocation stopped; undefined when there was none, or its input has changed. With `isFromAnyAttempt` also
- * where one stopped that failed or died: for what is not computed but paid for.
+ * where one stopped that failed or died, also before a retry of the whole job: for what is not computed but paid for.
  */
 export async function loadCheckpoint(
   digest: string,
@@ -71,8 +72,7 @@ export async function loadCheckpoint(
   { rpc, budget }: { rpc: Rpc; budget: Budget },
   { isFromAnyAttempt = false } = {},
 ): Promise<Uint8Array | undefined> {
-  const isKnown = budget.progress.checkpoint === digest;
-  if (!isKnown && !(isFromAnyAttempt && job.attempt_count > 1)) return undefined;
+  if (budget.progress.checkpoint !== digest && !isFromAnyAttempt) return undefined;
   const state = await rpc("load_checkpoint", {
     p_job_id: job.job_id,
     p_stage: job.stage,

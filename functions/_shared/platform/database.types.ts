@@ -1838,6 +1838,63 @@ export type Database = {
         };
         Relationships: [];
       };
+      "site_drafts": {
+        Row: {
+          "created_at": string;
+          "digest": string | null;
+          "draft": Json | null;
+          "edit_id": string;
+          "error": Json | null;
+          "form": string | null;
+          "is_of_plan": boolean;
+          "is_reused": boolean;
+          "job_id": string;
+          "page_id": string;
+          "pipeline": string;
+          "status": string;
+          "verification": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "digest"?: string | null;
+          "draft"?: Json | null;
+          "edit_id": string;
+          "error"?: Json | null;
+          "form"?: string | null;
+          "is_of_plan"?: boolean;
+          "is_reused"?: boolean;
+          "job_id": string;
+          "page_id": string;
+          "pipeline"?: string;
+          "status": string;
+          "verification"?: Json | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "digest"?: string | null;
+          "draft"?: Json | null;
+          "edit_id"?: string;
+          "error"?: Json | null;
+          "form"?: string | null;
+          "is_of_plan"?: boolean;
+          "is_reused"?: boolean;
+          "job_id"?: string;
+          "page_id"?: string;
+          "pipeline"?: string;
+          "status"?: string;
+          "verification"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "site_drafts_page_id_fkey";
+            columns: ["page_id"];
+            isOneToOne: false;
+            referencedRelation: "pages";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "site_edits": {
         Row: {
           "coverage": number;
@@ -2420,6 +2477,16 @@ export type Database = {
         Args: { "p_job_id"?: string; "p_model": string; "p_provider": string; "p_tokens": number };
         Returns: number;
       };
+      "begin_site_draft": {
+        Args: {
+          "p_digest": string;
+          "p_edit_id": string;
+          "p_has_model": boolean;
+          "p_msg_id": number;
+          "p_read_ct": number;
+        };
+        Returns: Json;
+      };
       "cancel_job": { Args: { "p_job_id": string; "p_pipeline": string }; Returns: Json };
       "cancel_matching": { Args: { "p_expected": number; "p_filters": Json }; Returns: Json };
       "cancel_own_job": { Args: { "p_job_id": string; "p_pipeline": string }; Returns: Json };
@@ -2492,6 +2559,10 @@ export type Database = {
         Returns: Json;
       };
       "commit_select_pages": {
+        Args: { "p_msg_id": number; "p_output": Json; "p_read_ct": number };
+        Returns: Json;
+      };
+      "commit_site_drafts": {
         Args: { "p_msg_id": number; "p_output": Json; "p_read_ct": number };
         Returns: Json;
       };
@@ -2676,6 +2747,7 @@ export type Database = {
       "input_rewrite_draft": { Args: { "p_job_id": string }; Returns: Json };
       "input_segment_embed": { Args: { "p_job_id": string }; Returns: Json };
       "input_select_pages": { Args: { "p_job_id": string }; Returns: Json };
+      "input_site_drafts": { Args: { "p_job_id": string }; Returns: Json };
       "input_site_plan": { Args: { "p_job_id": string }; Returns: Json };
       "input_site_topics": { Args: { "p_job_id": string }; Returns: Json };
       "input_submit_crawl": { Args: { "p_job_id": string }; Returns: Json };
@@ -2768,7 +2840,13 @@ export type Database = {
       "retry_own_site_job": { Args: { "p_job_id": string }; Returns: Json };
       "retry_site_job": { Args: { "p_job_id": string }; Returns: Json };
       "save_checkpoint": {
-        Args: { "p_digest": string; "p_msg_id": number; "p_read_ct": number; "p_state": string };
+        Args: {
+          "p_digest": string;
+          "p_msg_id": number;
+          "p_pipeline"?: string;
+          "p_read_ct": number;
+          "p_state": string;
+        };
         Returns: Json;
       };
       "schedule_site": { Args: { "p_every_days": number; "p_job_id": string }; Returns: Json };
@@ -2778,6 +2856,7 @@ export type Database = {
         Returns: Json;
       };
       "site_candidate_page": { Args: { "p_page_id": string }; Returns: Json };
+      "site_draft_input": { Args: { "p_edit_id": string; "p_job_id": string }; Returns: Json };
       "site_found_answers": {
         Args: { "p_after": number; "p_job_id": string; "p_limit": number };
         Returns: Json;
@@ -2802,6 +2881,10 @@ export type Database = {
       };
       "stage_site_candidates": {
         Args: { "p_candidates": Json; "p_msg_id": number; "p_read_ct": number };
+        Returns: Json;
+      };
+      "stage_site_draft": {
+        Args: { "p_draft": Json; "p_msg_id": number; "p_read_ct": number };
         Returns: Json;
       };
       "stage_site_pages": {

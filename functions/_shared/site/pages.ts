@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import * as v from "npm:valibot@1.5.0";
 import { Status } from "../engine/expect.ts";
-import { LeaseLost, type StageJob } from "../engine/lease.ts";
+import { held, type StageJob } from "../engine/lease.ts";
 import type { StageContext } from "../engine/serve_stage.ts";
 import type { SitePacker } from "../wasm/site.ts";
 
@@ -118,11 +118,6 @@ export async function packPages(
 export function summaryOf({ page_id, part }: PagePart): string {
   if (part === null) throw new Error(`page ${page_id} was not summed up`);
   return part;
-}
-
-/** @throws LeaseLost unless the database still held the stage's lease. */
-export function held({ status }: { status: string }): void {
-  if (status !== "held") throw new LeaseLost();
 }
 
 /** Keeps what was made of pages. */

@@ -13,10 +13,13 @@ declare
   v_owner_id uuid := auth.uid();
   v_site jsonb := p_request -> 'site';
   v_most integer := coalesce((p_request ->> 'max_pages')::integer, 300);
-  v_draft_count integer := case when coalesce((p_request ->> 'generate_draft')::boolean, true)
+  -- A site's page jobs draft nothing; drafts of its plan are written after it.
+  v_draft_count integer := case when v_site is null and coalesce((p_request ->> 'generate_draft')::boolean, true)
     then coalesce((p_request #>> '{parameters,drafts}')::integer, 1) else 0 end;
   v_page_count integer := 1;
   v_query_count bigint := (p_request ->> 'keyword_count')::bigint;
+  v_site_draft_count integer := case when v_site is null then 0 else coalesce((p_request ->> 'drafts')::integer, 0) end;
+  v_draft record;
   v_page record;
 begin
   if v_site is not null then
@@ -65,12 +68,17 @@ begin
   from (select m.part, m.wanted, nullif(m.had, 0) as had from units as m) as n
   left join used as u using (part) left join took as t using (part);
 
+  select case when v_site_draft_count = 0 then 0 else d.tokens * v_site_draft_count end as tokens,
+    case when v_site_draft_count = 0 then 0 else d.usd * v_site_draft_count end as usd
+  into v_draft from pipeline.site_draft_cost(null, null) as d;
+
   return jsonb_build_object(
     'page_count', v_page_count, 'query_count', case when v_site is null then v_query_count end, 'job_count', coalesce(v_page.job_count, 0),
     'seconds', case when v_site is null then v_page.seconds
       when v_page.job_count > 0 then coalesce(v_page_count, v_most) * pipeline.page_seconds() end)
     || case when (select access.is_member()) then jsonb_build_object(
-      'tokens', round(v_page.tokens * coalesce(v_page_count, v_most)), 'usd', round(v_page.usd * coalesce(v_page_count, v_most), 6))
+      'tokens', round(v_page.tokens * coalesce(v_page_count, v_most) + v_draft.tokens),
+        'usd', round(v_page.usd * coalesce(v_page_count, v_most) + v_draft.usd, 6))
       else '{"tokens": null, "usd": null}'::jsonb end;
 end;
 $$;

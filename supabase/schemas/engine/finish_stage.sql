@@ -1,9 +1,10 @@
 -- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
--- as it takes the old one away. The caller has checked the lease and written the stage's output rows.
+-- as it takes the old one away. p_is_last: what would follow has nothing to do for this job. The caller has checked the lease and written the stage's output rows.
 create or replace function pipeline.finish_stage(
   p_lease pipeline.lease,
   p_facts jsonb default '{}'::jsonb,
-  p_result jsonb default null
+  p_result jsonb default null,
+  p_is_last boolean default false
 )
 returns jsonb
 language plpgsql
@@ -22,7 +23,7 @@ declare
   v_created_at timestamptz;
 begin
   select c.next_stage into v_next from pipeline.stage_config as c
-  where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
+  where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage and not p_is_last;
   if v_next is not null then
     if p_result is not null then
       update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
@@ -45,4 +46,4 @@ begin
 end;
 $$;
 
-revoke execute on function pipeline.finish_stage(pipeline.lease, jsonb, jsonb) from public, anon, authenticated;
+revoke execute on function pipeline.finish_stage(pipeline.lease, jsonb, jsonb, boolean) from public, anon, authenticated;

@@ -11,7 +11,7 @@ as $$
 declare
   v_now timestamptz := pipeline.now();
   v_wait double precision;
-  v_user_id uuid := (select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id);
+  v_user_id uuid := (select j.user_id from pipeline.jobs as j where j.pipeline in ('pageperfect', 'site') and j.id = p_job_id);
   v_cost numeric := coalesce(pipeline.model_cost(p_provider, p_model, p_tokens::bigint, 0), 0);
 begin
   if v_cost > 0 then

@@ -19,17 +19,17 @@ begin
   delete from pipeline.model_calls_under_way as c
   where c.id = (select o.id from pipeline.model_calls_under_way as o
     where o.job_id is not distinct from p_job_id and o.provider = p_provider and o.model = p_model order by o.id limit 1);
-  insert into public.model_usage as u (job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
-  select j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
+  insert into public.model_usage as u (pipeline, job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
+  select j.pipeline, j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
     pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens)
   from pipeline.jobs as j
-  where p_usage is not null and j.pipeline = 'pageperfect' and j.id = p_job_id
+  where p_usage is not null and j.pipeline in ('pageperfect', 'site') and j.id = p_job_id
   on conflict (job_id, stage, provider, model) do update
   set call_count = u.call_count + 1, input_tokens = u.input_tokens + excluded.input_tokens,
       output_tokens = u.output_tokens + excluded.output_tokens, cost_usd = u.cost_usd + excluded.cost_usd;
 
   if p_usage is not null then
-    perform pipeline.count_usage((select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id),
+    perform pipeline.count_usage((select j.user_id from pipeline.jobs as j where j.pipeline in ('pageperfect', 'site') and j.id = p_job_id),
       p_usd => pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens));
   end if;
 

@@ -18,34 +18,13 @@ begin
   select jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
     'verify', (v_parameters ->> 'verify')::boolean,
-    -- Drafts are scored beside what else the page is asked, which gives the scale; the most asked will do.
-    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated' then jsonb_build_object(
-      'model', (select e.model from public.page_embeddings as e where e.page_id = v_job.page_id limit 1),
-      'queries', (
-        select coalesce(jsonb_agg(jsonb_build_object('query', q.query, 'impressions', q.impressions, 'clicks', q.clicks,
-          'position', coalesce(q.position, 0)) order by q.impressions desc, q.query), '[]'::jsonb)
-        from (
-          select q.query, q.impressions, q.clicks, q.position
-          from topics as t
-          cross join jsonb_to_recordset(t.queries) as q (
-            query text, impressions double precision, clicks double precision, position double precision)
-          where t.kind not in ('brand', 'navigation', 'unrelated')
-          order by q.impressions desc, q.query
-          limit 200) as q)) end,
+    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated'
+      then pipeline.draft_scoring(v_job.page_id, v_threshold) end,
     'desk', jsonb_build_object(
-      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language)
-        from public.pages as p where p.id = v_job.page_id),
-      'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
-          'text', e.text) order by e.position), '[]'::jsonb)
-        from public.page_embeddings as e where e.page_id = v_job.page_id),
-      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object('nearest', (
-          select coalesce(jsonb_agg(n.id), '[]'::jsonb) from (
-            select e.id
-            from public.page_embeddings as e
-            join public.keyword_clusters as k on k.id = (d.edit ->> 'topic_id')::bigint
-            where e.page_id = v_job.page_id and e.model = k.model and e.dimensions = k.dimensions
-            order by e.embedding operator(extensions.<=>) k.centroid, e.position
-            limit 16) as n)) order by d.ordinality), '[]'::jsonb)
+      'page', pipeline.desk_page(v_job.page_id),
+      'segments', pipeline.desk_segments(v_job.page_id),
+      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object(
+          'nearest', pipeline.nearest_segments(v_job.page_id, (d.edit ->> 'topic_id')::bigint)) order by d.ordinality), '[]'::jsonb)
         from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
       'topics', (select coalesce(jsonb_agg(to_jsonb(t) order by t.impressions desc, t.id), '[]'::jsonb)
         from topics as t

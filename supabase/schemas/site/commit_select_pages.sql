@@ -1,4 +1,4 @@
--- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, skipped_count}; without pages those of
+-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, refused_count, drafter: {provider, model} | null}; without pages those of
 -- the property that have Search Console rows. A page whose queries, parameters, model and modification time are those of an earlier
 -- analysis keeps its result; without a modification time for as long as max_age_hours says. What the ceiling (max_usd) does not
 -- pay for is left out, the pages with the fewest impressions first.
@@ -18,6 +18,8 @@ declare
   v_max_pages integer;
   v_page_usd numeric;
   v_page_tokens numeric;
+  v_draft_count integer;
+  v_draft record;
   v_facts jsonb;
 begin
   if v_lease.status <> 'held' then
@@ -97,6 +99,8 @@ begin
     where s.job_id = v_job.id and s.page_id = w.page_id and w.place * v_page_usd > (v_job.payload ->> 'max_usd')::numeric;
   end if;
 
+  v_draft_count := coalesce((v_job.payload ->> 'drafts')::integer, 0);
+  select * into v_draft from pipeline.site_draft_cost(p_output #>> '{drafter,provider}', p_output #>> '{drafter,model}');
   select jsonb_build_object(
     'page_count', count(*), 'reused_count', count(*) filter (where s.status = 'reused'),
     'to_analyse_count', count(*) filter (where s.status = 'waiting'), 'ceiling_count', count(*) filter (where s.status = 'skipped'),
@@ -105,7 +109,10 @@ begin
       'crawls', count(*) filter (where s.status = 'waiting'),
       'tokens', round(v_page_tokens * count(*) filter (where s.status = 'waiting')),
       'usd', round(v_page_usd * count(*) filter (where s.status = 'waiting'), 4),
-      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1)))
+      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1),
+      -- At most: a plan may have fewer edits that a draft helps.
+      'drafts', jsonb_build_object('count', v_draft_count, 'tokens', round(v_draft.tokens * v_draft_count),
+        'usd', round(v_draft.usd * v_draft_count, 4))))
   into v_facts from public.site_pages as s where s.job_id = v_job.id;
   if (v_facts ->> 'page_count')::integer = 0 then
     raise exception 'no page to analyse: the source names none, or none has Search Console rows' using errcode = '22023';

@@ -1,5 +1,6 @@
 -- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
--- has changed since, are marked as made. The report with what the engine knows is the job's result.
+-- has changed since, are marked as made. The report with what the engine knows is the job's result, and without drafts
+-- to write the job's end.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -10,6 +11,7 @@ declare
   v_lease pipeline.lease := pipeline.lock_commit('site', 'site_plan', p_msg_id, p_read_ct);
   v_report jsonb;
   v_job pipeline.jobs;
+  v_is_last boolean;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
@@ -34,10 +36,12 @@ begin
     (e ->> 'expected_clicks')::double precision, e
   from jsonb_array_elements(v_report -> 'edits') as e;
   perform pipeline.mark_site_edits(v_job.id);
+  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
+  update public.site_drafts as d set is_of_plan = false where d.job_id = v_job.id;
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
       'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),
-    pipeline.site_result(v_job.id, v_report));
+    pipeline.site_result(v_job.id, v_report), v_is_last);
 end;
 $$;
 

@@ -1,5 +1,5 @@
 -- Creates a site's job from a checked request (crates/policy, intake): {site: {urls | sitemap | property}, select, max_pages,
--- max_usd, max_age_hours, period_days, priority, parameters, idempotency_key}. The same idempotency key gives the same job.
+-- max_usd, max_age_hours, period_days, top, drafts, priority, parameters, idempotency_key}. The same idempotency key gives the same job.
 create or replace function public.create_site_job(p_request jsonb, p_user_id uuid default null, p_traceparent text default null)
 returns jsonb
 language plpgsql

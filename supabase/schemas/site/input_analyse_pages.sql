@@ -12,7 +12,6 @@ declare
   v_page record;
   v_child uuid;
   v_open integer;
-  v_spent numeric;
 begin
   -- One at a time, so that no page gets two jobs.
   perform pg_advisory_xact_lock(hashtextextended('site ' || p_job_id, 0));
@@ -24,15 +23,10 @@ begin
   where s.job_id = p_job_id and s.status = 'open' and j.pipeline = 'pageperfect' and j.id = s.page_job_id
     and j.status in ('completed', 'failed', 'cancelled');
 
-  if v_job.payload ? 'max_usd' then
-    select coalesce(sum(u.cost_usd), 0) into v_spent from public.model_usage as u
-    where u.pipeline = 'pageperfect' and u.job_id in (
-      select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
-    if v_spent >= (v_job.payload ->> 'max_usd')::numeric then
-      update public.site_pages as s
-      set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached')
-      where s.job_id = p_job_id and s.status = 'waiting';
-    end if;
+  if pipeline.site_ceiling_is_reached(v_job) then
+    update public.site_pages as s
+    set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached')
+    where s.job_id = p_job_id and s.status = 'waiting';
   end if;
 
   select count(*) into v_open from public.site_pages as s where s.job_id = p_job_id and s.status = 'open';

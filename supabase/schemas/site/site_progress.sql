@@ -1,4 +1,4 @@
--- Where a site's job stands: {job_id, status, stage, counts, estimate, error, facts, minutes_left}. For its owner as well.
+-- Where a site's job stands: {job_id, status, stage, counts, drafts, estimate, error, facts, minutes_left}. For its owner as well.
 create or replace function public.site_progress(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -21,6 +21,7 @@ declare
     where s.job_id = p_job_id);
 begin
   return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
+    'drafts', pipeline.site_draft_counts(p_job_id),
     'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
     'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
         'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)

@@ -13,11 +13,7 @@ as $$
     'failed_pages', (select coalesce(jsonb_agg(jsonb_build_object('page_id', s.page_id, 'url', s.url, 'status', s.status, 'error', s.error)
         order by s.position), '[]'::jsonb)
       from public.site_pages as s where s.job_id = p_job_id and s.status in ('failed', 'skipped')),
-    'costs', (select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
-        'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
-      from public.model_usage as u
-      where u.job_id = p_job_id or u.job_id in (
-        select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused')));
+    'costs', pipeline.site_costs(p_job_id));
 $$;
 
 revoke execute on function pipeline.site_result(uuid, jsonb) from public, anon, authenticated;

@@ -138,7 +138,7 @@ begin
   where to_regnamespace(s.name) is not null and not exists (select from pipeline.migrations);
 
   for v_file in
-    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_estimate(jsonb)', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_passages(uuid)', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_outcomes(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.own_job(text, uuid)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.retry_own_site_job(uuid)', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.visible_job(text, uuid)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.job(text, uuid)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_commit(text, text, bigint, integer)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.reopen_job(text, uuid)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_pipeline_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function pipeline.note_model_call(text, text, uuid, uuid, numeric)', 'function public.prune_embedding_cache(interval, integer)', 'function pipeline.wait_for_dollars(uuid, numeric)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function public.admit_passages(uuid, uuid, bigint)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.max_keywords()', 'function pipeline.page_keywords(uuid)', 'function pipeline.page_topics(uuid, double precision)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_report(uuid, jsonb)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.is_of_property(text, text)', 'function pipeline.mark_site_edits(uuid)', 'function public.next_site_candidate(uuid)', 'function pipeline.page_seconds()', 'function public.retry_site_job(uuid)', 'function public.schedule_site(uuid, integer)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_counts(uuid)', 'function public.site_found_answers(uuid, integer, integer)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, text, integer, integer)', 'function public.site_page_parts(uuid, text, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function public.site_state(uuid, text, text)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.stage_site_candidates(bigint, integer, jsonb)', 'function public.stage_site_pages(text, bigint, integer, jsonb)', 'function public.stage_site_state(text, bigint, integer, text, text)', 'function pipeline.start_due_sites()', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_estimate(jsonb)', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_passages(uuid)', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
+    select f.identity from unnest(array['function access.cancel_matching(jsonb, bigint)', 'function access.cancel_own_job(text, uuid)', 'function access.count_open_jobs(jsonb)', 'function access.decide_edit(uuid, bigint, text, text, text, text)', 'function access.get_analysis_input(uuid)', 'function access.get_costs(integer)', 'function access.get_embeddings(uuid, text[])', 'function access.get_estimate(jsonb)', 'function access.get_job_timeline(text, uuid)', 'function access.get_operations()', 'function access.get_passages(uuid)', 'function access.get_report(uuid)', 'function access.get_segments(uuid)', 'function access.get_site_outcomes(uuid)', 'function access.get_site_plan(uuid)', 'function access.get_site_progress(uuid)', 'function access.get_throughput(integer)', 'function access.is_member()', 'function access.is_operator()', 'function access.list_dead_letters(jsonb)', 'function access.list_jobs(jsonb, integer, text)', 'function access.list_members()', 'function access.list_pages(text, integer)', 'function access.matching_dead_letters(jsonb)', 'function access.matching_jobs(jsonb)', 'function access.own_job(text, uuid)', 'function access.replay_letter(text, bigint)', 'function access.replay_matching(jsonb, bigint)', 'function access.require_count(bigint, bigint)', 'function access.require_member()', 'function access.require_operator()', 'function access.retry_own_site_job(uuid)', 'function access.set_member(text, text)', 'function access.set_stages_enabled(text, text[], boolean)', 'function access.visible_job(text, uuid)', 'function access.whoami()', 'function public.create_content_job(jsonb, text, integer)', 'function public.commit_crawl(bigint, integer, jsonb)', 'function pipeline.crawl_is_pending()', 'function pipeline.crawls_per_host()', 'function public.input_crawl(uuid)', 'function pipeline.on_crawl(uuid, text, jsonb)', 'function pipeline.on_wait_crawl(uuid, text, jsonb)', 'function public.prune_crawls(interval, integer)', 'function pipeline.submit_crawl(public.crawl_jobs)', 'function pipeline.submit_crawls(integer)', 'function pipeline.add_pipeline(text, text)', 'function pipeline.admit_waiting(text, text)', 'function pipeline.adopt_message(text, uuid, text, pipeline.message, integer)', 'function pipeline.bury(text, text, bigint, jsonb, uuid, text, text, jsonb, integer)', 'function public.claim_stage(text, text, integer)', 'function public.claim_stages(text, text, integer, integer)', 'function pipeline.close_job()', 'function public.commit_and_claim(text, text, bigint, integer, jsonb, integer)', 'function public.commit_stage(text, bigint, integer, jsonb)', 'function public.defer_stage(text, bigint, integer, integer, text, jsonb)', 'function pipeline.enter_lane(text, integer, text, uuid)', 'function public.extend_lease(text, bigint, integer, integer)', 'function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text)', 'function pipeline.finish_stage(pipeline.lease, jsonb, jsonb, boolean)', 'function pipeline.guard_job()', 'function public.insert_event(text, uuid, text, text, text, jsonb)', 'function pipeline.job(text, uuid)', 'function pipeline.keep_error(text, uuid, text, jsonb)', 'function pipeline.lane_of(text, pipeline.jobs)', 'function pipeline.lock_commit(text, text, bigint, integer)', 'function pipeline.lock_lease(text, bigint, integer)', 'function pipeline.lock_own_message(text, bigint, uuid, text)', 'function pipeline.log_event(text, uuid, text, text, text, jsonb)', 'function pipeline.note_silence(text, pipeline.message, pipeline.job_stages)', 'function pipeline.now()', 'function pipeline.pipeline_of(text)', 'function pipeline.place_job(pipeline.jobs)', 'function pipeline.put_to_sleep(jsonb, timestamptz, timestamptz)', 'function pipeline.queue_of(text)', 'function pipeline.queue_stage(text, uuid, text, jsonb, integer, interval, bigint, boolean)', 'function pipeline.rank_of(bigint, timestamptz, integer)', 'function pipeline.refusal(pipeline.lease)', 'function pipeline.reopen_job(text, uuid)', 'function pipeline.set_queue_name()', 'function pipeline.set_updated_at()', 'function pipeline.take_message(text, text, text, integer)', 'function pipeline.tell_hook(text, uuid, text, text, jsonb)', 'function pipeline.visible_error(jsonb, uuid)', 'function pipeline.wake_stage(text, uuid, text)', 'function pipeline.wake_time(timestamptz)', 'function pipeline.write_pipeline_functions()', 'function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint)', 'function public.begin_model_call(text, text, double precision, uuid)', 'function pipeline.bucket_level(public.model_limits, timestamptz)', 'function pipeline.bucket_refill(public.model_limits)', 'function pipeline.bucket_size(public.model_limits)', 'function public.embedding_cache_get(text, integer, text[])', 'function public.embedding_cache_missing(text, integer, text[])', 'function public.embedding_cache_put(text, integer, text[], text[])', 'function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)', 'function pipeline.keep_model_usage()', 'function pipeline.model_cost(text, text, bigint, bigint)', 'function public.model_metrics()', 'function pipeline.note_model_call(text, text, uuid, uuid, numeric)', 'function public.prune_embedding_cache(interval, integer)', 'function pipeline.wait_for_dollars(uuid, numeric)', 'function public.cancel_job(text, uuid)', 'function public.check_invariants()', 'function public.dispatch_plan(text)', 'function public.erase_user(uuid)', 'function pipeline.latest_payload(text, uuid)', 'function public.mend_pipelines(integer)', 'function public.pipeline_metrics()', 'function public.prune(interval, interval, interval, integer)', 'function pipeline.ready_count(text, text, integer)', 'function public.reap_expired_leases(integer)', 'function public.replay_dead_letter(text, bigint)', 'function public.replay_dead_letters(text, text, text, timestamptz, timestamptz, integer, numeric)', 'view pipeline.stage_metrics', 'function pipeline.stuck(text, integer)', 'function public.admit_passages(uuid, uuid, bigint)', 'function pipeline.check_quota(uuid, bigint, integer)', 'function pipeline.count_usage(uuid, integer, bigint, numeric)', 'function pipeline.analysis_drafts(uuid)', 'function pipeline.analysis_edits(uuid, integer)', 'function pipeline.analysis_method(uuid, jsonb)', 'function pipeline.commit_advice(pipeline.lease, jsonb)', 'function public.commit_gap_analysis(bigint, integer, jsonb)', 'function public.commit_keyword_clustering(bigint, integer, jsonb)', 'function public.commit_rewrite_draft(bigint, integer, jsonb)', 'function public.commit_segment_embed(bigint, integer, jsonb)', 'function public.commit_submit_crawl(bigint, integer, jsonb)', 'function public.commit_wait_crawl(bigint, integer, jsonb)', 'function public.create_pageperfect_job(jsonb, uuid, text)', 'function pipeline.desk_page(uuid)', 'function pipeline.desk_segments(uuid)', 'function pipeline.draft_scoring(uuid, double precision)', 'function pipeline.drop_unfinished(pipeline.lease)', 'function public.get_pageperfect_report(uuid)', 'function public.get_vectors(text, bigint[])', 'function pipeline.go_back(pipeline.lease, text, text)', 'function public.input_gap_analysis(uuid)', 'function public.input_keyword_clustering(uuid)', 'function public.input_rewrite_draft(uuid)', 'function public.input_segment_embed(uuid)', 'function public.input_submit_crawl(uuid)', 'function public.input_wait_crawl(uuid)', 'function pipeline.keyword_page_id(uuid)', 'function public.load_checkpoint(uuid, text, text)', 'function pipeline.max_keywords()', 'function pipeline.nearest_segments(uuid, bigint)', 'function pipeline.page_keywords(uuid)', 'function pipeline.page_topics(uuid, double precision)', 'function pipeline.pageperfect_analysis(uuid, uuid, jsonb)', 'function pipeline.pageperfect_report(uuid, jsonb)', 'function pipeline.put_keywords(uuid, jsonb)', 'function pipeline.same_job(pipeline.jobs, jsonb)', 'function public.save_checkpoint(bigint, integer, text, text, text)', 'function public.stage_vectors(bigint, integer, text, integer, text[])', 'function pipeline.usage_fact(pipeline.lease, jsonb)', 'function pipeline.check_schedules()', 'function pipeline.dispatcher_is_wanted()', 'function pipeline.every_seconds(integer)', 'function pipeline.install_schedules()', 'function pipeline.ring(text)', 'function pipeline.set_schedule_secrets(text, text)', 'function pipeline.time_limits()', 'function pipeline.vault_secret(text)', 'function pipeline.wanted_schedules()', 'function public.checkpoint_gsc_import(bigint, integer, integer, boolean, integer)', 'function public.gsc_settled_day()', 'function public.input_gsc_import(uuid)', 'function pipeline.on_gsc_import(uuid, text, jsonb)', 'function pipeline.queue_import(text)', 'function pipeline.start_due_imports()', 'function public.start_gsc_import(text, date, date)', 'function public.upsert_gsc_rows(jsonb)', 'function public.begin_site_draft(bigint, integer, text, text, boolean)', 'function public.cancel_site_job(uuid)', 'function pipeline.clicks_around(uuid, text[], date, integer)', 'function public.commit_analyse_pages(bigint, integer, jsonb)', 'function public.commit_select_pages(bigint, integer, jsonb)', 'function public.commit_site_drafts(bigint, integer, jsonb)', 'function public.commit_site_plan(bigint, integer, jsonb)', 'function public.commit_site_topics(bigint, integer, jsonb)', 'function public.create_site_job(jsonb, uuid, text)', 'function public.get_site_report(uuid)', 'function public.input_analyse_pages(uuid)', 'function public.input_select_pages(uuid)', 'function public.input_site_drafts(uuid)', 'function public.input_site_plan(uuid)', 'function public.input_site_topics(uuid)', 'function pipeline.is_of_property(text, text)', 'function pipeline.mark_site_edits(uuid)', 'function public.next_site_candidate(uuid)', 'function pipeline.page_seconds()', 'function pipeline.put_site_draft(pipeline.lease, text, text, text, jsonb, jsonb, jsonb, boolean)', 'function public.retry_site_job(uuid)', 'function public.schedule_site(uuid, integer)', 'function pipeline.segment_texts(jsonb)', 'function public.site_candidate_page(uuid)', 'function pipeline.site_ceiling_is_reached(pipeline.jobs)', 'function pipeline.site_costs(uuid)', 'function pipeline.site_counts(uuid)', 'function pipeline.site_draft_cost(text, text)', 'function pipeline.site_draft_counts(uuid)', 'function public.site_draft_input(uuid, text)', 'function pipeline.site_drafts_wanted(uuid)', 'function public.site_found_answers(uuid, integer, integer)', 'function pipeline.site_keywords(uuid, date, integer)', 'function public.site_outcomes(uuid)', 'function public.site_page_inputs(uuid, text, integer, integer)', 'function public.site_page_parts(uuid, text, integer, integer)', 'function public.site_progress(uuid)', 'function pipeline.site_report_drafts(uuid)', 'function pipeline.site_result(uuid, jsonb)', 'function public.site_state(uuid, text, text)', 'function pipeline.site_window()', 'function public.stage_site_answers(bigint, integer, jsonb)', 'function public.stage_site_candidates(bigint, integer, jsonb)', 'function public.stage_site_draft(bigint, integer, jsonb)', 'function public.stage_site_pages(text, bigint, integer, jsonb)', 'function public.stage_site_state(text, bigint, integer, text, text)', 'function pipeline.start_due_sites()', 'function public.ack_message(text, bigint, integer)', 'function public.complete_stage(text, uuid, text, integer)', 'function public.dead_letter_message(text, bigint, uuid, text, jsonb, text, jsonb, integer, integer)', 'function public.dequeue_stage(text, integer, text)', 'function public.enqueue_stage(text, uuid, text, jsonb, integer, integer, bigint, integer)', 'function public.extend_message_visibility(text, bigint, integer, integer)', 'function pipeline.holds_message(text, bigint, integer)', 'function public.record_stage_failure(text, uuid, text, jsonb, integer)', 'function public.requeue_stage(text, bigint, uuid, text, jsonb, integer, integer, integer)', 'function public.start_stage(text, uuid, text, integer)', 'view public.v_pageperfect_backlog', 'view public.v_pageperfect_costs', 'view public.v_pageperfect_failures', 'view public.v_pageperfect_in_flight', 'view public.v_pageperfect_job_status', 'view public.v_pageperfect_throughput', 'function public.cancel_matching(jsonb, bigint)', 'function public.cancel_own_job(text, uuid)', 'function public.count_open_jobs(jsonb)', 'function public.decide_edit(uuid, bigint, text, text, text, text)', 'function public.get_analysis_input(uuid)', 'function public.get_costs(integer)', 'function public.get_embeddings(uuid, text[])', 'function public.get_estimate(jsonb)', 'function public.get_job_timeline(text, uuid)', 'function public.get_operations()', 'function public.get_passages(uuid)', 'function public.get_report(uuid)', 'function public.get_segments(uuid)', 'function public.get_site_outcomes(uuid)', 'function public.get_site_plan(uuid)', 'function public.get_site_progress(uuid)', 'function public.get_throughput(integer)', 'function public.list_dead_letters(jsonb)', 'function public.list_jobs(jsonb, integer, text)', 'function public.list_members()', 'function public.list_pages(text, integer)', 'function public.replay_letter(text, bigint)', 'function public.replay_matching(jsonb, bigint)', 'function public.retry_own_site_job(uuid)', 'function public.set_member(text, text)', 'function public.set_stages_enabled(text, text[], boolean)', 'function public.whoami()', 'file 1_pipelines.sql', 'file 2_tables.sql', 'file 3_policies.sql', 'file 4_schedules.sql']::text[]) as f (identity)
     where f.identity ~ '^(function|view) public\.'
   loop
     begin
@@ -354,6 +354,7 @@ begin
 ('mark', '20261127045500_site_scale.sql', 'd002d17ad452dc2ae6f34caa40d83aa8d1ac24584694205760ec894400bbba55', '{}'::text[], $file$$file$),
 ('mark', '20261127124500_unknown_positions.sql', 'b2615d49a4832aca26a3f9d6cfbb7fdfdee8d7050af64b9e94dad8771f30cf9c', '{}'::text[], $file$$file$),
 ('mark', '20261127130000_site_schedules.sql', '997b4905fe9e51d087a980100a23a4a447cb75575d63ea7b196b031d1b030f7b', '{}'::text[], $file$$file$),
+('mark', '20261127232500_site_drafts.sql', '2fbaef7a6e6f82b8521205350ff6977624f9ed11618a135939e459c916c68392', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb
@@ -526,7 +527,7 @@ $$;
 revoke execute on function access.get_embeddings(uuid, text[]) from public, anon, authenticated;
 grant execute on function access.get_embeddings(uuid, text[]) to authenticated, service_role;
 $file$),
-('object', 'access/get_estimate.sql', 'ce4adbb8438937a7ed2f5e1d15b0e224e07648c0c62565725d405b0589fdc214', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
+('object', 'access/get_estimate.sql', '4765c64f05df0a74abf5cdc018dfcaf714faceb327b2ca7b0be19494b3db840d', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
 -- tokens, usd, job_count}. `keyword_count` stands for the request's keywords. page_count is null while nobody knows how many pages a
 -- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null. Users
 -- learn nothing of others: their estimate goes by their own analyses, and tokens and usd are null.
@@ -541,10 +542,13 @@ declare
   v_owner_id uuid := auth.uid();
   v_site jsonb := p_request -> 'site';
   v_most integer := coalesce((p_request ->> 'max_pages')::integer, 300);
-  v_draft_count integer := case when coalesce((p_request ->> 'generate_draft')::boolean, true)
+  -- A site's page jobs draft nothing; drafts of its plan are written after it.
+  v_draft_count integer := case when v_site is null and coalesce((p_request ->> 'generate_draft')::boolean, true)
     then coalesce((p_request #>> '{parameters,drafts}')::integer, 1) else 0 end;
   v_page_count integer := 1;
   v_query_count bigint := (p_request ->> 'keyword_count')::bigint;
+  v_site_draft_count integer := case when v_site is null then 0 else coalesce((p_request ->> 'drafts')::integer, 0) end;
+  v_draft record;
   v_page record;
 begin
   if v_site is not null then
@@ -593,12 +597,17 @@ begin
   from (select m.part, m.wanted, nullif(m.had, 0) as had from units as m) as n
   left join used as u using (part) left join took as t using (part);
 
+  select case when v_site_draft_count = 0 then 0 else d.tokens * v_site_draft_count end as tokens,
+    case when v_site_draft_count = 0 then 0 else d.usd * v_site_draft_count end as usd
+  into v_draft from pipeline.site_draft_cost(null, null) as d;
+
   return jsonb_build_object(
     'page_count', v_page_count, 'query_count', case when v_site is null then v_query_count end, 'job_count', coalesce(v_page.job_count, 0),
     'seconds', case when v_site is null then v_page.seconds
       when v_page.job_count > 0 then coalesce(v_page_count, v_most) * pipeline.page_seconds() end)
     || case when (select access.is_member()) then jsonb_build_object(
-      'tokens', round(v_page.tokens * coalesce(v_page_count, v_most)), 'usd', round(v_page.usd * coalesce(v_page_count, v_most), 6))
+      'tokens', round(v_page.tokens * coalesce(v_page_count, v_most) + v_draft.tokens),
+        'usd', round(v_page.usd * coalesce(v_page_count, v_most) + v_draft.usd, 6))
       else '{"tokens": null, "usd": null}'::jsonb end;
 end;
 $$;
@@ -1948,12 +1957,13 @@ $$;
 
 revoke execute on function public.fail_stage(text, bigint, integer, jsonb, text, numeric, text) from public, anon, authenticated;
 $file$),
-('object', 'engine/finish_stage.sql', '9187578e8320315a6cb0f40edcbcd58ceed868a1a862eff31dc455836e7f6375', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
--- as it takes the old one away. The caller has checked the lease and written the stage's output rows.
+('object', 'engine/finish_stage.sql', '365bcef109ff2648542dcc7a8b263821b64630c3cad2fd33934fd7cf0b7e227f', array['function pipeline.finish_stage(pipeline.lease, jsonb, jsonb, boolean)'], $file$-- Finishes a stage: hands its facts on, records it, and sends the next stage's message (or completes the job)
+-- as it takes the old one away. p_is_last: what would follow has nothing to do for this job. The caller has checked the lease and written the stage's output rows.
 create or replace function pipeline.finish_stage(
   p_lease pipeline.lease,
   p_facts jsonb default '{}'::jsonb,
-  p_result jsonb default null
+  p_result jsonb default null,
+  p_is_last boolean default false
 )
 returns jsonb
 language plpgsql
@@ -1972,7 +1982,7 @@ declare
   v_created_at timestamptz;
 begin
   select c.next_stage into v_next from pipeline.stage_config as c
-  where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage;
+  where c.pipeline = p_lease.pipeline and c.stage = p_lease.stage and not p_is_last;
   if v_next is not null then
     if p_result is not null then
       update pipeline.jobs set result = p_result where pipeline = p_lease.pipeline and id = p_lease.job_id;
@@ -1995,7 +2005,7 @@ begin
 end;
 $$;
 
-revoke execute on function pipeline.finish_stage(pipeline.lease, jsonb, jsonb) from public, anon, authenticated;
+revoke execute on function pipeline.finish_stage(pipeline.lease, jsonb, jsonb, boolean) from public, anon, authenticated;
 $file$),
 ('object', 'engine/guard_job.sql', 'c43c49ddb09c6fbef053db7c49096923d0abfa428484b1dbce1041c08226e499', array['function pipeline.guard_job()'], $file$-- What a job's row may become, whoever writes it: final states have one door out, replay, and a job that ends has a time.
 create or replace function pipeline.guard_job()
@@ -2910,7 +2920,7 @@ $$;
 
 revoke execute on function public.announce_model_calls(uuid, text, text, text, text, integer, bigint, bigint) from public, anon, authenticated;
 $file$),
-('object', 'models/begin_model_call.sql', '7997935a95b5e803887d1453db36ad6b3712bd1628be06327e4ed5230aae7ca7', array['function public.begin_model_call(text, text, double precision, uuid)'], $file$-- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
+('object', 'models/begin_model_call.sql', '03382f83b85775cebeffc85f2bd262dd753beb2b05d86246a0106ad002fd60a2', array['function public.begin_model_call(text, text, double precision, uuid)'], $file$-- Leave to call a model with about p_tokens tokens: 0, and the call is counted; else the seconds to wait before asking
 -- again, and nothing is counted. A call above the size of a bucket is let through when the bucket is full. More than an
 -- hour is the rest of a UTC day whose dollars are used up, the project's or those of the job's user (pipeline.owner_policies).
 -- What calls under way may cost is counted like what was used; where only they are in the way, the next one waits for them.
@@ -2923,7 +2933,7 @@ as $$
 declare
   v_now timestamptz := pipeline.now();
   v_wait double precision;
-  v_user_id uuid := (select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id);
+  v_user_id uuid := (select j.user_id from pipeline.jobs as j where j.pipeline in ('pageperfect', 'site') and j.id = p_job_id);
   v_cost numeric := coalesce(pipeline.model_cost(p_provider, p_model, p_tokens::bigint, 0), 0);
 begin
   if v_cost > 0 then
@@ -3076,7 +3086,7 @@ $$;
 
 revoke execute on function public.embedding_cache_put(text, integer, text[], text[]) from public, anon, authenticated;
 $file$),
-('object', 'models/end_model_call.sql', 'bf4d0116b008a09cd6f8288cbf37e0d2467d7aba49bf02c4780498127dd5f06a', array['function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)'], $file$-- What became of a call that begin_model_call let through with p_tokens.
+('object', 'models/end_model_call.sql', 'dae4c9a093a37bb5370848c5837514f4597e3ba247b2393d388388948896165b', array['function public.end_model_call(uuid, text, text, text, double precision, jsonb, jsonb, double precision)'], $file$-- What became of a call that begin_model_call let through with p_tokens.
 --   p_usage {input_tokens, output_tokens}: null when the provider refused it
 --   p_limits [{unit, limit, remaining, reset_seconds}]: what the answer said; reset_seconds is the time to the full limit
 --   p_blocked_seconds: no call before that, the provider says
@@ -3097,17 +3107,17 @@ begin
   delete from pipeline.model_calls_under_way as c
   where c.id = (select o.id from pipeline.model_calls_under_way as o
     where o.job_id is not distinct from p_job_id and o.provider = p_provider and o.model = p_model order by o.id limit 1);
-  insert into public.model_usage as u (job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
-  select j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
+  insert into public.model_usage as u (pipeline, job_id, stage, provider, model, call_count, input_tokens, output_tokens, cost_usd)
+  select j.pipeline, j.id, p_stage, p_provider, p_model, 1, v_input_tokens, v_output_tokens,
     pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens)
   from pipeline.jobs as j
-  where p_usage is not null and j.pipeline = 'pageperfect' and j.id = p_job_id
+  where p_usage is not null and j.pipeline in ('pageperfect', 'site') and j.id = p_job_id
   on conflict (job_id, stage, provider, model) do update
   set call_count = u.call_count + 1, input_tokens = u.input_tokens + excluded.input_tokens,
       output_tokens = u.output_tokens + excluded.output_tokens, cost_usd = u.cost_usd + excluded.cost_usd;
 
   if p_usage is not null then
-    perform pipeline.count_usage((select j.user_id from pipeline.jobs as j where j.pipeline = 'pageperfect' and j.id = p_job_id),
+    perform pipeline.count_usage((select j.user_id from pipeline.jobs as j where j.pipeline in ('pageperfect', 'site') and j.id = p_job_id),
       p_usd => pipeline.model_cost(p_provider, p_model, v_input_tokens, v_output_tokens));
   end if;
 
@@ -4531,6 +4541,57 @@ $$;
 
 revoke execute on function public.create_pageperfect_job(jsonb, uuid, text) from public, anon, authenticated;
 $file$),
+('object', 'pageperfect/desk_page.sql', '227e88d785b797c3ced3ec5907a19a7fbed975aa0729cb5dbb62e79c351fb944', array['function pipeline.desk_page(uuid)'], $file$-- A page as drafts for it are asked for (crates/draft, desk).
+create or replace function pipeline.desk_page(p_page_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language) from public.pages as p where p.id = p_page_id;
+$$;
+
+revoke execute on function pipeline.desk_page(uuid) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/desk_segments.sql', '4d448e297a94be0a1af2b14162526c93654c56ca663b7ca569557cbdb5c40f4b', array['function pipeline.desk_segments(uuid)'], $file$-- All of a page in its order, as drafts for it are asked for (crates/draft, desk).
+create or replace function pipeline.desk_segments(p_page_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path, 'text', e.text)
+    order by e.position), '[]'::jsonb)
+  from public.page_embeddings as e where e.page_id = p_page_id;
+$$;
+
+revoke execute on function pipeline.desk_segments(uuid) from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/draft_scoring.sql', 'a0ca7674f9c86ba8022e824d683d218a6cbb06cc5992e21b797ecd94a0c5b23f', array['function pipeline.draft_scoring(uuid, double precision)'], $file$-- What drafts for a page are scored beside, which gives the scale: the model that it was embedded with, and what else it is asked; the
+-- most asked will do.
+create or replace function pipeline.draft_scoring(p_page_id uuid, p_threshold double precision)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'model', (select e.model from public.page_embeddings as e where e.page_id = p_page_id limit 1),
+    'queries', (
+      select coalesce(jsonb_agg(jsonb_build_object('query', q.query, 'impressions', q.impressions, 'clicks', q.clicks,
+        'position', coalesce(q.position, 0)) order by q.impressions desc, q.query), '[]'::jsonb)
+      from (
+        select q.query, q.impressions, q.clicks, q.position
+        from pipeline.page_topics(p_page_id, p_threshold) as t
+        cross join jsonb_to_recordset(t.queries) as q (
+          query text, impressions double precision, clicks double precision, position double precision)
+        where t.kind not in ('brand', 'navigation', 'unrelated')
+        order by q.impressions desc, q.query
+        limit 200) as q));
+$$;
+
+revoke execute on function pipeline.draft_scoring(uuid, double precision) from public, anon, authenticated;
+$file$),
 ('object', 'pageperfect/drop_unfinished.sql', '6301e52e67f4a0a6e9d5499081923c6bde10142ced061364b74d33883b5757c8', array['function pipeline.drop_unfinished(pipeline.lease)'], $file$-- What a stage keeps between its invocations goes once its commit has taken it.
 create or replace function pipeline.drop_unfinished(p_lease pipeline.lease)
 returns void
@@ -4703,7 +4764,7 @@ $$;
 
 revoke execute on function public.input_keyword_clustering(uuid) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/input_rewrite_draft.sql', '8e0e98bc3c48b31e39891e27690b0c4cdb654ee850c6225ac5fa09f5e12edbb4', array['function public.input_rewrite_draft(uuid)'], $file$-- What rewrite_draft needs to begin its work (shapes: docs/architecture.md; crates/draft, desk): the page, the ranked
+('object', 'pageperfect/input_rewrite_draft.sql', '36bfc39a7697131fb875c725857bb6f1f936b62bb38dce2ff56c71dd793554af', array['function public.input_rewrite_draft(uuid)'], $file$-- What rewrite_draft needs to begin its work (shapes: docs/architecture.md; crates/draft, desk): the page, the ranked
 -- recommendations with those held in reserve, their topics, and the passages that come nearest to each.
 create or replace function public.input_rewrite_draft(p_job_id uuid)
 returns jsonb
@@ -4723,34 +4784,13 @@ begin
   select jsonb_build_object(
     'generate_draft', coalesce((v_job.payload ->> 'generate_draft')::boolean, true),
     'verify', (v_parameters ->> 'verify')::boolean,
-    -- Drafts are scored beside what else the page is asked, which gives the scale; the most asked will do.
-    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated' then jsonb_build_object(
-      'model', (select e.model from public.page_embeddings as e where e.page_id = v_job.page_id limit 1),
-      'queries', (
-        select coalesce(jsonb_agg(jsonb_build_object('query', q.query, 'impressions', q.impressions, 'clicks', q.clicks,
-          'position', coalesce(q.position, 0)) order by q.impressions desc, q.query), '[]'::jsonb)
-        from (
-          select q.query, q.impressions, q.clicks, q.position
-          from topics as t
-          cross join jsonb_to_recordset(t.queries) as q (
-            query text, impressions double precision, clicks double precision, position double precision)
-          where t.kind not in ('brand', 'navigation', 'unrelated')
-          order by q.impressions desc, q.query
-          limit 200) as q)) end,
+    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated'
+      then pipeline.draft_scoring(v_job.page_id, v_threshold) end,
     'desk', jsonb_build_object(
-      'page', (select jsonb_build_object('title', p.title, 'url', p.url, 'language', p.language)
-        from public.pages as p where p.id = v_job.page_id),
-      'segments', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'heading_path', e.heading_path,
-          'text', e.text) order by e.position), '[]'::jsonb)
-        from public.page_embeddings as e where e.page_id = v_job.page_id),
-      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object('nearest', (
-          select coalesce(jsonb_agg(n.id), '[]'::jsonb) from (
-            select e.id
-            from public.page_embeddings as e
-            join public.keyword_clusters as k on k.id = (d.edit ->> 'topic_id')::bigint
-            where e.page_id = v_job.page_id and e.model = k.model and e.dimensions = k.dimensions
-            order by e.embedding operator(extensions.<=>) k.centroid, e.position
-            limit 16) as n)) order by d.ordinality), '[]'::jsonb)
+      'page', pipeline.desk_page(v_job.page_id),
+      'segments', pipeline.desk_segments(v_job.page_id),
+      'edits', (select coalesce(jsonb_agg(d.edit || jsonb_build_object(
+          'nearest', pipeline.nearest_segments(v_job.page_id, (d.edit ->> 'topic_id')::bigint)) order by d.ordinality), '[]'::jsonb)
         from jsonb_array_elements(v_edits) with ordinality as d (edit, ordinality)),
       'topics', (select coalesce(jsonb_agg(to_jsonb(t) order by t.impressions desc, t.id), '[]'::jsonb)
         from topics as t
@@ -4872,6 +4912,24 @@ set search_path = ''
 as $$ select 10000 $$;
 
 revoke execute on function pipeline.max_keywords() from public, anon, authenticated;
+$file$),
+('object', 'pageperfect/nearest_segments.sql', 'd85d46111cab12906f3ec5c32924aa7cc98879bcfb953bf10c008c21594252ca', array['function pipeline.nearest_segments(uuid, bigint)'], $file$-- The segments of a page that come nearest to one of its topics, nearest first: an array of ids.
+create or replace function pipeline.nearest_segments(p_page_id uuid, p_topic_id bigint)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(n.id), '[]'::jsonb) from (
+    select e.id
+    from public.page_embeddings as e
+    join public.keyword_clusters as k on k.id = p_topic_id
+    where e.page_id = p_page_id and e.model = k.model and e.dimensions = k.dimensions
+    order by e.embedding operator(extensions.<=>) k.centroid, e.position
+    limit 16) as n;
+$$;
+
+revoke execute on function pipeline.nearest_segments(uuid, bigint) from public, anon, authenticated;
 $file$),
 ('object', 'pageperfect/page_keywords.sql', 'f17b99bd7a393575b87cc64fdc8d4fdc200aa7671399e3635feabef150bbb4fd', array['function pipeline.page_keywords(uuid)'], $file$-- A page's queries over all their rows: dated rows summed where there are any, else the undated total. A position that no row
 -- knows is null.
@@ -5083,27 +5141,27 @@ $$;
 
 revoke execute on function pipeline.same_job(pipeline.jobs, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'pageperfect/save_checkpoint.sql', 'ebbcd03a40566f56f8c94311315538092d26607be1680d40133e94e5667a9d52', array['function public.save_checkpoint(bigint, integer, text, text)'], $file$-- Keeps the leased stage's state (base64) in place of an earlier one. Returns {status: saved | lease_lost | cancelled}.
-create or replace function public.save_checkpoint(p_msg_id bigint, p_read_ct integer, p_digest text, p_state text)
+('object', 'pageperfect/save_checkpoint.sql', '2ffd92f3b7650c9bcd1027b2b69c196f3313459e950fd525b7c28623585fb709', array['function public.save_checkpoint(bigint, integer, text, text, text)'], $file$-- Keeps the leased stage's state (base64) in place of an earlier one. Returns {status: saved | lease_lost | cancelled}.
+create or replace function public.save_checkpoint(p_msg_id bigint, p_read_ct integer, p_digest text, p_state text, p_pipeline text default 'pageperfect')
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  v_lease pipeline.lease := pipeline.lock_lease('pageperfect', p_msg_id, p_read_ct);
+  v_lease pipeline.lease := pipeline.lock_lease(p_pipeline, p_msg_id, p_read_ct);
 begin
   if v_lease.status <> 'held' then
     return jsonb_build_object('status', v_lease.status);
   end if;
-  insert into pipeline.stage_checkpoints (job_id, stage, digest, state)
-  values (v_lease.job_id, v_lease.stage, p_digest, decode(p_state, 'base64'))
+  insert into pipeline.stage_checkpoints (pipeline, job_id, stage, digest, state)
+  values (p_pipeline, v_lease.job_id, v_lease.stage, p_digest, decode(p_state, 'base64'))
   on conflict (job_id, stage) do update set digest = excluded.digest, state = excluded.state;
   return jsonb_build_object('status', 'saved');
 end;
 $$;
 
-revoke execute on function public.save_checkpoint(bigint, integer, text, text) from public, anon, authenticated;
+revoke execute on function public.save_checkpoint(bigint, integer, text, text, text) from public, anon, authenticated;
 $file$),
 ('object', 'pageperfect/stage_vectors.sql', 'dc8b9601e49dffcfd9a9ce18a13d67f4f01a5a772699cb6c05c805b93a99b52b', array['function public.stage_vectors(bigint, integer, text, integer, text[])'], $file$-- Keeps vectors (pgvector text) for the commit of the leased stage, from position p_first on. Repeating it changes
 -- nothing; another p_digest drops what an earlier input left. Returns {status: staged | lease_lost | cancelled, count}.
@@ -5633,6 +5691,49 @@ $$;
 
 revoke execute on function public.upsert_gsc_rows(jsonb) from public, anon, authenticated;
 $file$),
+('object', 'site/begin_site_draft.sql', 'c09fd6661b1b39fbe14297ddbd3ae00654b86317b306da24d669af186cffe3eb', array['function public.begin_site_draft(bigint, integer, text, text, boolean)'], $file$-- Whether the leased site_drafts is to make the draft of an edit: {status, outcome}. 'reused': an earlier draft of this owner with the same
+-- p_digest was taken, at no cost; 'skipped': there is no model (p_has_model), or the job has spent what it may; 'begun' else. A draft
+-- that was begun is finished.
+create or replace function public.begin_site_draft(p_msg_id bigint, p_read_ct integer, p_edit_id text, p_digest text, p_has_model boolean)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_drafts', p_msg_id, p_read_ct);
+  v_earlier public.site_drafts;
+  v_error jsonb;
+begin
+  if v_lease.status <> 'held' then
+    return jsonb_build_object('status', v_lease.status, 'outcome', null);
+  end if;
+  select d.* into v_earlier
+  from public.site_drafts as d
+  join pipeline.jobs as j on j.pipeline = 'site' and j.id = d.job_id
+  where d.digest = p_digest and d.status in ('written', 'answered') and j.user_id is not distinct from v_lease.user_id
+  order by d.job_id = v_lease.job_id desc, d.created_at desc
+  limit 1;
+  if found then
+    perform pipeline.put_site_draft(v_lease, p_edit_id, v_earlier.status, p_digest, v_earlier.draft, v_earlier.verification, null,
+      v_earlier.job_id <> v_lease.job_id or v_earlier.is_reused);
+    return jsonb_build_object('status', 'held', 'outcome', 'reused');
+  end if;
+  v_error := case
+    when not p_has_model then jsonb_build_object('code', 'no_model', 'message', 'there is no language model to write it')
+    when pipeline.site_ceiling_is_reached(pipeline.job('site', v_lease.job_id)) and not exists (
+      select from pipeline.stage_checkpoints as c where c.job_id = v_lease.job_id and c.stage = 'site_drafts' and c.digest = p_digest)
+      then jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached') end;
+  if v_error is not null then
+    perform pipeline.put_site_draft(v_lease, p_edit_id, 'skipped', p_digest, null, null, v_error, false);
+    return jsonb_build_object('status', 'held', 'outcome', 'skipped');
+  end if;
+  return jsonb_build_object('status', 'held', 'outcome', 'begun');
+end;
+$$;
+
+revoke execute on function public.begin_site_draft(bigint, integer, text, text, boolean) from public, anon, authenticated;
+$file$),
 ('object', 'site/cancel_site_job.sql', '2555175691d43279286b8c28b2fa7750817c609d560611afbdbbf85a85081327', array['function public.cancel_site_job(uuid)'], $file$-- Ends a site's job and its page jobs that are open. What was analysed stays and is used by the next job.
 create or replace function public.cancel_site_job(p_job_id uuid)
 returns jsonb
@@ -5702,7 +5803,7 @@ $$;
 
 revoke execute on function public.commit_analyse_pages(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_select_pages.sql', 'e6d3f1809fadbb4784c89b7426b72555b5498d83a30778ce2535b886dad8b6c2', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, skipped_count}; without pages those of
+('object', 'site/commit_select_pages.sql', 'a80e992386ce45676cb0358466013233139d73bc3d07f17dac806f1fd850b601', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, refused_count, drafter: {provider, model} | null}; without pages those of
 -- the property that have Search Console rows. A page whose queries, parameters, model and modification time are those of an earlier
 -- analysis keeps its result; without a modification time for as long as max_age_hours says. What the ceiling (max_usd) does not
 -- pay for is left out, the pages with the fewest impressions first.
@@ -5722,6 +5823,8 @@ declare
   v_max_pages integer;
   v_page_usd numeric;
   v_page_tokens numeric;
+  v_draft_count integer;
+  v_draft record;
   v_facts jsonb;
 begin
   if v_lease.status <> 'held' then
@@ -5801,6 +5904,8 @@ begin
     where s.job_id = v_job.id and s.page_id = w.page_id and w.place * v_page_usd > (v_job.payload ->> 'max_usd')::numeric;
   end if;
 
+  v_draft_count := coalesce((v_job.payload ->> 'drafts')::integer, 0);
+  select * into v_draft from pipeline.site_draft_cost(p_output #>> '{drafter,provider}', p_output #>> '{drafter,model}');
   select jsonb_build_object(
     'page_count', count(*), 'reused_count', count(*) filter (where s.status = 'reused'),
     'to_analyse_count', count(*) filter (where s.status = 'waiting'), 'ceiling_count', count(*) filter (where s.status = 'skipped'),
@@ -5809,7 +5914,10 @@ begin
       'crawls', count(*) filter (where s.status = 'waiting'),
       'tokens', round(v_page_tokens * count(*) filter (where s.status = 'waiting')),
       'usd', round(v_page_usd * count(*) filter (where s.status = 'waiting'), 4),
-      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1)))
+      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1),
+      -- At most: a plan may have fewer edits that a draft helps.
+      'drafts', jsonb_build_object('count', v_draft_count, 'tokens', round(v_draft.tokens * v_draft_count),
+        'usd', round(v_draft.usd * v_draft_count, 4))))
   into v_facts from public.site_pages as s where s.job_id = v_job.id;
   if (v_facts ->> 'page_count')::integer = 0 then
     raise exception 'no page to analyse: the source names none, or none has Search Console rows' using errcode = '22023';
@@ -5820,8 +5928,34 @@ $$;
 
 revoke execute on function public.commit_select_pages(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_site_plan.sql', '41d0899361360c5f60b7eddbbad9af54e5ba12506b3347d7d50c764116b5f2bb', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
--- has changed since, are marked as made. The report with what the engine knows is the job's result.
+('object', 'site/commit_site_drafts.sql', 'cdcdce4a020f1b4e208b45a36714d0a62226ed5835bd7894065a0e1e5d6b01b9', array['function public.commit_site_drafts(bigint, integer, jsonb)'], $file$-- Ends a site's job with the drafts that were staged; its result's costs have them in.
+create or replace function public.commit_site_drafts(p_msg_id bigint, p_read_ct integer, p_output jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_drafts', p_msg_id, p_read_ct);
+begin
+  if v_lease.status <> 'held' then
+    return pipeline.refusal(v_lease);
+  end if;
+  if jsonb_array_length(public.input_site_drafts(v_lease.job_id) -> 'edit_ids') > 0 then
+    raise exception 'drafts of site job % are still wanted', v_lease.job_id using errcode = '55000';
+  end if;
+  delete from public.site_drafts as d where d.job_id = v_lease.job_id and not d.is_of_plan;
+  perform pipeline.drop_unfinished(v_lease);
+  return pipeline.finish_stage(v_lease, jsonb_build_object('drafts', pipeline.site_draft_counts(v_lease.job_id)),
+    jsonb_set((pipeline.job('site', v_lease.job_id)).result, '{costs}', pipeline.site_costs(v_lease.job_id)));
+end;
+$$;
+
+revoke execute on function public.commit_site_drafts(bigint, integer, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'site/commit_site_plan.sql', '1fa1fd379b56f8e9565133f2c170b94186c73b43cf573d38e05a99e2bd7a80d9', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
+-- has changed since, are marked as made. The report with what the engine knows is the job's result, and without drafts
+-- to write the job's end.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
 returns jsonb
 language plpgsql
@@ -5832,6 +5966,7 @@ declare
   v_lease pipeline.lease := pipeline.lock_commit('site', 'site_plan', p_msg_id, p_read_ct);
   v_report jsonb;
   v_job pipeline.jobs;
+  v_is_last boolean;
 begin
   if v_lease.status <> 'held' then
     return pipeline.refusal(v_lease);
@@ -5856,10 +5991,12 @@ begin
     (e ->> 'expected_clicks')::double precision, e
   from jsonb_array_elements(v_report -> 'edits') as e;
   perform pipeline.mark_site_edits(v_job.id);
+  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
+  update public.site_drafts as d set is_of_plan = false where d.job_id = v_job.id;
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
       'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),
-    pipeline.site_result(v_job.id, v_report));
+    pipeline.site_result(v_job.id, v_report), v_is_last);
 end;
 $$;
 
@@ -5888,8 +6025,8 @@ $$;
 
 revoke execute on function public.commit_site_topics(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/create_site_job.sql', '2196e0d0e1d46769e6e336190b838c0484269acb142ca421a77986c9f484be68', array['function public.create_site_job(jsonb, uuid, text)'], $file$-- Creates a site's job from a checked request (crates/policy, intake): {site: {urls | sitemap | property}, select, max_pages,
--- max_usd, max_age_hours, period_days, priority, parameters, idempotency_key}. The same idempotency key gives the same job.
+('object', 'site/create_site_job.sql', 'f46418f0733d45968a9724d52226406a0451f2a58ad35ab07ffdc9802df3f1c6', array['function public.create_site_job(jsonb, uuid, text)'], $file$-- Creates a site's job from a checked request (crates/policy, intake): {site: {urls | sitemap | property}, select, max_pages,
+-- max_usd, max_age_hours, period_days, top, drafts, priority, parameters, idempotency_key}. The same idempotency key gives the same job.
 create or replace function public.create_site_job(p_request jsonb, p_user_id uuid default null, p_traceparent text default null)
 returns jsonb
 language plpgsql
@@ -5924,7 +6061,7 @@ $$;
 
 revoke execute on function public.create_site_job(jsonb, uuid, text) from public, anon, authenticated;
 $file$),
-('object', 'site/get_site_report.sql', 'be123c5529261993f38e80d3f2a2612a0f3422674c2993d8ead08dfb54007ae6', array['function public.get_site_report(uuid)'], $file$-- The report of a site's job; null before there is one.
+('object', 'site/get_site_report.sql', '5a7f82253fbe5ce879662c663d05f7f30c2a5478f703f8f7e00855dfd5b794ea', array['function public.get_site_report(uuid)'], $file$-- The report of a site's job, with the drafts that are there so far; null before there is one.
 create or replace function public.get_site_report(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -5936,13 +6073,14 @@ declare
   v_job pipeline.jobs := pipeline.job('site', p_job_id);
 begin
   return jsonb_set(v_job.result, '{job}', (v_job.result -> 'job')
-    || jsonb_build_object('status', v_job.status, 'completed_at', v_job.completed_at));
+    || jsonb_build_object('status', v_job.status, 'completed_at', v_job.completed_at))
+    || jsonb_build_object('drafts', pipeline.site_report_drafts(p_job_id));
 end;
 $$;
 
 revoke execute on function public.get_site_report(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/input_analyse_pages.sql', 'cb2d40f90ed08c9645843874f5113d3af4241a509c2d529288c83ad256b353fb', array['function public.input_analyse_pages(uuid)'], $file$-- Brings the pages of a site's job up to date with their page jobs, makes page jobs for those that wait, as many as may be open at
+('object', 'site/input_analyse_pages.sql', '03c6524e0e71e254f15adb47b4efb02fdde4278ef0d4706a787c6c8e7b6173d7', array['function public.input_analyse_pages(uuid)'], $file$-- Brings the pages of a site's job up to date with their page jobs, makes page jobs for those that wait, as many as may be open at
 -- once (pipeline.site_window), and tells how many there are: {total, waiting, open, done, reused, failed, skipped}. Page jobs are
 -- children: the last one that ends wakes the site's job. Repeating it changes nothing.
 create or replace function public.input_analyse_pages(p_job_id uuid)
@@ -5956,7 +6094,6 @@ declare
   v_page record;
   v_child uuid;
   v_open integer;
-  v_spent numeric;
 begin
   -- One at a time, so that no page gets two jobs.
   perform pg_advisory_xact_lock(hashtextextended('site ' || p_job_id, 0));
@@ -5968,15 +6105,10 @@ begin
   where s.job_id = p_job_id and s.status = 'open' and j.pipeline = 'pageperfect' and j.id = s.page_job_id
     and j.status in ('completed', 'failed', 'cancelled');
 
-  if v_job.payload ? 'max_usd' then
-    select coalesce(sum(u.cost_usd), 0) into v_spent from public.model_usage as u
-    where u.pipeline = 'pageperfect' and u.job_id in (
-      select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
-    if v_spent >= (v_job.payload ->> 'max_usd')::numeric then
-      update public.site_pages as s
-      set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached')
-      where s.job_id = p_job_id and s.status = 'waiting';
-    end if;
+  if pipeline.site_ceiling_is_reached(v_job) then
+    update public.site_pages as s
+    set status = 'skipped', error = jsonb_build_object('code', 'ceiling', 'message', 'the job''s ceiling was reached')
+    where s.job_id = p_job_id and s.status = 'waiting';
   end if;
 
   select count(*) into v_open from public.site_pages as s where s.job_id = p_job_id and s.status = 'open';
@@ -6018,6 +6150,24 @@ end;
 $$;
 
 revoke execute on function public.input_select_pages(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/input_site_drafts.sql', '92f91998a92ed13437725678b809d3006eeb0cefe1ab6b8ce5e9a21f6eb0242a', array['function public.input_site_drafts(uuid)'], $file$-- What site_drafts needs to begin or to go on: the edits of the plan that are wanted and were not come to yet, by rank, and whether a
+-- reader checks them first (null: if there is one).
+create or replace function public.input_site_drafts(p_job_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'verify', ((pipeline.job('site', p_job_id)).payload #>> '{parameters,verify}')::boolean,
+    'edit_ids', (
+      select coalesce(jsonb_agg(e.id order by e.rank), '[]'::jsonb) from pipeline.site_drafts_wanted(p_job_id) as e
+      where not exists (select from public.site_drafts as d where d.job_id = p_job_id and d.edit_id = e.id and d.is_of_plan)));
+$$;
+
+revoke execute on function public.input_site_drafts(uuid) from public, anon, authenticated;
 $file$),
 ('object', 'site/input_site_plan.sql', '403c1d4c47aeba45904c6c9b52a9a318d54fc7abeb1c0b34773d14d8cb5a3fe3', array['function public.input_site_plan(uuid)'], $file$-- What site_plan needs to begin its work.
 create or replace function public.input_site_plan(p_job_id uuid)
@@ -6136,7 +6286,39 @@ $$;
 
 revoke execute on function pipeline.page_seconds() from public, anon, authenticated;
 $file$),
-('object', 'site/retry_site_job.sql', '6f78491c4d2cb2c5e53fc9a97f8ea1f84a40ec7d4e854c9134d20a4f74e778a4', array['function public.retry_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those, and makes the plan anew. Returns {status, retried_count}.
+('object', 'site/put_site_draft.sql', 'c6ef4646691e9bbd0d03747dbf0142361bc62d8c83c9ae14c29a4bfae9c1a106', array['function pipeline.put_site_draft(pipeline.lease, text, text, text, jsonb, jsonb, jsonb, boolean)'], $file$-- Keeps what became of an edit's draft, in place of what an earlier plan of the job had there.
+create or replace function pipeline.put_site_draft(
+  p_lease pipeline.lease, p_edit_id text, p_status text, p_digest text, p_draft jsonb, p_verification jsonb, p_error jsonb,
+  p_is_reused boolean
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_edit public.site_edits;
+  v_error jsonb := pipeline.visible_error(p_error, p_lease.user_id);
+begin
+  select * into v_edit from public.site_edits as e where e.job_id = p_lease.job_id and e.id = p_edit_id;
+  if not found then
+    return; -- its page was deleted meanwhile
+  end if;
+  insert into public.site_drafts as d (job_id, edit_id, page_id, status, digest, draft, verification, error, is_reused)
+  values (p_lease.job_id, p_edit_id, v_edit.page_id, p_status, p_digest, p_draft, p_verification, v_error, p_is_reused)
+  on conflict (job_id, edit_id) do update
+  set page_id = excluded.page_id, status = excluded.status, digest = excluded.digest, draft = excluded.draft,
+      verification = excluded.verification, error = excluded.error, is_reused = excluded.is_reused, is_of_plan = true;
+  delete from pipeline.stage_checkpoints as c where c.job_id = p_lease.job_id and c.stage = 'site_drafts' and c.digest = p_digest;
+  perform pipeline.log_event('site', p_lease.job_id, 'site_drafts', 'draft_' || p_status,
+    format('draft of edit %s %s%s', v_edit.rank, p_status, coalesce(': ' || (v_error ->> 'message'), '')),
+    jsonb_build_object('edit_id', p_edit_id, 'is_reused', p_is_reused));
+end;
+$$;
+
+revoke execute on function pipeline.put_site_draft(pipeline.lease, text, text, text, jsonb, jsonb, jsonb, boolean) from public, anon, authenticated;
+$file$),
+('object', 'site/retry_site_job.sql', 'd7898db6d0fd7f045cffceb06ac83bc2c54923f5e1b2cdbe837ac363c39b39e6', array['function public.retry_site_job(uuid)'], $file$-- Tries the failed pages of an ended site's job once more, and only those, and makes the plan anew; where no page has failed and the plan
+-- stands, the drafts that it lacks. Returns {status, retried_count, draft_count}: of pages, and of drafts where these alone are tried.
 create or replace function public.retry_site_job(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -6148,16 +6330,32 @@ declare
   v_count integer;
 begin
   if v_job.status in ('queued', 'processing') then
-    return jsonb_build_object('status', v_job.status, 'retried_count', 0);
+    return jsonb_build_object('status', v_job.status, 'retried_count', 0, 'draft_count', 0);
+  end if;
+  select count(*) into v_count from pipeline.site_drafts_wanted(p_job_id) as e
+  where not exists (
+    select from public.site_drafts as d
+    where d.job_id = p_job_id and d.edit_id = e.id and d.is_of_plan and d.status in ('written', 'answered'));
+  if v_count > 0
+    and exists (
+      select from pipeline.job_stages as s
+      where s.pipeline = 'site' and s.job_id = p_job_id and s.stage = 'site_plan' and s.status = 'completed')
+    and not exists (select from public.site_pages as s where s.job_id = p_job_id and s.status in ('failed', 'open')) then
+    delete from public.site_drafts as d where d.job_id = p_job_id and d.status in ('skipped', 'failed');
+    perform pipeline.reopen_job('site', p_job_id);
+    perform pipeline.log_event('site', p_job_id, null, 'retried', format('%s drafts once more', v_count));
+    perform pipeline.queue_stage('site', p_job_id, 'site_drafts', coalesce(pipeline.latest_payload('site', p_job_id), '{}'::jsonb), v_job.priority);
+    return jsonb_build_object('status', 'queued', 'retried_count', 0, 'draft_count', v_count);
   end if;
   -- What was found on pages that are there already stands; their links depend on the plan.
   update public.site_pages as s set links = null where s.job_id = p_job_id and s.links is not null;
   update public.site_pages as s set status = 'waiting', page_job_id = null, error = null
   where s.job_id = p_job_id and (s.status = 'failed' or s.status = 'open' and v_job.status = 'cancelled');
   get diagnostics v_count = row_count;
-  -- What was worked out of the pages together, and kept for a next invocation that never came, is of other pages than there will be.
+  -- What was worked out of the pages together, and kept for a next invocation that never came, is of other pages than there will be. What
+  -- was paid for is not.
   delete from pipeline.stage_checkpoints as c
-  where c.pipeline = 'site' and c.job_id = p_job_id and c.stage <> 'site_topics mean';
+  where c.pipeline = 'site' and c.job_id = p_job_id and c.stage not in ('site_topics mean', 'site_drafts');
   perform pipeline.reopen_job('site', p_job_id);
   update pipeline.jobs set payload = payload || jsonb_build_object('round', coalesce((payload ->> 'round')::integer, 0) + 1)
   where pipeline = 'site' and id = p_job_id;
@@ -6165,7 +6363,7 @@ begin
   perform pipeline.queue_stage('site', p_job_id,
     case when exists (select from public.site_pages as s where s.job_id = p_job_id) then 'analyse_pages' else 'select_pages' end,
     coalesce(pipeline.latest_payload('site', p_job_id), '{}'::jsonb), v_job.priority);
-  return jsonb_build_object('status', 'queued', 'retried_count', v_count);
+  return jsonb_build_object('status', 'queued', 'retried_count', v_count, 'draft_count', 0);
 end;
 $$;
 
@@ -6246,6 +6444,34 @@ $$;
 
 revoke execute on function public.site_candidate_page(uuid) from public, anon, authenticated;
 $file$),
+('object', 'site/site_ceiling_is_reached.sql', '51e007f7f6c8fe85d1a93004e59faac282984d39a55fa27d28ddfd5f53f896af', array['function pipeline.site_ceiling_is_reached(pipeline.jobs)'], $file$-- Whether a site's job has spent what it may (max_usd), on its pages and on its own.
+create or replace function pipeline.site_ceiling_is_reached(p_job pipeline.jobs)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select p_job.payload ? 'max_usd' and (pipeline.site_costs(p_job.id) ->> 'usd')::numeric >= (p_job.payload ->> 'max_usd')::numeric;
+$$;
+
+revoke execute on function pipeline.site_ceiling_is_reached(pipeline.jobs) from public, anon, authenticated;
+$file$),
+('object', 'site/site_costs.sql', '27e62ef7d4f58cc7b3c3a02fc7d83d491e4a28df3f8040cbd22410fea6d9233e', array['function pipeline.site_costs(uuid)'], $file$-- What a site's job has used of models: its page jobs, without those of pages that keep an earlier job's result, and its own calls.
+create or replace function pipeline.site_costs(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
+    'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
+  from public.model_usage as u
+  where u.job_id = p_job_id or u.job_id in (
+    select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
+$$;
+
+revoke execute on function pipeline.site_costs(uuid) from public, anon, authenticated;
+$file$),
 ('object', 'site/site_counts.sql', 'd219391d6c3d8d55ff11f21d71fe08177a118f02299782f3319822f7ec4655b2', array['function pipeline.site_counts(uuid)'], $file$-- How many pages of a site's job stand where.
 create or replace function pipeline.site_counts(p_job_id uuid)
 returns jsonb
@@ -6261,6 +6487,134 @@ as $$
 $$;
 
 revoke execute on function pipeline.site_counts(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/site_draft_cost.sql', '8a7f9cd279301931fb0960f89df71e91af71e9ed75d910683884217364ffa905', array['function pipeline.site_draft_cost(text, text)'], $file$-- What a draft of a site's plan takes: tokens, and dollars where all of them have a price. As the latest drafts of site jobs took,
+-- else those of page jobs; before there are any, one reading (3,000 tokens in, 250 out) and one and a half versions (2,000 in, 900 out
+-- each) at the model's price.
+create or replace function pipeline.site_draft_cost(p_provider text, p_model text, out tokens numeric, out usd numeric)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  select sum(u.tokens) / sum(n.count), case when not bool_or(u.is_unpriced) then sum(u.usd) / sum(n.count) end into tokens, usd
+  from (
+    select u.stage, u.job_id, sum(u.input_tokens + u.output_tokens) as tokens, sum(u.cost_usd) as usd, bool_or(u.cost_usd is null) as is_unpriced
+    from public.model_usage as u where u.stage in ('site_drafts', 'rewrite_draft')
+    group by u.stage, u.job_id order by max(u.created_at) desc limit 200) as u
+  cross join lateral (
+    select case u.stage
+      when 'site_drafts' then (select count(*) from public.site_drafts as d where d.job_id = u.job_id and not d.is_reused and d.status <> 'skipped')
+      else (select count(*) from public.rewrite_drafts as d where d.job_id = u.job_id) end as count) as n
+  where n.count > 0
+  group by u.stage order by u.stage = 'site_drafts' desc limit 1;
+  if tokens is null and p_model is not null then
+    tokens := 7600;
+    usd := pipeline.model_cost(p_provider, p_model, 6000, 1600);
+  end if;
+end;
+$$;
+
+revoke execute on function pipeline.site_draft_cost(text, text) from public, anon, authenticated;
+$file$),
+('object', 'site/site_draft_counts.sql', '5427aca74f6fd6ba1ea1b660ffdbfcf98efcf194440a534c879ece501079be23', array['function pipeline.site_draft_counts(uuid)'], $file$-- What became of the drafts that a site's job wants: {wanted, written, answered, skipped, failed, reused}, the reused ones being among the
+-- written and the answered; null while there is no plan, and when none are wanted.
+create or replace function pipeline.site_draft_counts(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select case when count(*) > 0 then jsonb_build_object('wanted', count(*), 'written', count(*) filter (where d.status = 'written'),
+    'answered', count(*) filter (where d.status = 'answered'), 'skipped', count(*) filter (where d.status = 'skipped'),
+    'failed', count(*) filter (where d.status = 'failed'), 'reused', count(*) filter (where d.is_reused)) end
+  from pipeline.site_drafts_wanted(p_job_id) as e
+  left join public.site_drafts as d on d.job_id = p_job_id and d.edit_id = e.id and d.is_of_plan;
+$$;
+
+revoke execute on function pipeline.site_draft_counts(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/site_draft_input.sql', 'dc89c57fbba0c468e4ff4c722c0ed10728f5047de08e1aa3f6a81a42af8824e1', array['function public.site_draft_input(uuid, text)'], $file$-- What the draft of one edit of a site's plan is made from: {desk, scoring, is_read} (crates/draft, desk): its page, the edit alone, and a
+-- topic of the queries that the page leaves open. Nearest are the segments that come nearest to the page's topic which holds most of
+-- them: its centroid is the mean of their vectors. is_read: a reader has looked for them on the page when it was analysed.
+create or replace function public.site_draft_input(p_job_id uuid, p_edit_id text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_parameters jsonb := coalesce((pipeline.job('site', p_job_id)).payload -> 'parameters', '{}'::jsonb);
+  v_edit public.site_edits;
+  v_threshold double precision;
+  v_topic_id bigint;
+  v_queries jsonb;
+  v_open text[];
+begin
+  select * into v_edit from public.site_edits as e where e.job_id = p_job_id and e.id = p_edit_id;
+  if not found then
+    raise exception 'the plan of job % has no edit %', p_job_id, p_edit_id using errcode = 'P0002';
+  end if;
+  v_threshold := coalesce((
+    select (pipeline.latest_payload('pageperfect', s.page_job_id) ->> 'threshold')::double precision
+    from public.site_pages as s where s.job_id = p_job_id and s.page_id = v_edit.page_id), 0.7);
+
+  with known as materialized (
+    select t.id, q.q ->> 'query' as query, q.q, coalesce((q.q ->> 'impressions')::double precision, 0) as impressions
+    from pipeline.page_topics(v_edit.page_id, v_threshold) as t
+    cross join jsonb_array_elements(t.queries) as q (q)
+    where q.q ->> 'query' = any (v_edit.queries)
+  )
+  select
+    (select k.id from known as k group by k.id order by sum(k.impressions) desc, k.id limit 1),
+    jsonb_agg(coalesce(k.q, jsonb_build_object('query', e.query, 'variants', '[]'::jsonb, 'impressions', 0, 'clicks', 0, 'position', null,
+      'coverage', 0, 'segment_id', null, 'is_answered', false, 'missing_terms', '[]'::jsonb)) order by e.ordinality),
+    array_agg(e.query order by e.ordinality) filter (where not coalesce((k.q ->> 'is_answered')::boolean, false))
+  into v_topic_id, v_queries, v_open
+  from unnest(v_edit.queries) with ordinality as e (query, ordinality)
+  left join lateral (select k.q from known as k where k.query = e.query order by k.impressions desc, k.id limit 1) as k on true;
+  -- What extends a passage names what that one answers as well; with nothing open the page has changed since.
+  v_open := coalesce(v_open, v_edit.queries);
+
+  return jsonb_build_object(
+    'scoring', case when coalesce(v_parameters ->> 'method', 'calibrated') = 'calibrated'
+      then pipeline.draft_scoring(v_edit.page_id, v_threshold) end,
+    -- As many as a reader is asked about (crates/draft, limits).
+    'is_read', not exists (
+      select from unnest(v_open[1:8]) as q (query)
+      where not exists (
+        select from public.rewrite_recommendations as r cross join jsonb_array_elements(r.verification -> 'queries') as v (v)
+        where r.page_id = v_edit.page_id and v.v ->> 'query' = q.query)),
+    'desk', jsonb_build_object(
+      'page', pipeline.desk_page(v_edit.page_id),
+      'segments', pipeline.desk_segments(v_edit.page_id),
+      'edits', jsonb_build_array(jsonb_build_object('id', 1, 'kind', v_edit.kind, 'topic_id', 1, 'label', v_edit.label,
+        'open_queries', v_open, 'expected_clicks', v_edit.expected_clicks, 'impressions', v_edit.edit -> 'impressions',
+        'coverage', v_edit.coverage, 'confidence', v_edit.edit -> 'confidence', 'place', v_edit.edit -> 'place',
+        'nearest', pipeline.nearest_segments(v_edit.page_id, v_topic_id))),
+      'topics', jsonb_build_array(jsonb_build_object('id', 1, 'kind', 'gap', 'confidence', v_edit.edit -> 'confidence', 'queries', v_queries)),
+      'top', 1, 'threshold', v_threshold, 'draft_count', 1, 'form', coalesce(v_parameters ->> 'draft_form', 'text')));
+end;
+$$;
+
+revoke execute on function public.site_draft_input(uuid, text) from public, anon, authenticated;
+$file$),
+('object', 'site/site_drafts_wanted.sql', 'c18e993e510c20437b5548615cdb6a71f3a7038a4a43d68153b423759e107f4b', array['function pipeline.site_drafts_wanted(uuid)'], $file$-- The edits of a site's plan that its job wants drafted: the first that say something is missing on a page. A new page is no section of
+-- one, and the others need no new text.
+create or replace function pipeline.site_drafts_wanted(p_job_id uuid)
+returns setof public.site_edits
+language sql
+stable
+set search_path = ''
+as $$
+  select e.* from public.site_edits as e
+  where e.job_id = p_job_id and e.kind in ('write', 'extend') and e.queries <> '{}'
+  order by e.rank
+  limit coalesce((select (j.payload ->> 'drafts')::integer from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id), 0);
+$$;
+
+revoke execute on function pipeline.site_drafts_wanted(uuid) from public, anon, authenticated;
 $file$),
 ('object', 'site/site_found_answers.sql', 'f7f5e001f477b47715eb70dc5f779baba581128d796c2adf4b384fa7c275846a', array['function public.site_found_answers(uuid, integer, integer)'], $file$-- Answers found on other pages, to what the pages of a site's job after position p_after are shown for, p_limit of these pages: {last, answers}.
 -- last: position of the last of them, null when there are none; answers: text of an array of {page_id, query, other_page_id, coverage, segment_id}.
@@ -6437,7 +6791,7 @@ $$;
 
 revoke execute on function public.site_page_parts(uuid, text, integer, integer) from public, anon, authenticated;
 $file$),
-('object', 'site/site_progress.sql', '073373e563b4e6c9a09a29a7e79117ae9a2d04671bae98f640e069a09c155b41', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, estimate, error, facts, minutes_left}. For its owner as well.
+('object', 'site/site_progress.sql', '67628695f58b35bbadfd4afa2bb478cadb817350201c47cd7b42bbc4e450b6f7', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, drafts, estimate, error, facts, minutes_left}. For its owner as well.
 create or replace function public.site_progress(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -6460,6 +6814,7 @@ declare
     where s.job_id = p_job_id);
 begin
   return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
+    'drafts', pipeline.site_draft_counts(p_job_id),
     'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
     'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
         'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)
@@ -6470,7 +6825,27 @@ $$;
 
 revoke execute on function public.site_progress(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/site_result.sql', '871db1d3f4d512386e7309b5f7a6dded0fef25afe88cddb9cf79b16859a2b1d4', array['function pipeline.site_result(uuid, jsonb)'], $file$-- What a site's job found, with what the engine knows of it: the job's result.
+('object', 'site/site_report_drafts.sql', '64a3ba740cebbba65e1586bf64c331ea9eb03c541265da9f391aede2d4597101', array['function pipeline.site_report_drafts(uuid)'], $file$-- The drafts of a site's job as its report shows them, by the rank of their edits.
+create or replace function pipeline.site_report_drafts(p_job_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(coalesce(d.draft, '{}'::jsonb)
+    || jsonb_build_object('edit_id', d.edit_id, 'status', d.status, 'is_reused', d.is_reused)
+    || case when d.verification is not null then jsonb_build_object('verification', d.verification) else '{}'::jsonb end
+    || case when d.error is not null then jsonb_build_object('reason', jsonb_build_object(
+      'code', coalesce(d.error ->> 'code', 'unexpected_error'), 'message', d.error ->> 'message')) else '{}'::jsonb end
+    order by e.rank), '[]'::jsonb)
+  from public.site_edits as e
+  join public.site_drafts as d on d.job_id = e.job_id and d.edit_id = e.id and d.is_of_plan
+  where e.job_id = p_job_id;
+$$;
+
+revoke execute on function pipeline.site_report_drafts(uuid) from public, anon, authenticated;
+$file$),
+('object', 'site/site_result.sql', '5770bd807f1462949b2f2f37fcde8372a8b5684abb8931304fdb48867e67e62e', array['function pipeline.site_result(uuid, jsonb)'], $file$-- What a site's job found, with what the engine knows of it: the job's result.
 create or replace function pipeline.site_result(p_job_id uuid, p_report jsonb)
 returns jsonb
 language sql
@@ -6485,11 +6860,7 @@ as $$
     'failed_pages', (select coalesce(jsonb_agg(jsonb_build_object('page_id', s.page_id, 'url', s.url, 'status', s.status, 'error', s.error)
         order by s.position), '[]'::jsonb)
       from public.site_pages as s where s.job_id = p_job_id and s.status in ('failed', 'skipped')),
-    'costs', (select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
-        'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
-      from public.model_usage as u
-      where u.job_id = p_job_id or u.job_id in (
-        select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused')));
+    'costs', pipeline.site_costs(p_job_id));
 $$;
 
 revoke execute on function pipeline.site_result(uuid, jsonb) from public, anon, authenticated;
@@ -6563,6 +6934,27 @@ end;
 $$;
 
 revoke execute on function public.stage_site_candidates(bigint, integer, jsonb) from public, anon, authenticated;
+$file$),
+('object', 'site/stage_site_draft.sql', 'dc0f2342b2ca0e90d88f670b7b6ffdd3a25956551d7e4518624f4ab0af623437', array['function public.stage_site_draft(bigint, integer, jsonb)'], $file$-- Keeps what the leased site_drafts made of an edit: p_draft is {edit_id, status: written | answered | failed, digest, draft, verification,
+-- error}. Repeating it changes nothing. Returns {status}.
+create or replace function public.stage_site_draft(p_msg_id bigint, p_read_ct integer, p_draft jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_lease pipeline.lease := pipeline.lock_commit('site', 'site_drafts', p_msg_id, p_read_ct);
+begin
+  if v_lease.status = 'held' then
+    perform pipeline.put_site_draft(v_lease, p_draft ->> 'edit_id', p_draft ->> 'status', p_draft ->> 'digest',
+      nullif(p_draft -> 'draft', 'null'), nullif(p_draft -> 'verification', 'null'), nullif(p_draft -> 'error', 'null'), false);
+  end if;
+  return jsonb_build_object('status', v_lease.status);
+end;
+$$;
+
+revoke execute on function public.stage_site_draft(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
 ('object', 'site/stage_site_pages.sql', 'a58981dd83f35ee8bab9d2569344b4db25907d9f6dc2fc608b74b5f2e30118fe', array['function public.stage_site_pages(text, bigint, integer, jsonb)'], $file$-- Keeps what was made of pages, for the leased stage: p_pages is an array of {page_id} with summary or sketches (base64), or links.
 -- Repeating it changes nothing. Returns {status}.
@@ -6938,7 +7330,7 @@ comment on view public.v_pageperfect_backlog is 'Per stage: what waits, since wh
 revoke all on public.v_pageperfect_backlog from public, anon, authenticated, service_role;
 grant select on public.v_pageperfect_backlog to service_role;
 $file$),
-('object', 'views/v_pageperfect_costs.sql', 'db54546866b3c57132c22822771bf1d5737938bd218410c78a5dc14337951fec', array['view public.v_pageperfect_costs'], $file$create or replace view public.v_pageperfect_costs
+('object', 'views/v_pageperfect_costs.sql', 'f3f88b3f0bf89d5b926c9c2e1413f615f0f247473414a319ffceeca561b2d995', array['view public.v_pageperfect_costs'], $file$create or replace view public.v_pageperfect_costs
 with (security_invoker = true)
 as
 select (u.created_at at time zone 'utc')::date as day, j.url, u.stage, u.provider, u.model,
@@ -6946,7 +7338,7 @@ select (u.created_at at time zone 'utc')::date as day, j.url, u.stage, u.provide
   sum(u.input_tokens) as input_tokens, sum(u.output_tokens) as output_tokens,
   sum(u.cost_usd) as cost_usd, count(*) filter (where u.cost_usd is null) as unpriced_count
 from public.model_usage as u
-join public.pageperfect_jobs as j on j.id = u.job_id
+join pipeline.jobs as j on j.pipeline = u.pipeline and j.id = u.job_id
 group by 1, 2, 3, 4, 5
 union all
 select h.day, null, h.stage, h.provider, h.model, h.job_count, h.call_count, h.input_tokens, h.output_tokens, h.cost_usd,
@@ -6954,7 +7346,7 @@ select h.day, null, h.stage, h.provider, h.model, h.job_count, h.call_count, h.i
 from public.model_usage_history as h
 order by 1 desc, 2, 3;
 comment on view public.v_pageperfect_costs is
-  'Per day, page (null for jobs that are deleted), stage and model: tokens and dollars; unpriced_count rows have no price and are missing from cost_usd';
+  'Per day, page (of a site''s job its source; null for jobs that are deleted), stage and model: tokens and dollars; unpriced_count rows have no price and are missing from cost_usd';
 
 revoke all on public.v_pageperfect_costs from public, anon, authenticated, service_role;
 grant select on public.v_pageperfect_costs to service_role;
@@ -7215,7 +7607,7 @@ begin
 end;
 $$;
 $file$),
-('object', '3_policies.sql', '912ba64938781a43d4566356951e17292c2ba8936fc9ddd94b136f21603a3863', array['file 3_policies.sql'], $file$-- What a signed-in user may read: their own jobs and pages, and what hangs on them; a member (access.members), everybody's.
+('object', '3_policies.sql', '1b1e05b7c61e2f233edaad7cc411178c75910b0c96f6cbef7e570c549dcd0744', array['file 3_policies.sql'], $file$-- What a signed-in user may read: their own jobs and pages, and what hangs on them; a member (access.members), everybody's.
 do $$
 declare
   v_table text;
@@ -7239,14 +7631,14 @@ begin
   create policy "Users read their own jobs" on public.site_jobs
     for select to authenticated using (user_id = (select auth.uid()) or (select access.is_member()));
   grant select on public.site_jobs to authenticated;
-  foreach v_table in array array['site_job_stages', 'site_job_events', 'site_pages', 'site_edits'] loop
+  foreach v_table in array array['site_job_stages', 'site_job_events', 'site_pages', 'site_edits', 'site_drafts'] loop
     execute format('drop policy if exists "Users read what belongs to their own jobs" on public.%I', v_table);
     execute format(
       'create policy "Users read what belongs to their own jobs" on public.%I for select to authenticated
          using (exists (select 1 from public.site_jobs as j where j.id = %I.job_id and j.user_id = (select auth.uid())) or (select access.is_member()))',
       v_table, v_table);
   end loop;
-  grant select on public.site_job_stages, public.site_job_events, public.site_edits to authenticated;
+  grant select on public.site_job_stages, public.site_job_events, public.site_edits, public.site_drafts to authenticated;
   -- Not what is packed for Rust.
   grant select (job_id, page_id, position, url, last_modified, impressions, status, page_job_id, links, error, created_at)
     on public.site_pages to authenticated;
@@ -7397,7 +7789,7 @@ begin
   -- A name of ours on which something of the project's own depends is left to it.
   for v_object in
     select o.identity from pipeline.objects as o
-    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_estimate.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_passages.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_outcomes.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/own_job.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/retry_own_site_job.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/visible_job.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/job.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_commit.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/reopen_job.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_pipeline_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/note_model_call.sql', 'models/prune_embedding_cache.sql', 'models/wait_for_dollars.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/admit_passages.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/max_keywords.sql', 'pageperfect/page_keywords.sql', 'pageperfect/page_topics.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_report.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/is_of_property.sql', 'site/mark_site_edits.sql', 'site/next_site_candidate.sql', 'site/page_seconds.sql', 'site/retry_site_job.sql', 'site/schedule_site.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_counts.sql', 'site/site_found_answers.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_page_parts.sql', 'site/site_progress.sql', 'site/site_result.sql', 'site/site_state.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'site/stage_site_candidates.sql', 'site/stage_site_pages.sql', 'site/stage_site_state.sql', 'site/start_due_sites.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/api.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
+    where o.path not in ('access/cancel_matching.sql', 'access/cancel_own_job.sql', 'access/count_open_jobs.sql', 'access/decide_edit.sql', 'access/get_analysis_input.sql', 'access/get_costs.sql', 'access/get_embeddings.sql', 'access/get_estimate.sql', 'access/get_job_timeline.sql', 'access/get_operations.sql', 'access/get_passages.sql', 'access/get_report.sql', 'access/get_segments.sql', 'access/get_site_outcomes.sql', 'access/get_site_plan.sql', 'access/get_site_progress.sql', 'access/get_throughput.sql', 'access/is_member.sql', 'access/is_operator.sql', 'access/list_dead_letters.sql', 'access/list_jobs.sql', 'access/list_members.sql', 'access/list_pages.sql', 'access/matching_dead_letters.sql', 'access/matching_jobs.sql', 'access/own_job.sql', 'access/replay_letter.sql', 'access/replay_matching.sql', 'access/require_count.sql', 'access/require_member.sql', 'access/require_operator.sql', 'access/retry_own_site_job.sql', 'access/set_member.sql', 'access/set_stages_enabled.sql', 'access/visible_job.sql', 'access/whoami.sql', 'content/create_content_job.sql', 'crawl/commit_crawl.sql', 'crawl/crawl_is_pending.sql', 'crawl/crawls_per_host.sql', 'crawl/input_crawl.sql', 'crawl/on_crawl.sql', 'crawl/on_wait_crawl.sql', 'crawl/prune_crawls.sql', 'crawl/submit_crawl.sql', 'crawl/submit_crawls.sql', 'engine/add_pipeline.sql', 'engine/admit_waiting.sql', 'engine/adopt_message.sql', 'engine/bury.sql', 'engine/claim_stage.sql', 'engine/claim_stages.sql', 'engine/close_job.sql', 'engine/commit_and_claim.sql', 'engine/commit_stage.sql', 'engine/defer_stage.sql', 'engine/enter_lane.sql', 'engine/extend_lease.sql', 'engine/fail_stage.sql', 'engine/finish_stage.sql', 'engine/guard_job.sql', 'engine/insert_event.sql', 'engine/job.sql', 'engine/keep_error.sql', 'engine/lane_of.sql', 'engine/lock_commit.sql', 'engine/lock_lease.sql', 'engine/lock_own_message.sql', 'engine/log_event.sql', 'engine/note_silence.sql', 'engine/now.sql', 'engine/pipeline_of.sql', 'engine/place_job.sql', 'engine/put_to_sleep.sql', 'engine/queue_of.sql', 'engine/queue_stage.sql', 'engine/rank_of.sql', 'engine/refusal.sql', 'engine/reopen_job.sql', 'engine/set_queue_name.sql', 'engine/set_updated_at.sql', 'engine/take_message.sql', 'engine/tell_hook.sql', 'engine/visible_error.sql', 'engine/wake_stage.sql', 'engine/wake_time.sql', 'engine/write_pipeline_functions.sql', 'models/announce_model_calls.sql', 'models/begin_model_call.sql', 'models/bucket_level.sql', 'models/bucket_refill.sql', 'models/bucket_size.sql', 'models/embedding_cache_get.sql', 'models/embedding_cache_missing.sql', 'models/embedding_cache_put.sql', 'models/end_model_call.sql', 'models/keep_model_usage.sql', 'models/model_cost.sql', 'models/model_metrics.sql', 'models/note_model_call.sql', 'models/prune_embedding_cache.sql', 'models/wait_for_dollars.sql', 'operations/cancel_job.sql', 'operations/check_invariants.sql', 'operations/dispatch_plan.sql', 'operations/erase_user.sql', 'operations/latest_payload.sql', 'operations/mend_pipelines.sql', 'operations/pipeline_metrics.sql', 'operations/prune.sql', 'operations/ready_count.sql', 'operations/reap_expired_leases.sql', 'operations/replay_dead_letter.sql', 'operations/replay_dead_letters.sql', 'operations/stage_metrics.sql', 'operations/stuck.sql', 'owners/admit_passages.sql', 'owners/check_quota.sql', 'owners/count_usage.sql', 'pageperfect/analysis_drafts.sql', 'pageperfect/analysis_edits.sql', 'pageperfect/analysis_method.sql', 'pageperfect/commit_advice.sql', 'pageperfect/commit_gap_analysis.sql', 'pageperfect/commit_keyword_clustering.sql', 'pageperfect/commit_rewrite_draft.sql', 'pageperfect/commit_segment_embed.sql', 'pageperfect/commit_submit_crawl.sql', 'pageperfect/commit_wait_crawl.sql', 'pageperfect/create_pageperfect_job.sql', 'pageperfect/desk_page.sql', 'pageperfect/desk_segments.sql', 'pageperfect/draft_scoring.sql', 'pageperfect/drop_unfinished.sql', 'pageperfect/get_pageperfect_report.sql', 'pageperfect/get_vectors.sql', 'pageperfect/go_back.sql', 'pageperfect/input_gap_analysis.sql', 'pageperfect/input_keyword_clustering.sql', 'pageperfect/input_rewrite_draft.sql', 'pageperfect/input_segment_embed.sql', 'pageperfect/input_submit_crawl.sql', 'pageperfect/input_wait_crawl.sql', 'pageperfect/keyword_page_id.sql', 'pageperfect/load_checkpoint.sql', 'pageperfect/max_keywords.sql', 'pageperfect/nearest_segments.sql', 'pageperfect/page_keywords.sql', 'pageperfect/page_topics.sql', 'pageperfect/pageperfect_analysis.sql', 'pageperfect/pageperfect_report.sql', 'pageperfect/put_keywords.sql', 'pageperfect/same_job.sql', 'pageperfect/save_checkpoint.sql', 'pageperfect/stage_vectors.sql', 'pageperfect/usage_fact.sql', 'schedules/check_schedules.sql', 'schedules/dispatcher_is_wanted.sql', 'schedules/every_seconds.sql', 'schedules/install_schedules.sql', 'schedules/ring.sql', 'schedules/set_schedule_secrets.sql', 'schedules/time_limits.sql', 'schedules/vault_secret.sql', 'schedules/wanted_schedules.sql', 'search_console/checkpoint_gsc_import.sql', 'search_console/gsc_settled_day.sql', 'search_console/input_gsc_import.sql', 'search_console/on_gsc_import.sql', 'search_console/queue_import.sql', 'search_console/start_due_imports.sql', 'search_console/start_gsc_import.sql', 'search_console/upsert_gsc_rows.sql', 'site/begin_site_draft.sql', 'site/cancel_site_job.sql', 'site/clicks_around.sql', 'site/commit_analyse_pages.sql', 'site/commit_select_pages.sql', 'site/commit_site_drafts.sql', 'site/commit_site_plan.sql', 'site/commit_site_topics.sql', 'site/create_site_job.sql', 'site/get_site_report.sql', 'site/input_analyse_pages.sql', 'site/input_select_pages.sql', 'site/input_site_drafts.sql', 'site/input_site_plan.sql', 'site/input_site_topics.sql', 'site/is_of_property.sql', 'site/mark_site_edits.sql', 'site/next_site_candidate.sql', 'site/page_seconds.sql', 'site/put_site_draft.sql', 'site/retry_site_job.sql', 'site/schedule_site.sql', 'site/segment_texts.sql', 'site/site_candidate_page.sql', 'site/site_ceiling_is_reached.sql', 'site/site_costs.sql', 'site/site_counts.sql', 'site/site_draft_cost.sql', 'site/site_draft_counts.sql', 'site/site_draft_input.sql', 'site/site_drafts_wanted.sql', 'site/site_found_answers.sql', 'site/site_keywords.sql', 'site/site_outcomes.sql', 'site/site_page_inputs.sql', 'site/site_page_parts.sql', 'site/site_progress.sql', 'site/site_report_drafts.sql', 'site/site_result.sql', 'site/site_state.sql', 'site/site_window.sql', 'site/stage_site_answers.sql', 'site/stage_site_candidates.sql', 'site/stage_site_draft.sql', 'site/stage_site_pages.sql', 'site/stage_site_state.sql', 'site/start_due_sites.sql', 'steps/ack_message.sql', 'steps/complete_stage.sql', 'steps/dead_letter_message.sql', 'steps/dequeue_stage.sql', 'steps/enqueue_stage.sql', 'steps/extend_message_visibility.sql', 'steps/holds_message.sql', 'steps/record_stage_failure.sql', 'steps/requeue_stage.sql', 'steps/start_stage.sql', 'views/v_pageperfect_backlog.sql', 'views/v_pageperfect_costs.sql', 'views/v_pageperfect_failures.sql', 'views/v_pageperfect_in_flight.sql', 'views/v_pageperfect_job_status.sql', 'views/v_pageperfect_throughput.sql', 'web/api.sql', '1_pipelines.sql', '2_tables.sql', '3_policies.sql', '4_schedules.sql')
     order by o.identity desc -- views before functions
   loop
     begin

@@ -1,12 +1,12 @@
 // How well the page, with passages beside its own, answers queries: the rule of keyword_clustering, on the page's own scale.
 import * as v from "npm:valibot@1.5.0";
-import { limits } from "../_shared/engine/budget.ts";
-import type { StageJob } from "../_shared/engine/lease.ts";
-import type { StageContext } from "../_shared/engine/serve_stage.ts";
-import { cachedVectors, eachCachedVector, embed } from "../_shared/models/embeddings.ts";
-import { own_segments } from "../_shared/wasm/advice.ts";
-import { PageCoverage, type QueryCoverage } from "../_shared/wasm/coverage.ts";
-import type { DeskInput } from "../_shared/wasm/draft.ts";
+import { limits } from "../engine/budget.ts";
+import type { StageJob } from "../engine/lease.ts";
+import type { StageContext } from "../engine/serve_stage.ts";
+import { cachedVectors, eachCachedVector, embed } from "../models/embeddings.ts";
+import { own_segments } from "../wasm/advice.ts";
+import { PageCoverage, type QueryCoverage } from "../wasm/coverage.ts";
+import type { DeskInput } from "../wasm/draft.ts";
 
 export const ScoredQuery = v.object({
   query: v.string(),
