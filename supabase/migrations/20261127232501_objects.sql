@@ -527,7 +527,7 @@ $$;
 revoke execute on function access.get_embeddings(uuid, text[]) from public, anon, authenticated;
 grant execute on function access.get_embeddings(uuid, text[]) to authenticated, service_role;
 $file$),
-('object', 'access/get_estimate.sql', '4765c64f05df0a74abf5cdc018dfcaf714faceb327b2ca7b0be19494b3db840d', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
+('object', 'access/get_estimate.sql', '9e43c8bdfdf87aa4c780dea471c5c6d99955b91712a212be0d7fd8d0c536f209', array['function access.get_estimate(jsonb)'], $file$-- What a request to the intake will take, before it is sent, going by the newest analyses: {page_count, query_count, seconds,
 -- tokens, usd, job_count}. `keyword_count` stands for the request's keywords. page_count is null while nobody knows how many pages a
 -- sitemap names, and the rest is then of max_pages; query_count is that of a page. What no analysis of late can tell is null. Users
 -- learn nothing of others: their estimate goes by their own analyses, and tokens and usd are null.
@@ -542,11 +542,11 @@ declare
   v_owner_id uuid := auth.uid();
   v_site jsonb := p_request -> 'site';
   v_most integer := coalesce((p_request ->> 'max_pages')::integer, 300);
-  -- A site's page jobs draft nothing; drafts of its plan are written after it.
-  v_draft_count integer := case when v_site is null and coalesce((p_request ->> 'generate_draft')::boolean, true)
+  v_draft_count integer := case when coalesce((p_request ->> 'generate_draft')::boolean, true)
     then coalesce((p_request #>> '{parameters,drafts}')::integer, 1) else 0 end;
   v_page_count integer := 1;
   v_query_count bigint := (p_request ->> 'keyword_count')::bigint;
+  -- Drafts of its plan.
   v_site_draft_count integer := case when v_site is null then 0 else coalesce((p_request ->> 'drafts')::integer, 0) end;
   v_draft record;
   v_page record;

@@ -13,11 +13,11 @@ declare
   v_owner_id uuid := auth.uid();
   v_site jsonb := p_request -> 'site';
   v_most integer := coalesce((p_request ->> 'max_pages')::integer, 300);
-  -- A site's page jobs draft nothing; drafts of its plan are written after it.
-  v_draft_count integer := case when v_site is null and coalesce((p_request ->> 'generate_draft')::boolean, true)
+  v_draft_count integer := case when coalesce((p_request ->> 'generate_draft')::boolean, true)
     then coalesce((p_request #>> '{parameters,drafts}')::integer, 1) else 0 end;
   v_page_count integer := 1;
   v_query_count bigint := (p_request ->> 'keyword_count')::bigint;
+  -- Drafts of its plan.
   v_site_draft_count integer := case when v_site is null then 0 else coalesce((p_request ->> 'drafts')::integer, 0) end;
   v_draft record;
   v_page record;

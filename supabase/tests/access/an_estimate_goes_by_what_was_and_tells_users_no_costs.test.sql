@@ -1,5 +1,5 @@
 \ir ../_shared/setup.sql
-select plan(10);
+select plan(11);
 select gen_random_uuid() as mine \gset
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
 select is(get_estimate('{"url": "https://example.com/1"}') - 'query_count', '{"page_count": 1, "job_count": 0, "seconds": null, "tokens": null, "usd": null}'::jsonb,
@@ -16,6 +16,8 @@ select is(get_estimate('{"keyword_count": 8, "parameters": {"drafts": 3}}') ->> 
 select is((get_estimate('{"keyword_count": 8, "parameters": {"drafts": 3}}') ->> 'usd')::numeric, 0.318, 'and so the dollars');
 select is((get_estimate('{"keyword_count": 4, "generate_draft": false}') ->> 'usd')::numeric, 0.014, 'without drafts the page and its queries');
 select is((get_estimate('{"site": {"urls": ["a", "b", "c"]}, "max_pages": 2}') ->> 'usd')::numeric, 0.228, 'a site: its pages, as many as may be');
+select is((get_estimate('{"site": {"urls": ["a", "b", "c"]}, "max_pages": 2, "drafts": 5}') ->> 'usd')::numeric, 1.228,
+  'and drafts of its plan, as page jobs'' went');
 select is(get_estimate('{"site": {"sitemap": "https://example.com/sitemap.xml"}, "max_pages": 2}') ->> 'page_count', null, 'what a sitemap names is not known');
 select is(get_estimate('{"site": {"property": "sc-domain:example.com"}}') ->> 'page_count', '1', 'a property''s pages are those with rows');
 select set_config('request.jwt.claims', json_build_object('sub', :'mine', 'role', 'authenticated')::text, true);
