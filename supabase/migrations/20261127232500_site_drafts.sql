@@ -36,3 +36,9 @@ create index site_drafts_page_id_idx on public.site_drafts (page_id);
 alter table public.site_drafts enable row level security;
 revoke all on public.site_drafts from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.site_drafts to service_role;
+
+-- What takes one argument more now, with a default: beside its older self every call of it would be ambiguous, and workers of the version
+-- before go on calling until the functions are deployed.
+drop function if exists
+  pipeline.finish_stage(pipeline.lease, jsonb, jsonb),
+  public.save_checkpoint(bigint, integer, text, text);
