@@ -18,7 +18,7 @@ import { renderBrief, renderMarkdown } from "./markdown.ts";
 import type { Progress, SitePlan } from "./plan.ts";
 import { watch } from "./progress.ts";
 import { renderTerminal } from "./terminal.ts";
-import { briefName } from "./text.ts";
+import { briefName, stageNames } from "./text.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
 const exitCodes = { job: 1, input: 2, interrupted: 130 };
@@ -83,7 +83,11 @@ export function registerSite(program: Command) {
       ]).default("impressions"),
     )
     .option("--max-pages <count>", "pages at most (default 300)", number)
-    .option("--max-usd <dollars>", "leave out pages that this does not pay the models for", number)
+    .option(
+      "--max-usd <dollars>",
+      "leave out pages and drafts that this does not pay the models for",
+      number,
+    )
     .option(
       "--max-age-hours <hours>",
       "how long a page without a modification time keeps its result (default 24)",
@@ -97,7 +101,7 @@ export function registerSite(program: Command) {
     .option("--top <count>", "edits at most (default: all)", number)
     .option(
       "--drafts <count>",
-      "have a language model draft the first edits of the plan that a text helps: 0 to 100 (default 0)",
+      "have a language model draft the plan's first edits to write or to extend: 0 to 100 (default 0)",
       draftCount,
     )
     .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
@@ -128,7 +132,8 @@ The export is a Search Console export with a page column (CSV with page, query, 
 there is one). Pages that have not changed are not analysed again; a command that was interrupted goes on when it is
 started again.
 
-Exit codes: 0 plan made, 1 the job failed or did not end in time, 2 wrong options or input.`,
+Exit codes: 0 plan made, 1 the job failed or did not end in time (a plan is shown and written even when its drafts failed),
+2 wrong options or input.`,
     )
     .exitOverride((error) => {
       const code = error.exitCode === 0 ? 0 : exitCodes.input;
@@ -423,7 +428,7 @@ function explain(jobId: string, progress: Progress, isInterrupted: boolean): nev
   if (progress.status === "failed") {
     stop(
       exitCodes.job,
-      `the job failed at ${progress.stage}: ${
+      `the job failed while ${stageNames[progress.stage] ?? progress.stage}: ${
         plain(progress.error?.message ?? "no reason was given")
       }`,
       `try again: ./pageperfect site --retry ${jobId}`,
@@ -433,7 +438,9 @@ function explain(jobId: string, progress: Progress, isInterrupted: boolean): nev
     exitCodes.job,
     progress.status === "cancelled"
       ? "the job was cancelled; its pages are kept"
-      : `the job is still at ${progress.stage}: start the same command again and it goes on`,
+      : `the job is still ${
+        stageNames[progress.stage] ?? `at ${progress.stage}`
+      }: start the same command again and it goes on`,
   );
 }
 

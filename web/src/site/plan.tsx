@@ -165,7 +165,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
       {state?.status === "failed" && (
         <div class="note tone-gap" role="alert">
           <p>
-            <strong>The run stopped at {stageNames[state.stage] ?? words(state.stage)}.</strong>
+            <strong>The run stopped while {stageNames[state.stage] ?? words(state.stage)}.</strong>
             {" "}
             {state.error?.message}{" "}
             <a href={href(`jobs/${jobId}`, { pipeline: "site" })}>What happened</a>

@@ -1,6 +1,7 @@
 // Runs over a whole site: the list of them, and the start of the next.
 
 import { useSignal } from "@preact/signals";
+import { stageNames } from "../../../cli/site/text.ts";
 import { ApiError, rpc, startJob } from "../api.ts";
 import { Estimate } from "../estimate.tsx";
 import { relative, shortUrl, words } from "../format.ts";
@@ -53,7 +54,7 @@ export function SiteRuns() {
                 <td>
                   <Badge tone={run.status}>{run.status}</Badge>
                 </td>
-                <td>{words(run.stage)}</td>
+                <td>{run.status !== "completed" && (stageNames[run.stage] ?? words(run.stage))}</td>
                 <td>{relative(run.created_at)}</td>
               </tr>
             ))}
