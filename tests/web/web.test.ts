@@ -570,17 +570,19 @@ journey(
       if (draft.status === "answered") draft.verification.quote += evil;
     }
     const { drafts } = plan;
-    let written = 1, plansRead = 0;
+    let ended = 1, plansRead = 0;
     await page.route("**/rpc/get_site_plan", (route) => {
       plansRead++;
-      return route.fulfill({ json: { ...plan, drafts: drafts!.slice(0, written) } });
+      return route.fulfill({ json: { ...plan, drafts: drafts!.slice(0, ended) } });
     });
     await page.route("**/rpc/get_site_progress", (route) =>
       route.fulfill({
         json: {
-          ...{ status: written < 5 ? "processing" : "completed", stage: "site_drafts" },
+          ...{ status: ended < 5 ? "processing" : "completed", stage: "site_drafts" },
           ...{ error: null, counts: plan.counts, facts: {}, minutes_left: 0 },
-          drafts: { ...{ wanted: 5, written, answered: 0, skipped: 0, failed: 0, reused: 0 } },
+          drafts: ended < 5
+            ? { wanted: 5, written: ended, answered: 0, skipped: 0, failed: 0, reused: 0 }
+            : { wanted: 5, written: 2, answered: 1, skipped: 1, failed: 1, reused: 1 },
         },
       }));
     const sent = Promise.withResolvers<{ drafts?: number }>();
@@ -600,7 +602,7 @@ journey(
     // The plan is there while its drafts are written, and each is shown as it comes.
     await page.getByText("1 of 5 drafts").first().waitFor();
     await page.getByText("Drafts: 1 written").waitFor();
-    written = 5;
+    ended = 5;
     await page.getByText("Drafts: 2 written").waitFor();
     assert.ok(plansRead >= 2, String(plansRead));
 
@@ -630,6 +632,13 @@ journey(
       await row(0).scrollIntoViewIfNeeded();
       await screenshot(visitor, `site-drafts-${name}`);
     }
+    const retried = Promise.withResolvers<unknown>();
+    await page.route("**/rpc/retry_own_site_job", (route) => {
+      retried.resolve(route.request().postDataJSON());
+      return route.fulfill({ json: { status: "queued", retried_count: 0, draft_count: 2 } });
+    });
+    await page.getByRole("button", { name: "Retry the 2 missing drafts" }).click();
+    assert.deepEqual(await retried.promise, { p_job_id: plan.job.id });
     await page.getByLabel("Draft").selectOption("failed");
     await page.getByText("1 of 6").waitFor();
     assert.match(page.url(), /draft=failed/);
