@@ -2,7 +2,7 @@
 
 import { plain } from "../report/text.ts";
 import { kindNames, placeText, type SitePlan, task } from "./plan.ts";
-import { draftNote, draftsOf } from "./text.ts";
+import { draftCoverage, draftNote, draftsOf } from "./text.ts";
 
 /** Columns that Sheets and Excel open as they are. */
 export function renderCsv(plan: SitePlan): string {
@@ -19,7 +19,7 @@ export function renderCsv(plan: SitePlan): string {
       ...[edit.label, edit.queries.join("; "), edit.impressions, edit.clicks, edit.avg_position],
       ...[edit.coverage, edit.expected_clicks, edit.effort, edit.confidence, edit.reason],
       ...[task(edit), draft?.status ?? ""],
-      draft?.status === "written" ? draft.coverage_after ?? "" : "",
+      draftCoverage(draft) ?? "",
       draft ? draftNote(plan, draft) : "",
     ];
   });

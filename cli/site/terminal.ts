@@ -36,7 +36,9 @@ export function renderTerminal(plan: SitePlan): string {
       const draft = drafts.get(edit.id);
       if (!draft) continue;
       lines.push(
-        `${String(edit.rank).padStart(3)}  ${draftName(draft)}: ${draftNote(plan, draft)}`,
+        `${String(edit.rank).padStart(3)}  ${draftName(draft)}, “${plain(edit.label)}”: ${
+          draftNote(plan, draft)
+        }`,
       );
     }
     const written = plan.drafts!.find((draft) => draft.status === "written");

@@ -114,6 +114,12 @@ export function draftNote(plan: SitePlan, draft: SiteDraft): string {
   }
 }
 
+/** How well the page with the draft answers, as precisely as an edit's own coverage; null: there is no such draft, or it was not measured. */
+export const draftCoverage = (draft: SiteDraft | undefined): number | null =>
+  draft?.status === "written" && draft.coverage_after !== null
+    ? Number(draft.coverage_after.toFixed(3))
+    : null;
+
 /** Who wrote a draft, and what is to be done before it is published. */
 export const originOfDraft = (plan: SitePlan, draft: WrittenDraft): string =>
   draftOrigin(making(plan), draft) +
@@ -121,27 +127,26 @@ export const originOfDraft = (plan: SitePlan, draft: WrittenDraft): string =>
   (draft.is_reused ? " Taken from an earlier run: nothing was paid for it." : "");
 
 /** What became of all drafts, in a sentence; null: none was asked for. */
-export function draftSummary({ drafts = [] }: SitePlan): string | null {
+export function draftSummary({ drafts = [], made_by_standins = [] }: SitePlan): string | null {
   if (drafts.length === 0) return null;
-  const written = drafts.filter((draft) => draft.status === "written");
-  const closing = written.filter(({ closes_gap }) => closes_gap).length;
+  const closing = drafts.filter((draft) => draft.status === "written" && draft.closes_gap).length;
   const reused = drafts.filter(({ is_reused }) => is_reused).length;
-  const count = (status: SiteDraft["status"], words: string) => {
-    const found = drafts.filter((draft) => draft.status === status).length;
-    return found === 0 ? [] : [`${found} ${words}`];
+  const words = {
+    // What a stand-in writes repeats the questions, and is measured all the same.
+    written: made_by_standins.includes("drafts")
+      ? "written"
+      : `written (${closing === 0 ? "none" : inWords(closing)} ${
+        closing > 1 ? "close" : "closes"
+      } the gap)`,
+    answered: "answered already",
+    skipped: "skipped",
+    failed: "failed",
   };
-  return `Drafts: ${
-    [
-      ...written.length === 0 ? [] : [
-        `${written.length} written (${closing === 0 ? "none" : inWords(closing)} ${
-          closing > 1 ? "close" : "closes"
-        } the gap)`,
-      ],
-      ...count("answered", "answered already"),
-      ...count("skipped", "skipped"),
-      ...count("failed", "failed"),
-    ].join(", ")
-  }${reused > 0 ? `; ${reused} taken from an earlier run` : ""}.`;
+  const parts = Object.entries(words)
+    .map(([status, word]) => [drafts.filter((d) => d.status === status).length, word] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, word]) => `${count} ${word}`);
+  return `Drafts: ${parts.join(", ")}${reused > 0 ? `; ${reused} taken from an earlier run` : ""}.`;
 }
 
 const making = ({ made_by_standins = [], method }: SitePlan) => ({

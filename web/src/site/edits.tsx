@@ -9,6 +9,7 @@ import {
   where,
 } from "../../../cli/site/plan.ts";
 import {
+  draftCoverage,
   draftName,
   draftNote,
   draftsOf,
@@ -196,7 +197,7 @@ function DraftText({ plan, edit, draft }: { plan: SitePlan; edit: SiteEdit; draf
 function draftCells(plan: SitePlan, draft: SiteDraft | undefined): unknown[] {
   return draft === undefined ? ["", "", ""] : [
     draft.status,
-    draft.status === "written" ? draft.coverage_after : "",
+    draftCoverage(draft),
     draftNote(plan, draft),
   ];
 }
