@@ -48,7 +48,7 @@ export function renderMarkdown(plan: SitePlan): string {
       lines.push(
         `### ${edit.rank}. ${md(taskOf(edit, plan))}`,
         "",
-        `Page: <${edit.url}>`,
+        `${edit.kind === "new_page" ? "Shown until then" : "Page"}: <${edit.url}>`,
         "",
         ...draftPart(plan, edit, draft),
       );
@@ -94,7 +94,7 @@ function draftPart(plan: SitePlan, edit: SiteEdit, draft: SiteDraft): string[] {
   return [
     `${said} ${md(originOfDraft(plan, draft))}`,
     "",
-    edit.place === null ? "The page:" : `Place it ${md(where(edit))}:`,
+    edit.place === null ? "As a page of its own:" : `Place it ${md(where(edit))}:`,
     "",
     ...draftLines(draft),
   ];

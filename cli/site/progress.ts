@@ -1,6 +1,6 @@
 // Where a site's job stands, as it is told while one waits.
 
-import { dollars, number, plural } from "../report/text.ts";
+import { about, dollars, plural } from "../report/text.ts";
 import { say } from "../say.ts";
 import type { Chosen, Estimate, Progress } from "./plan.ts";
 import { stageNames } from "./text.ts";
@@ -60,7 +60,7 @@ export function estimate(
 
 function cost({ tokens, usd }: Pick<Estimate, "tokens" | "usd">): string | null {
   if (tokens === null) return null;
-  return `about ${number(tokens)} tokens (${
+  return `about ${about(tokens)} tokens (${
     usd === null ? "no price is known" : usd > 0 ? dollars(usd) : "at no cost"
   })`;
 }

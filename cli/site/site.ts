@@ -101,7 +101,7 @@ export function registerSite(program: Command) {
     .option("--top <count>", "edits at most (default: all)", number)
     .option(
       "--drafts <count>",
-      "have a language model draft the plan's first edits to write or to extend: 0 to 100 (default 0)",
+      "have a language model draft the plan's first edits that want a text (write, extend, new page): 0 to 100 (default 0)",
       draftCount,
     )
     .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)

@@ -106,7 +106,9 @@ export function draftName(draft: SiteDraft): string {
 export function draftNote(plan: SitePlan, draft: SiteDraft): string {
   switch (draft.status) {
     case "written":
-      return effectOf(making(plan), draft);
+      return draft.form === "outline" && draft.coverage_after === null
+        ? "what it has to say, for a person to write"
+        : effectOf(making(plan), draft);
     case "answered":
       return readingOf(draft.verification);
     default:

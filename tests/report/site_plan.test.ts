@@ -53,7 +53,7 @@ Deno.test("plan.html folds each draft, and shows the rest in a line", () => {
     /<summary><b>Draft:<\/b> Coverage 10 % → 92 %[^<]*<\/summary>\s*<p class="origin">To stand after “The second infusion”\. Written by gpt-5\.4-mini/,
   );
   assert.match(html, /<strong>caffeine<\/strong>/);
-  assert.match(html, /<b>Outline:<\/b> not measured/);
+  assert.match(html, /<b>Outline:<\/b> what it has to say/);
   assert.match(html, /nothing was paid for it/);
   assert.match(html, /<p class="draft"><b>No draft:<\/b> beyond the dollars/);
   assert.match(html, /<p class="draft"><b>Draft failed:<\/b> the model&#39;s draft/);
@@ -70,7 +70,7 @@ Deno.test("a draft in plan.md and in its page's brief is ready to paste", () => 
       text,
     );
     assert.match(text, /To check before publishing:\n\n- The amount of caffeine in a cup\./);
-    assert.match(text, /```markdown\n## Matcha\n\n- What matcha is\n```/);
+    assert.match(text, /As a page of its own:\n\n```markdown\n# Matcha\n\n- What matcha is\n```/);
   }
 });
 

@@ -55,7 +55,11 @@ export function sitePlan(): SitePlan {
       heading: "Matcha",
       ...{ summary: "What a page about matcha has to say.", body_markdown: "- What matcha is" },
       ...{ placement: { after_heading: "" }, questions_answered: [], facts_to_check: [] },
-      ...{ provider: "openai", model: "gpt-5.4-mini", attempts: 1, per_query: [], brief: null },
+      ...{ provider: "openai", model: "gpt-5.4-mini", attempts: 1, per_query: [] },
+      brief: {
+        ...{ heading: "Matcha", level: 1, queries: ["query 5"], links: [] },
+        word_count: { least: 400, most: 900 },
+      },
       ...{ coverage_before: null, coverage_after: null, closes_gap: null },
     },
     {

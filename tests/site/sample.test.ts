@@ -1,6 +1,6 @@
 // `./pageperfect site --sample` as a user runs it, on a stack of its own: what the plan is worth by its editor's labels, that it goes
 // on after a kill, and that nothing is paid for twice.
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { filesUnder, root } from "../../local/paths.ts";
 import type { SitePlan } from "../../cli/site/plan.ts";
 import { LabelledSite } from "./score.ts";
@@ -155,5 +155,30 @@ async function steps(t: Deno.TestContext) {
     equal(second.costs.call_count, 0);
     equal(JSON.stringify(second.edits), JSON.stringify(first.edits));
     equal(JSON.stringify(second.links), JSON.stringify(first.links));
+  });
+
+  await t.step("the first edits are drafted on request, in every file", async () => {
+    const { code, stdout, stderr } = await pageperfect(
+      ...["site", "--sample", "--drafts", "2", "--out", "drafts"],
+    );
+    equal(code, 0, stderr);
+    match(stderr, /then 2 drafts, about [\d,]+ tokens/);
+    match(stderr, /plan made, 2 of 2 drafts written/);
+    match(stdout, /Drafts: 2 written\.\n/);
+    const { edits, drafts = [] } = await read("drafts");
+    equal(drafts.length, 2);
+    const drafted = edits.filter(({ id }) => drafts.some(({ edit_id }) => edit_id === id));
+    const text = (name: string) => Deno.readTextFile(`${state}/drafts/${name}`);
+    const rows = (await text("edits.csv")).split("\r\n");
+    deepEqual(
+      rows.filter((row) => row.includes(",written,")).map((row) => Number(row.split(",")[0])),
+      drafted.map(({ rank }) => rank),
+    );
+    equal((await text("plan.html")).match(/<details/g)?.length, 2);
+    equal((await text("plan.md")).match(/^```markdown$/gm)?.length, 2);
+    const briefs = (await filesUnder(`${state}/drafts/briefs`, ".md")).map((file) =>
+      Deno.readTextFile(file)
+    );
+    equal((await Promise.all(briefs)).join("").match(/^```markdown$/gm)?.length, 2);
   });
 }

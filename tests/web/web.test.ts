@@ -706,17 +706,22 @@ journey(
 
     await using visitor = await Visitor.open(world);
     const { page } = visitor;
-    const run = async () => {
+    const run = async (drafts = 0) => {
       await visitor.go("site/new");
+      await page.getByLabel("Drafts").fill(String(drafts));
       await page.getByLabel("Sitemap").fill(`${base}sitemap.xml`);
       await page.locator(".estimate").filter({ hasText: "going by the last" }).waitFor();
       await page.getByRole("button", { name: "Begin" }).click();
       await page.getByRole("link", { name: "Topics and owners" }).waitFor();
       return page.url().match(/[0-9a-f-]{36}/)![0];
     };
-    const first = await run();
+    const first = await run(1);
     const edit = page.getByRole("row").filter({ hasText: "insurance" }).first();
     await edit.getByText("Write", { exact: true }).waitFor();
+    await page.getByText("Drafts: 1 written").waitFor();
+    const draft = page.locator("details.draft");
+    await draft.getByText(/Coverage \d+ % → \d+ %/).click();
+    await draft.getByText("offline-outline").waitFor();
     await visitor.checkAccessibility("the plan of a real site");
     await screenshot(visitor, "site-real-light");
     await page.getByRole("link", { name: "Cannibalisation" }).click();

@@ -11,7 +11,7 @@ export function Markdown({ text }: { text: string }) {
 
 /** What a heading of `level` stands under, for who goes by headings. */
 export function HeadingsAbove({ level, path }: { level: number; path: string[] }) {
-  return Array.from({ length: level - 2 || 1 }, (_, index) => {
+  return Array.from({ length: Math.max(1, level - 2) }, (_, index) => {
     const Rank = `h${index + 2}` as "h2";
     return <Rank key={index} class="visually-hidden" dir="auto">{path[index] ?? "The page"}</Rank>;
   });
@@ -21,7 +21,7 @@ export function HeadingsAbove({ level, path }: { level: number; path: string[] }
 export const sectionText = (
   { heading, body_markdown }: Pick<DraftText, "heading" | "body_markdown">,
   level: number,
-) => `${"#".repeat(Math.max(2, level))} ${heading}\n\n${body_markdown.trim()}\n`;
+) => `${"#".repeat(level)} ${heading}\n\n${body_markdown.trim()}\n`;
 
 const safeLink = (href: string) => (/^(https?:\/\/|#)/i.test(href) ? href : undefined);
 

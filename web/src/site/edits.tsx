@@ -155,7 +155,7 @@ function Draft({ plan, edit, draft }: { plan: SitePlan; edit: SiteEdit; draft: S
 
 function DraftText({ plan, edit, draft }: { plan: SitePlan; edit: SiteEdit; draft: WrittenDraft }) {
   const rendered = useRef<HTMLDivElement>(null);
-  const { brief } = draft, level = Math.max(2, brief?.level ?? 2);
+  const { brief } = draft, level = brief?.level ?? 2;
   const text = sectionText(draft, level);
   return (
     <>

@@ -163,7 +163,7 @@ export function NewSiteRun() {
         </Field>
         <Field
           label="Drafts"
-          hint="The text for the first so many edits of the plan that want a new section or a longer one, written and measured by the language model. Each takes its tokens: the estimate below counts them in. 0: the plan alone."
+          hint="The text for the first so many edits of the plan that want one, written and measured by the language model. Each takes its tokens, which the estimate below counts in. 0: the plan alone."
           error={fieldError("drafts")}
         >
           {(id, describedBy) => (
