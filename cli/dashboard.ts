@@ -8,7 +8,9 @@ import type { FunctionName } from "../functions/_shared/platform/database.ts";
 import { root } from "../local/paths.ts";
 import { checkPortFree } from "../local/postgres/postgres.ts";
 import { attachStack, type RunningStack, startStack } from "../local/stack.ts";
+import { madeByStandins } from "./analyze.ts";
 import { ensureBuilt } from "./build.ts";
+import type { Standin } from "./report/report.ts";
 import { say } from "./say.ts";
 import { bundleWeb, contentSecurityPolicy, ensureWebBuilt } from "./web_bundle.ts";
 
@@ -58,6 +60,8 @@ export interface Upstream {
   hasOwnClock?: boolean;
   /** Path of the sample page on the local stack. */
   samplePath?: string;
+  /** What has no model to make it there. */
+  standins?: Standin[];
 }
 
 export interface DashboardServer extends AsyncDisposable {
@@ -150,8 +154,8 @@ export function serveDashboard(dir: string, upstream: Upstream, port = 0): Dashb
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "GET it");
     if (url.pathname === "/config.json") {
       if (!isSignedIn) return refuse(401, "open the link that the terminal shows");
-      const { name, hasOwnClock, samplePath } = upstream;
-      const config = { mode: "local", api: "/api", name, hasOwnClock, samplePath };
+      const { name, hasOwnClock, samplePath, standins } = upstream;
+      const config = { mode: "local", api: "/api", name, hasOwnClock, samplePath, standins };
       return answer(200, JSON.stringify(config), { "content-type": types.json });
     }
     const name = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
@@ -272,6 +276,7 @@ async function dashboard(options: DashboardOptions) {
       name: "this machine",
       hasOwnClock: true,
       samplePath: new URL(sampleUrl).pathname,
+      standins: madeByStandins(stack.realApis),
     };
     await keepServing(dir, upstream, options.port, path);
   } finally {

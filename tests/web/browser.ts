@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import axe from "npm:axe-core@4.14.1";
 import { type Browser, type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
+import { madeByStandins } from "../../cli/analyze.ts";
 import { type DashboardServer, serveDashboard } from "../../cli/dashboard.ts";
 import { ensureWebBuilt } from "../../cli/web_bundle.ts";
 import { root } from "../../local/paths.ts";
@@ -36,6 +37,7 @@ export async function startWorld(): Promise<World> {
     apiUrl: stack.apiUrl,
     secretKey: stack.secretKey,
     name: "test",
+    standins: madeByStandins(stack.realApis),
   });
   const browser = await chromium.launch({
     executablePath: await findChromium(),

@@ -721,7 +721,7 @@ journey(
     await page.getByText("Drafts: 1 written").waitFor();
     const draft = page.locator("details.draft");
     await draft.getByText(/Coverage \d+ % → \d+ %/).click();
-    await draft.getByText("offline-outline").waitFor();
+    await draft.getByText("Written by the offline stand-in").waitFor();
     await visitor.checkAccessibility("the plan of a real site");
     await screenshot(visitor, "site-real-light");
     await page.getByRole("link", { name: "Cannibalisation" }).click();

@@ -2,6 +2,7 @@
 // straight to Supabase as the user who is signed in. Both speak the same functions.
 
 import { computed, signal } from "@preact/signals";
+import type { Standin } from "../../cli/report/report.ts";
 import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
 
 export interface Config {
@@ -16,6 +17,8 @@ export interface Config {
   hasOwnClock?: boolean;
   /** Path of the sample page that a local stack serves. */
   samplePath?: string;
+  /** What a local stack has no model for. */
+  standins?: Standin[];
 }
 
 export interface Identity {

@@ -86,7 +86,7 @@ export function Edits({ plan }: { plan: SitePlan }) {
             {shown.slice(0, 300).flatMap((edit) => [
               <tr key={edit.id}>
                 <td class="number">{edit.rank}</td>
-                <th scope="row">
+                <th scope="row" class="topic">
                   <Badge tone={editTones[edit.kind]}>
                     {kindNames[edit.kind]}
                   </Badge>{" "}
@@ -96,7 +96,9 @@ export function Edits({ plan }: { plan: SitePlan }) {
                       <Badge tone="gap">falling</Badge>
                     </>
                   )}
-                  <span class="quiet sub" dir="auto">{edit.queries.slice(0, 3).join(" · ")}</span>
+                  <span class="quiet sub" dir="auto">
+                    {edit.queries.filter((query) => query !== edit.label).slice(0, 3).join(" · ")}
+                  </span>
                 </th>
                 <td class="clip">
                   <PageLink id={edit.page_id}>

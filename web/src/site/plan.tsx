@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { type Estimate, kindNames, type Progress, type SitePlan } from "../../../cli/site/plan.ts";
 import { stageNames } from "../../../cli/site/text.ts";
-import { ApiError, isOperator, rpc } from "../api.ts";
+import { ApiError, config, isOperator, rpc } from "../api.ts";
 import {
   compact,
   count,
@@ -70,7 +70,10 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   }, [now]);
   const plan = useLive<SitePlan | null>(
     `plan ${jobId} ${isPlanned}`,
-    (signal) => rpc("get_site_plan", { p_job_id: jobId }, signal),
+    async (signal) => {
+      const found: SitePlan | null = await rpc("get_site_plan", { p_job_id: jobId }, signal);
+      return found && { ...found, made_by_standins: config.value?.standins };
+    },
     0,
   );
   const found = plan.data.value;
