@@ -6534,8 +6534,8 @@ $$;
 
 revoke execute on function pipeline.site_draft_counts(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/site_draft_input.sql', 'dc89c57fbba0c468e4ff4c722c0ed10728f5047de08e1aa3f6a81a42af8824e1', array['function public.site_draft_input(uuid, text)'], $file$-- What the draft of one edit of a site's plan is made from: {desk, scoring, is_read} (crates/draft, desk): its page, the edit alone, and a
--- topic of the queries that the page leaves open. Nearest are the segments that come nearest to the page's topic which holds most of
+('object', 'site/site_draft_input.sql', 'ff66ae602568ae58bd53fcdf2b8e9a5f3689b2ea0810aacc43a37eb5df7df9fb', array['function public.site_draft_input(uuid, text)'], $file$-- What the draft of one edit of a site's plan is made from: {desk, scoring, is_read} (crates/draft, desk): its page (for a new one, that
+-- which is shown today), the edit alone, and a topic of the queries that the page leaves open. Of a new page there is an outline. Nearest are the segments that come nearest to the page's topic which holds most of
 -- them: its centroid is the mean of their vectors. is_read: a reader has looked for them on the page when it was analysed.
 create or replace function public.site_draft_input(p_job_id uuid, p_edit_id text)
 returns jsonb
@@ -6594,14 +6594,14 @@ begin
         'coverage', v_edit.coverage, 'confidence', v_edit.edit -> 'confidence', 'place', v_edit.edit -> 'place',
         'nearest', pipeline.nearest_segments(v_edit.page_id, v_topic_id))),
       'topics', jsonb_build_array(jsonb_build_object('id', 1, 'kind', 'gap', 'confidence', v_edit.edit -> 'confidence', 'queries', v_queries)),
-      'top', 1, 'threshold', v_threshold, 'draft_count', 1, 'form', coalesce(v_parameters ->> 'draft_form', 'text')));
+      'top', 1, 'threshold', v_threshold, 'draft_count', 1,
+      'form', case when v_edit.kind = 'new_page' then 'outline' else coalesce(v_parameters ->> 'draft_form', 'text') end));
 end;
 $$;
 
 revoke execute on function public.site_draft_input(uuid, text) from public, anon, authenticated;
 $file$),
-('object', 'site/site_drafts_wanted.sql', 'c18e993e510c20437b5548615cdb6a71f3a7038a4a43d68153b423759e107f4b', array['function pipeline.site_drafts_wanted(uuid)'], $file$-- The edits of a site's plan that its job wants drafted: the first that say something is missing on a page. A new page is no section of
--- one, and the others need no new text.
+('object', 'site/site_drafts_wanted.sql', 'a0cf7aaf4e2774e289b35ff6e3992a68ba46692d58cb842401be6b02418a216b', array['function pipeline.site_drafts_wanted(uuid)'], $file$-- The edits of a site's plan that its job wants drafted: the first that say something is missing. The others need no new text.
 create or replace function pipeline.site_drafts_wanted(p_job_id uuid)
 returns setof public.site_edits
 language sql
@@ -6609,7 +6609,7 @@ stable
 set search_path = ''
 as $$
   select e.* from public.site_edits as e
-  where e.job_id = p_job_id and e.kind in ('write', 'extend') and e.queries <> '{}'
+  where e.job_id = p_job_id and e.kind in ('write', 'extend', 'new_page') and e.queries <> '{}'
   order by e.rank
   limit coalesce((select (j.payload ->> 'drafts')::integer from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id), 0);
 $$;

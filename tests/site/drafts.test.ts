@@ -12,9 +12,10 @@ interface Draft {
   status: string;
   is_reused: boolean;
   heading?: string;
-  coverage_before?: number;
-  coverage_after?: number;
-  brief?: { queries: string[] };
+  coverage_before?: number | null;
+  coverage_after?: number | null;
+  form?: string;
+  brief?: { level: number; queries: string[] };
   verification?: { verdict: string; quote: string };
   reason?: { code: string; message: string };
 }
@@ -120,7 +121,8 @@ Deno.test({
       const { edits, drafts } = await report(id);
       deepEqual(drafts, []);
       ok(
-        edits.filter(({ kind }: { kind: string }) => ["write", "extend"].includes(kind)).length >=
+        edits.filter(({ kind }: { kind: string }) => ["write", "extend", "new_page"].includes(kind))
+          .length >=
           wanted,
         JSON.stringify(edits.map(({ kind, label }: Record<string, string>) => [kind, label])),
       );
@@ -162,7 +164,11 @@ Deno.test({
       deepEqual(ranks, ranks.toSorted((a, b) => a - b));
       for (const draft of all) {
         ok(draft.heading && draft.brief!.queries.length > 0);
-        ok(draft.coverage_after! >= draft.coverage_before!, JSON.stringify(draft));
+        const { kind } = edits.find((edit: { id: string }) => edit.id === draft.edit_id);
+        // An outline answers nothing itself.
+        if (kind === "new_page") {
+          deepEqual([draft.form, draft.coverage_after, draft.brief!.level], ["outline", null, 1]);
+        } else ok(draft.coverage_after! >= draft.coverage_before!, JSON.stringify(draft));
         equal(draft.is_reused, false);
       }
       ok(all.some((draft) => draft.coverage_after! > draft.coverage_before!));

@@ -15,7 +15,7 @@ export interface DeskInput {
   /** By rank, with more than `top`: a reader may strike some out. The fields are those of the result's edits. */
   edits: {
     id: number;
-    kind: "write" | "extend" | "improve";
+    kind: "write" | "extend" | "improve" | "new_page";
     topic_id: number;
     label: string;
     open_queries: string[];
@@ -72,7 +72,7 @@ export interface Verification {
 export interface SettledEdit {
   id: number;
   rank: number;
-  kind: "write" | "extend" | "improve";
+  kind: "write" | "extend" | "improve" | "new_page";
   open_queries: string[];
   expected_clicks: number;
   opportunity: number;
@@ -125,6 +125,7 @@ export interface Effect {
 /** What a writer needs who starts from nothing. */
 export interface Brief {
   heading: string;
+  /** Of the heading; 1 for a page of its own. */
   level: number;
   queries: string[];
   word_count: { least: number; most: number };

@@ -9,7 +9,7 @@ use crate::text::{clean_line, one_line};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Brief {
     pub heading: String,
-    /// Of the heading, 2 to 6.
+    /// Of the heading, 2 to 6; 1 for a page of its own.
     pub level: u8,
     /// What the section has to answer, most asked for first.
     pub queries: Vec<String>,
@@ -45,6 +45,10 @@ pub fn brief(input: &DraftInput, heading: &str, near: &[String]) -> Brief {
         Kind::Write => WordCount {
             least: 100 + extra / 2,
             most: 200 + extra,
+        },
+        Kind::NewPage => WordCount {
+            least: 200 + extra,
+            most: 500 + 2 * extra,
         },
         _ => WordCount {
             least: 40 + extra / 2,

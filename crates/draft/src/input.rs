@@ -47,7 +47,7 @@ pub struct Page {
 pub struct Recommendation {
     #[serde(default, deserialize_with = "or_default")]
     pub label: String,
-    /// Whether a section is missing, or one answers in part.
+    /// Whether a section is missing, one answers in part, or no page fits.
     #[serde(default, deserialize_with = "or_default")]
     pub kind: Kind,
     /// Those that the page does not answer; most impressions first.
@@ -74,6 +74,8 @@ pub enum Kind {
     Write,
     Extend,
     Improve,
+    /// No page of the site fits: a page of its own.
+    NewPage,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -87,8 +89,11 @@ pub struct Place {
 }
 
 impl Recommendation {
-    /// Level of the section's heading, 2 to 6.
+    /// Level of the section's heading, 2 to 6; 1 for a page of its own.
     pub(crate) fn level(&self) -> u8 {
+        if self.kind == Kind::NewPage {
+            return 1;
+        }
         let level = self.place.as_ref().and_then(|place| place.level);
         let usual = if self.kind == Kind::Write { 2 } else { 3 };
         level.unwrap_or(usual).clamp(2, 6)

@@ -296,11 +296,16 @@ impl Judge {
                 "body_markdown has {count} words, not {least} to {most}"
             ));
         }
-        if markdown::has_heading_from(&body, 2) {
-            self.problem("body_markdown has a heading above level 3");
-        }
+        let level = input.recommendation.level();
         // A section that stands deeper has its headings deeper: a slip that is put right.
-        markdown::below(&body, input.recommendation.level())
+        let usual = level.min(2);
+        if markdown::has_heading_from(&body, usual) {
+            self.problem(format!(
+                "body_markdown has a heading above level {}",
+                usual + 1
+            ));
+        }
+        markdown::below(&body, level)
     }
 
     /// Refuses HTML, images, footnotes, and links that lead elsewhere than the page itself does.

@@ -690,3 +690,24 @@ fn an_outline_and_an_addition_may_be_short() {
         assert_eq!(draft.is_ok(), is_fine, "{kind:?} {form:?}: {draft:?}");
     }
 }
+
+#[test]
+fn the_outline_of_a_page_has_parts_of_level_2_and_no_place() {
+    let mut input = input();
+    input.form = Form::Outline;
+    input.recommendation.kind = Kind::NewPage;
+    input.recommendation.place = Some(Place::default());
+    let parts = format!("## Measuring\n\n- {}\n\n## Fits\n\n- More.", words(40));
+    let draft = validate_answer(&body(&parts).to_string(), &input).unwrap();
+    assert!(draft.body_markdown.starts_with("## Measuring"));
+    assert_eq!(draft.placement.after_heading, "");
+    let titled = body(&format!("# A title\n\n- {}", words(40)));
+    let refused = validate_answer(&titled.to_string(), &input).unwrap_err();
+    assert_eq!(
+        refused.problems,
+        ["body_markdown has a heading above level 2"]
+    );
+    // A section's headings stand deeper.
+    input.recommendation.kind = Kind::Write;
+    assert!(validate_answer(&body(&parts).to_string(), &input).is_err());
+}

@@ -1,4 +1,4 @@
-use pageperfect_draft::{DraftInput, Page, Prompt, Recommendation, build_prompt};
+use pageperfect_draft::{DraftInput, Form, Kind, Page, Prompt, Recommendation, build_prompt};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -323,4 +323,23 @@ fn the_task_says_whether_a_section_or_an_addition_is_wanted_and_in_which_form() 
     assert!(system("extend", "text", 3).contains("missing in the section that comes nearest"));
     assert!(system("extend", "text", 3).contains("of level 4 or deeper"));
     assert!(system("write", "outline", 2).contains("An outline for a writer"));
+}
+
+#[test]
+fn a_page_of_its_own_is_outlined() {
+    let mut input = input();
+    input.recommendation.kind = Kind::NewPage;
+    input.form = Form::Outline;
+    let prompt = build_prompt(&input);
+    assert!(prompt.user.starts_with("Outline the page that is missing."));
+    assert!(prompt.system.contains("you outline a page of its own"));
+    assert!(prompt.system.contains("headings of level 2 or deeper"));
+    input.recommendation.kind = Kind::Write;
+    let section = build_prompt(&input);
+    assert!(
+        section
+            .user
+            .starts_with("Write the missing section for the page below.")
+    );
+    assert!(section.system.contains("headings of level 3 or deeper"));
 }

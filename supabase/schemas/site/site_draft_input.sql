@@ -1,5 +1,5 @@
--- What the draft of one edit of a site's plan is made from: {desk, scoring, is_read} (crates/draft, desk): its page, the edit alone, and a
--- topic of the queries that the page leaves open. Nearest are the segments that come nearest to the page's topic which holds most of
+-- What the draft of one edit of a site's plan is made from: {desk, scoring, is_read} (crates/draft, desk): its page (for a new one, that
+-- which is shown today), the edit alone, and a topic of the queries that the page leaves open. Of a new page there is an outline. Nearest are the segments that come nearest to the page's topic which holds most of
 -- them: its centroid is the mean of their vectors. is_read: a reader has looked for them on the page when it was analysed.
 create or replace function public.site_draft_input(p_job_id uuid, p_edit_id text)
 returns jsonb
@@ -58,7 +58,8 @@ begin
         'coverage', v_edit.coverage, 'confidence', v_edit.edit -> 'confidence', 'place', v_edit.edit -> 'place',
         'nearest', pipeline.nearest_segments(v_edit.page_id, v_topic_id))),
       'topics', jsonb_build_array(jsonb_build_object('id', 1, 'kind', 'gap', 'confidence', v_edit.edit -> 'confidence', 'queries', v_queries)),
-      'top', 1, 'threshold', v_threshold, 'draft_count', 1, 'form', coalesce(v_parameters ->> 'draft_form', 'text')));
+      'top', 1, 'threshold', v_threshold, 'draft_count', 1,
+      'form', case when v_edit.kind = 'new_page' then 'outline' else coalesce(v_parameters ->> 'draft_form', 'text') end));
 end;
 $$;
 

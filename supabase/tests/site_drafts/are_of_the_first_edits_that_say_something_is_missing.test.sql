@@ -1,6 +1,6 @@
 \ir ../_shared/setup.sql
 \ir setup.sql
-select plan(17);
+select plan(19);
 select tests.site_job() as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'without drafts the plan is the end');
 select is(site_progress(:'job') -> 'drafts', 'null'::jsonb, 'and nothing is said of them');
@@ -9,6 +9,9 @@ select is(get_site_report(:'job') -> 'drafts', '[]'::jsonb, 'nor in the report')
 select tests.site_job('{"drafts": 2}') as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'queued', 'the plan is there before its drafts');
 select is(input_site_drafts(:'job') -> 'edit_ids', '["a", "c"]'::jsonb, 'a page that is to be found by other words needs no draft');
+select is(site_draft_input(:'job', 'c') #>> '{desk,form}', 'text', 'sections are written');
+update site_edits set kind = 'new_page' where id = 'c';
+select is(site_draft_input(:'job', 'c') #>> '{desk,form}', 'outline', 'pages of their own are outlined');
 select tests.site_claim('site_drafts') as claim \gset
 select throws_ok(format('select commit_site_drafts(%s, %s, ''{}'')', tests.msg(:'claim'), tests.ct(:'claim')), '55000', null, 'it does not end before they are there');
 select is(tests.begin(:'claim', 'a', 'da'), 'begun', 'a first one');
