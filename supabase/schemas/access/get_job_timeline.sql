@@ -18,7 +18,8 @@ begin
         'lease_expires_at', s.lease_expires_at, 'last_error', s.last_error) order by c.position), '[]'::jsonb)
       from pipeline.stage_config as c
       left join pipeline.job_stages as s on s.pipeline = c.pipeline and s.job_id = p_job_id and s.stage = c.stage
-      where c.pipeline = p_pipeline),
+      -- What a job had no need of does not wait for it once it is done.
+      where c.pipeline = p_pipeline and (s.stage is not null or v_job.status <> 'completed')),
     'events', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'stage', e.stage, 'status', e.status, 'message', e.message,
         'metadata', e.metadata, 'created_at', e.created_at) order by e.id), '[]'::jsonb)
       from (select l.* from pipeline.job_events as l where l.pipeline = p_pipeline and l.job_id = p_job_id order by l.id desc limit 1000) as e),

@@ -8,7 +8,8 @@ as $$
   select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
     'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
   from public.model_usage as u
-  where u.job_id = p_job_id or u.job_id in (
+  where u.job_id in (
+    select p_job_id union all
     select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
 $$;
 

@@ -11,7 +11,8 @@ declare
 begin
   if v_lease.status = 'held' then
     perform pipeline.put_site_draft(v_lease, p_draft ->> 'edit_id', p_draft ->> 'status', p_draft ->> 'digest',
-      nullif(p_draft -> 'draft', 'null'), nullif(p_draft -> 'verification', 'null'), nullif(p_draft -> 'error', 'null'), false);
+      nullif(p_draft -> 'draft', 'null'), nullif(p_draft -> 'verification', 'null'),
+      pipeline.visible_error(nullif(p_draft -> 'error', 'null'), v_lease.user_id), false);
   end if;
   return jsonb_build_object('status', v_lease.status);
 end;

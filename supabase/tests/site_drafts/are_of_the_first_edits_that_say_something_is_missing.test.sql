@@ -1,10 +1,12 @@
 \ir ../_shared/setup.sql
 \ir setup.sql
-select plan(19);
+select plan(20);
 select tests.site_job() as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'without drafts the plan is the end');
 select is(site_progress(:'job') -> 'drafts', 'null'::jsonb, 'and nothing is said of them');
 select is(get_site_report(:'job') -> 'drafts', '[]'::jsonb, 'nor in the report');
+select set_config('request.jwt.claims', '{"role": "service_role"}', true);
+select is((select string_agg(s ->> 'stage', ' ') from jsonb_array_elements(get_job_timeline('site', :'job') -> 'stages') as s), 'select_pages analyse_pages site_topics site_plan', 'nor among its stages');
 
 select tests.site_job('{"drafts": 2}') as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'queued', 'the plan is there before its drafts');

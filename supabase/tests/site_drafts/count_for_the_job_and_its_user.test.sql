@@ -1,6 +1,6 @@
 \ir ../_shared/setup.sql
 \ir setup.sql
-select plan(11);
+select plan(12);
 insert into auth.users (id) values ('00000000-0000-4000-8000-000000000007');
 insert into model_prices (provider, model, input_usd, output_usd) values ('openai', 'priced', 100, 100);
 update pipeline.owner_policies set daily_usd = 1 where role = 'user';
@@ -14,6 +14,7 @@ select is((select round(cost_usd, 2) from pipeline.daily_usage where owner_id = 
 select is((select round(cost_usd, 2) from pipeline.daily_usage where owner_id = '00000000-0000-0000-0000-000000000000'), 0.30, 'and once for the project');
 select is((select round(sum(cost_usd), 2) from v_pageperfect_costs), 0.30, 'and in the table of costs');
 select is(tests.begin(:'claim', 'a', 'da'), 'skipped', 'so the job''s ceiling is reached');
+select is((select error ->> 'message' from site_drafts where edit_id = 'a'), 'the job''s ceiling was reached', 'and they are told so');
 select tests.put(:'claim', 'c', 'dc', '{"status": "failed", "error": {"code": "draft_refused", "message": "gpt of org-123 declined", "meaning": "the model declined"}}');
 select is((select error ->> 'message' from site_drafts where edit_id = 'c'), 'the model declined', 'users learn what an error means, not what it says');
 set local role authenticated;
