@@ -299,13 +299,16 @@ TS
 }
 
 build() {
-  local packages=() name file target_dir compiler
+  local packages=() name file target_dir compiler inputs
   wants_bindgen=1
   choose_toolchain
   # Beside the crates, whose last steps leave a processor idle.
   if [ -z "$bindgen" ]; then build_bindgen & bindgen=$!; fi
   for name in "${names[@]}"; do packages+=(-p "pageperfect-$name-wasm"); done
   say "compiling ${names[*]} with $(rustc --version) ($kind)"
+  # Before the compiler reads them: what is edited meanwhile is not in the modules.
+  compiler=$(compiler_version "$kind")
+  inputs=$(inputs_hash "$kind" "$compiler")
   cargo build -q --locked --profile "$profile" --lib --target $target "${packages[@]}"
   say "compiled the crates"
   wait $bindgen || exit 1
@@ -330,8 +333,7 @@ build() {
   for file in "$out"/*; do [ -e "$work/${file##*/}" ] || rm -f "$file"; done
   mv -f "$work"/* "$out/"
   {
-    compiler=$(compiler_version "$kind")
-    printf '%s %s %s %s\n' "$kind" "$(inputs_hash "$kind" "$compiler")" "$profile" "$compiler"
+    printf '%s %s %s %s\n' "$kind" "$inputs" "$profile" "$compiler"
     hash_of "$out"/*.ts "$out"/*.js
   } >"$stamp"
   say "done"

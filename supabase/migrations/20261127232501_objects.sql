@@ -615,7 +615,7 @@ $$;
 revoke execute on function access.get_estimate(jsonb) from public, anon, authenticated;
 grant execute on function access.get_estimate(jsonb) to authenticated, service_role;
 $file$),
-('object', 'access/get_job_timeline.sql', 'a058c17a6781a0c63eae757a394495d0074f63660623ce86baf90c2bed4e3b80', array['function access.get_job_timeline(text, uuid)'], $file$-- Everything that happened to a job: {job, stages, events, dead_letters, costs}; the newest 1,000 events.
+('object', 'access/get_job_timeline.sql', '5cdfab187fc4856b27ddb439dc3d0a18e245bfa8d429c47a561f3d4670fb544f', array['function access.get_job_timeline(text, uuid)'], $file$-- Everything that happened to a job: {job, stages, events, dead_letters, costs}; the newest 1,000 events.
 create or replace function access.get_job_timeline(p_pipeline text, p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -635,7 +635,8 @@ begin
         'lease_expires_at', s.lease_expires_at, 'last_error', s.last_error) order by c.position), '[]'::jsonb)
       from pipeline.stage_config as c
       left join pipeline.job_stages as s on s.pipeline = c.pipeline and s.job_id = p_job_id and s.stage = c.stage
-      where c.pipeline = p_pipeline),
+      -- What a job had no need of does not wait for it once it is done.
+      where c.pipeline = p_pipeline and (s.stage is not null or v_job.status <> 'completed')),
     'events', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'stage', e.stage, 'status', e.status, 'message', e.message,
         'metadata', e.metadata, 'created_at', e.created_at) order by e.id), '[]'::jsonb)
       from (select l.* from pipeline.job_events as l where l.pipeline = p_pipeline and l.job_id = p_job_id order by l.id desc limit 1000) as e),
@@ -6286,7 +6287,7 @@ $$;
 
 revoke execute on function pipeline.page_seconds() from public, anon, authenticated;
 $file$),
-('object', 'site/put_site_draft.sql', 'c6ef4646691e9bbd0d03747dbf0142361bc62d8c83c9ae14c29a4bfae9c1a106', array['function pipeline.put_site_draft(pipeline.lease, text, text, text, jsonb, jsonb, jsonb, boolean)'], $file$-- Keeps what became of an edit's draft, in place of what an earlier plan of the job had there.
+('object', 'site/put_site_draft.sql', '1405d42db8948edf90160500d90e02e0fb92544f95fbfd2b470db4f4e8e4ed0b', array['function pipeline.put_site_draft(pipeline.lease, text, text, text, jsonb, jsonb, jsonb, boolean)'], $file$-- Keeps what became of an edit's draft, in place of what an earlier plan of the job had there. p_error: as the job's owner may see it.
 create or replace function pipeline.put_site_draft(
   p_lease pipeline.lease, p_edit_id text, p_status text, p_digest text, p_draft jsonb, p_verification jsonb, p_error jsonb,
   p_is_reused boolean
@@ -6297,20 +6298,19 @@ set search_path = ''
 as $$
 declare
   v_edit public.site_edits;
-  v_error jsonb := pipeline.visible_error(p_error, p_lease.user_id);
 begin
   select * into v_edit from public.site_edits as e where e.job_id = p_lease.job_id and e.id = p_edit_id;
   if not found then
     return; -- its page was deleted meanwhile
   end if;
   insert into public.site_drafts as d (job_id, edit_id, page_id, status, digest, draft, verification, error, is_reused)
-  values (p_lease.job_id, p_edit_id, v_edit.page_id, p_status, p_digest, p_draft, p_verification, v_error, p_is_reused)
+  values (p_lease.job_id, p_edit_id, v_edit.page_id, p_status, p_digest, p_draft, p_verification, p_error, p_is_reused)
   on conflict (job_id, edit_id) do update
   set page_id = excluded.page_id, status = excluded.status, digest = excluded.digest, draft = excluded.draft,
       verification = excluded.verification, error = excluded.error, is_reused = excluded.is_reused, is_of_plan = true;
   delete from pipeline.stage_checkpoints as c where c.job_id = p_lease.job_id and c.stage = 'site_drafts' and c.digest = p_digest;
   perform pipeline.log_event('site', p_lease.job_id, 'site_drafts', 'draft_' || p_status,
-    format('draft of edit %s %s%s', v_edit.rank, p_status, coalesce(': ' || (v_error ->> 'message'), '')),
+    format('draft of edit %s %s%s', v_edit.rank, p_status, coalesce(': ' || (p_error ->> 'message'), '')),
     jsonb_build_object('edit_id', p_edit_id, 'is_reused', p_is_reused));
 end;
 $$;
@@ -6456,7 +6456,7 @@ $$;
 
 revoke execute on function pipeline.site_ceiling_is_reached(pipeline.jobs) from public, anon, authenticated;
 $file$),
-('object', 'site/site_costs.sql', '27e62ef7d4f58cc7b3c3a02fc7d83d491e4a28df3f8040cbd22410fea6d9233e', array['function pipeline.site_costs(uuid)'], $file$-- What a site's job has used of models: its page jobs, without those of pages that keep an earlier job's result, and its own calls.
+('object', 'site/site_costs.sql', '5349cf8131a29bebb294388a70d0efbe8dbb66c0df9f06ae48ca2cb80c68b668', array['function pipeline.site_costs(uuid)'], $file$-- What a site's job has used of models: its page jobs, without those of pages that keep an earlier job's result, and its own calls.
 create or replace function pipeline.site_costs(p_job_id uuid)
 returns jsonb
 language sql
@@ -6466,7 +6466,8 @@ as $$
   select jsonb_build_object('input_tokens', coalesce(sum(u.input_tokens), 0), 'output_tokens', coalesce(sum(u.output_tokens), 0),
     'usd', coalesce(sum(u.cost_usd), 0), 'call_count', coalesce(sum(u.call_count), 0))
   from public.model_usage as u
-  where u.job_id = p_job_id or u.job_id in (
+  where u.job_id in (
+    select p_job_id union all
     select s.page_job_id from public.site_pages as s where s.job_id = p_job_id and s.status <> 'reused');
 $$;
 
@@ -6935,7 +6936,7 @@ $$;
 
 revoke execute on function public.stage_site_candidates(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/stage_site_draft.sql', 'dc0f2342b2ca0e90d88f670b7b6ffdd3a25956551d7e4518624f4ab0af623437', array['function public.stage_site_draft(bigint, integer, jsonb)'], $file$-- Keeps what the leased site_drafts made of an edit: p_draft is {edit_id, status: written | answered | failed, digest, draft, verification,
+('object', 'site/stage_site_draft.sql', 'f2b00834f7900c28faff5125c0de2281088f030f7ebb03b8db58f963149199b3', array['function public.stage_site_draft(bigint, integer, jsonb)'], $file$-- Keeps what the leased site_drafts made of an edit: p_draft is {edit_id, status: written | answered | failed, digest, draft, verification,
 -- error}. Repeating it changes nothing. Returns {status}.
 create or replace function public.stage_site_draft(p_msg_id bigint, p_read_ct integer, p_draft jsonb)
 returns jsonb
@@ -6948,7 +6949,8 @@ declare
 begin
   if v_lease.status = 'held' then
     perform pipeline.put_site_draft(v_lease, p_draft ->> 'edit_id', p_draft ->> 'status', p_draft ->> 'digest',
-      nullif(p_draft -> 'draft', 'null'), nullif(p_draft -> 'verification', 'null'), nullif(p_draft -> 'error', 'null'), false);
+      nullif(p_draft -> 'draft', 'null'), nullif(p_draft -> 'verification', 'null'),
+      pipeline.visible_error(nullif(p_draft -> 'error', 'null'), v_lease.user_id), false);
   end if;
   return jsonb_build_object('status', v_lease.status);
 end;
