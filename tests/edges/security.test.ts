@@ -166,11 +166,16 @@ const list: Edge[] = [
     fault: "generate_draft: false without a draft key",
     before: "the worker answers 500 before it claims: the job waits for ever",
     async now() {
-      const text = await Deno.readTextFile(
-        new URL("../../functions/pageperfect-rewrite-draft-worker/index.ts", import.meta.url),
+      const textOf = (path: string) =>
+        Deno.readTextFile(new URL(`../../functions/${path}`, import.meta.url));
+      for (const worker of ["pageperfect-rewrite-draft-worker", "site-drafts-worker"]) {
+        const text = await textOf(`${worker}/index.ts`);
+        ok(!/needs: \[[^\]]*"draft"/.test(text), `${worker} demands the key of every job`);
+      }
+      ok(
+        /\.need\("draft"\)/.test(await textOf("_shared/drafts/drafting.ts")),
+        "it is asked for where a draft is made",
       );
-      ok(!/needs: \[[^\]]*"draft"/.test(text), "the worker demands the key of every job");
-      ok(/\.need\("draft"\)/.test(text), "it asks for the key where it drafts");
       return "the key is asked for where a draft is made";
     },
   },

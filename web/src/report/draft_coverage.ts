@@ -1,5 +1,5 @@
 // How well the page answers an edit's queries with the text beside it that somebody writes: as stage 6 scores its drafts
-// (functions/pageperfect-rewrite-draft-worker/coverage_beside.ts), on the same wasm and the same vectors.
+// (functions/_shared/drafts/coverage_beside.ts), on the same wasm and the same vectors.
 
 import type { Topic } from "../../../cli/report/result.ts";
 import type { PageCoverage as PageCoverageType } from "../../../functions/_shared/wasm/coverage.ts";
