@@ -47,15 +47,18 @@ export function estimate(
     ceiling_count > 0 ? `${ceiling_count} beyond --max-usd` : "",
     refused_count > 0 ? `${refused_count} that may not be crawled` : "",
   ].filter((part) => part !== "").join(", ");
+  const took = minutes < 1
+    ? "less than a minute"
+    : `about ${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
   return `${plural(page_count, "page")}${more ? ` (${more})` : ""}: ${crawls} to crawl, ${
     cost(estimate) ?? "what they cost is known after the first pages"
-  }${
+  }, ${took}${
     drafts?.count
-      ? `, then ${plural(drafts.count, "draft")}, ${
+      ? `; then ${plural(drafts.count, "draft")}, ${
         cost(drafts) ?? "what they cost is known after the first draft"
       }`
       : ""
-  }, about ${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
+  }`;
 }
 
 function cost({ tokens, usd }: Pick<Estimate, "tokens" | "usd">): string | null {

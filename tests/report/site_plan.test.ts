@@ -176,11 +176,11 @@ Deno.test("what drafts cost is told before the run begins, and how far they are 
   );
   assert.equal(
     estimate(facts({ ...known, drafts: { count: 5, tokens: 21000, usd: 0.04 } })),
-    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013), then 5 drafts, about 21,000 tokens ($0.04), about 2 minutes",
+    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013), about 2 minutes; then 5 drafts, about 21,000 tokens ($0.04)",
   );
   assert.match(
     estimate(facts({ ...known, drafts: { count: 5, tokens: null, usd: null } })),
-    /then 5 drafts, what they cost is known after the first draft,/,
+    /; then 5 drafts, what they cost is known after the first draft$/,
   );
   assert.match(estimate(facts({ ...known, usd: null })), /\(no price is known\)/);
 
