@@ -131,6 +131,11 @@ export const originOfDraft = (plan: SitePlan, draft: WrittenDraft): string =>
 /** What became of all drafts, in a sentence; null: none was asked for. */
 export function draftSummary({ drafts = [], made_by_standins = [] }: SitePlan): string | null {
   if (drafts.length === 0) return null;
+  // An outline is for a person to write: it closes nothing by itself.
+  const kinds = Map.groupBy(
+    drafts,
+    (draft) => draft.status === "written" && draft.form === "outline" ? "outline" : draft.status,
+  );
   const closing = drafts.filter((draft) => draft.status === "written" && draft.closes_gap).length;
   const reused = drafts.filter(({ is_reused }) => is_reused).length;
   const words = {
@@ -140,12 +145,13 @@ export function draftSummary({ drafts = [], made_by_standins = [] }: SitePlan): 
       : `written (${closing === 0 ? "none" : inWords(closing)} ${
         closing > 1 ? "close" : "closes"
       } the gap)`,
+    outline: "as an outline",
     answered: "answered already",
     skipped: "skipped",
     failed: "failed",
   };
   const parts = Object.entries(words)
-    .map(([status, word]) => [drafts.filter((d) => d.status === status).length, word] as const)
+    .map(([kind, word]) => [kinds.get(kind as keyof typeof words)?.length ?? 0, word] as const)
     .filter(([count]) => count > 0)
     .map(([count, word]) => `${count} ${word}`);
   return `Drafts: ${parts.join(", ")}${reused > 0 ? `; ${reused} taken from an earlier run` : ""}.`;

@@ -29,7 +29,7 @@ const cells = (csv: string) =>
 Deno.test("every form says what became of each draft, in the same words", () => {
   const { terminal, markdown, brief, html, csv } = forms(sitePlan());
   const summary =
-    "Drafts: 2 written (one closes the gap), 1 answered already, 1 skipped, 1 failed; 1 taken from an earlier run.";
+    "Drafts: 1 written (one closes the gap), 1 as an outline, 1 answered already, 1 skipped, 1 failed; 1 taken from an earlier run.";
   for (const text of [terminal, html, markdown]) assert.ok(text.includes(summary), text);
   const words = [
     "Coverage 10 % → 92 %, after two attempts; it closes the gap",

@@ -78,7 +78,9 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
   const found = plan.data.value;
   const failedCount = state?.counts.failed ?? 0;
-  const missingCount = state?.drafts ? state.drafts.skipped + state.drafts.failed : 0;
+  const missingCount = state?.drafts
+    ? state.drafts.wanted - state.drafts.written - state.drafts.answered
+    : 0;
   const act = async (done: Promise<unknown>, said: string) => {
     try {
       await done;
