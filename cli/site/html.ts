@@ -126,7 +126,7 @@ a{color:var(--accent);overflow-wrap:anywhere}ol,ul{list-style:none;margin:0;padd
 .links li{border-top:1px solid var(--line);padding:.6rem 0}mark{background:color-mix(in srgb,var(--accent) 25%,transparent);color:inherit}
 table{border-collapse:collapse;width:100%}td,th{border-top:1px solid var(--line);padding:.4rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 .draft{border-left:3px solid var(--accent);margin:.7rem 0 .2rem;padding:.1rem 0 .1rem .8rem;overflow-wrap:anywhere}p.draft{border-color:var(--line)}
-.draft summary{cursor:pointer}.draft .origin,.draft .brief{color:var(--dim);font-size:.9rem}.draft h3{font-size:1.1rem;margin:.8rem 0 .3rem}.draft h4{font-size:.95rem;margin:.8rem 0 .2rem}
+.draft summary{cursor:pointer}.draft .origin,.draft .brief{color:var(--dim);font-size:.9rem}.draft h3{font-size:1.1rem;margin:.8rem 0 .3rem}.draft .text>h3:first-child{font-size:1.25rem}.draft h4{font-size:.95rem;margin:.8rem 0 .2rem}
 .draft ul,.draft ol{list-style:disc;padding-left:1.3rem}.draft ol{list-style:decimal}.draft pre{background:var(--soft);overflow:auto;padding:.6rem}.draft table{font-size:.9rem}
 @media print{details::details-content{content-visibility:visible;height:auto}.edit{break-inside:avoid}}
 `.trim();
