@@ -29,10 +29,12 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn(test) {
+    const chaosDir = await Deno.makeTempDir({ prefix: "pageperfect-chaos-" });
     await using stack = await startStack({
       deno,
       ticker: false,
-      env: { PAGEPERFECT_VERIFY: "on" },
+      env: { PAGEPERFECT_VERIFY: "on", CHAOS_DIR: chaosDir },
+      preload: new URL("../chaos/boundaries.ts", import.meta.url).pathname,
     });
     const { sql, standins } = stack;
     const folder = await writeSite();
@@ -100,6 +102,12 @@ Deno.test({
     };
     const retry = async (id: string) =>
       (await sql`select retry_site_job(${id}) as answer`)[0].answer;
+    /** Ends the lease of a worker that has died. */
+    const expire = async (id: string) => {
+      await sql`update site_job_stages set lease_expires_at = now() where job_id = ${id} and status = 'processing'`;
+      await sql`update pgmq.q_site set vt = now() where message ->> 'job_id' = ${id}`;
+    };
+    const prompts = () => asked().map(({ request }) => JSON.stringify(request.messages));
     const stageStart = async (id: string, stage: string) =>
       (await sql`select started_at from site_job_stages where job_id = ${id} and stage = ${stage}`)[
         0
@@ -147,13 +155,12 @@ Deno.test({
       await until(() => second.isAsked, "the model is asked again");
       equal(await stack.killFunction("site-drafts-worker"), true);
       second.release();
-      await sql`update site_job_stages set lease_expires_at = now() where job_id = ${id} and status = 'processing'`;
-      await sql`update pgmq.q_site set vt = now() where message ->> 'job_id' = ${id}`;
+      await expire(id);
       equal(await end(id), "completed");
       const all = await drafts(id);
       deepEqual(all.map(({ status }) => status), Array(wanted).fill("written"));
       // The call under way when the worker died is all that is asked again.
-      const counts = Map.groupBy(asked(), ({ request }) => JSON.stringify(request.messages));
+      const counts = Map.groupBy(prompts(), (prompt) => prompt);
       const again = [...counts.values()].map(({ length }) => length).filter((count) => count > 1);
       deepEqual(again, [2]);
 
@@ -180,6 +187,21 @@ Deno.test({
       // The page was read when it was analysed.
       equal(asked("reading").length, 0);
       equal((await progress(id)).drafts.written, wanted);
+
+      // One that dies with a draft in hand that nobody has yet: its successor asks nothing again, and nothing else.
+      await forget();
+      await Deno.writeTextFile(
+        `${chaosDir}/armed`,
+        "site-drafts-worker\tbefore\tPOST /rest/v1/rpc/stage_site_draft",
+      );
+      const other = await create({ drafts: wanted });
+      await until(async () => {
+        await lane.ring();
+        return Deno.stat(`${chaosDir}/fired`).then(() => true, () => false);
+      }, "the worker dies");
+      await expire(other);
+      equal(await end(other), "completed");
+      deepEqual(prompts().toSorted(), [...counts.keys()].toSorted());
     });
 
     await test.step("a second run takes them all and asks nobody", async () => {
@@ -207,8 +229,7 @@ Deno.test({
       equal(await end(id), "completed");
       deepEqual(await statuses(id), ["written", "written", "written"]);
       ok(asked().length > paid);
-      const prompts = new Set(asked().map(({ request }) => JSON.stringify(request.messages)));
-      equal(prompts.size, asked().length, "nothing is asked twice");
+      equal(new Set(prompts()).size, prompts().length, "nothing is asked twice");
     });
 
     await test.step("what a reader finds answered is not drafted", async () => {
@@ -295,5 +316,6 @@ Deno.test({
     });
     deepEqual(await sql`select * from check_invariants()`, []);
     await Deno.remove(folder, { recursive: true });
+    await Deno.remove(chaosDir, { recursive: true });
   },
 });

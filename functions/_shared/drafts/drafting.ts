@@ -48,6 +48,8 @@ interface Current {
   previous: rust.Previous | null;
   /** How well the page answers the open queries without it, once that was measured. */
   before: Measured[] | null;
+  /** The best one is to stand: nothing more is asked, also by who takes this up after a death. */
+  is_done?: boolean;
 }
 
 /** What was paid for so far; a checkpoint, so that neither a pause nor a death pays twice. */
@@ -184,7 +186,7 @@ export async function write(edit: rust.SettledEdit, task: Task): Promise<Written
     before: null,
   };
   work.current = current;
-  while (current.unscored || current.attempts < most.versions) {
+  while (!current.is_done && (current.unscored || current.attempts < most.versions)) {
     if (!current.unscored) {
       const prompt = desk.draft_prompt(edit, current.previous);
       const { text, ...answer } = await ask(prompt, task);
@@ -198,19 +200,20 @@ export async function write(edit: rust.SettledEdit, task: Task): Promise<Written
         current.problems.push(errorText(error));
         current.previous = { body_markdown: "", problems: current.problems.slice(-1), open: [] };
         if (current.problems.length >= most.refused) break;
+        await save(task);
         continue;
       }
-      if (!scores) return current.unscored;
       await save(task);
-      pauseWhenLate(task.left(0), context);
+      if (scores) pauseWhenLate(task.left(0), context);
     }
     const written = current.unscored;
+    if (!scores) return written;
     if (!current.before) {
-      current.before = await scores!.of(edit.open_queries, []);
+      current.before = await scores.of(edit.open_queries, []);
       if (isLate(context)) await save(task);
       pauseWhenLate(task.left(0), context);
     }
-    const { effect, open } = await effectOf(desk, edit, written.draft, current.before, scores!);
+    const { effect, open } = await effectOf(desk, edit, written.draft, current.before, scores);
     // A writer that says the same again has nothing to add.
     const isNew = current.best?.draft.body_markdown !== written.draft.body_markdown;
     if ((current.best?.coverage_after ?? -1) < effect.coverage_after) {
@@ -219,9 +222,9 @@ export async function write(edit: rust.SettledEdit, task: Task): Promise<Written
     current.best!.attempts = current.attempts;
     current.unscored = null;
     current.previous = { body_markdown: written.draft.body_markdown, problems: [], open };
+    current.is_done = effect.closes_gap || !isNew;
     await save(task);
-    if (effect.closes_gap || !isNew) break;
-    pauseWhenLate(task.left(0), context);
+    if (!current.is_done) pauseWhenLate(task.left(0), context);
   }
   if (current.best) return current.best;
   throw new Failure("the draft breaks the rules", {
