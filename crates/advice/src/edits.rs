@@ -153,8 +153,9 @@ fn reason(edit: &Edit, topic: &Topic) -> String {
     format!("{clicks}: {seen}, and {why}{doubt}")
 }
 
-/// A whole number with commas between thousands.
-fn grouped(number: f64) -> String {
+/// A whole number, 0 or more, with commas between thousands.
+#[must_use]
+pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -12,6 +12,7 @@ mod topics;
 mod words;
 
 pub use curve::Curve;
+pub use edits::grouped;
 pub use intent::Intent;
 pub use place::is_chrome;
 pub use site::{Apart, QueryRow, Site, SiteFacts, set_apart};

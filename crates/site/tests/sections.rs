@@ -115,6 +115,13 @@ fn what_a_section_answers_is_extended_with_what_it_leaves_open() {
     assert_eq!(kinds(&edits), [(Kind::Extend, 2)]);
     let clicks = edits[0].clicks;
     assert_eq!(clicks, 18.0);
+    // Each share says what it is of.
+    assert_eq!(
+        edits[0].reason,
+        "the page answers a part of a query with 1,000 impressions at position 9.0 (covered 30 %); \
+         with a query that the section answers already, covered 60 %"
+    );
+    assert!((edits[0].coverage - 0.6).abs() < 1e-9);
     // What the page as a whole is about is improved there, whichever section answers it best.
     let edits = plan(&[open, ("answered", &[("cleaning a moka pot", 0.9, 2)])]);
     assert_eq!(kinds(&edits), [(Kind::Extend, 1), (Kind::Improve, 1)]);

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::model::{ANSWERED, Key, Page, PageEdit};
 use crate::topics::TopicRef;
+use pageperfect_advice::grouped;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,7 +273,7 @@ impl Planner {
         edit.confidence = share.clamp(0.3, 0.95);
         edit.reason = format!(
             "{} queries are answered by two pages; {} should own them: {}",
-            best.len(),
+            grouped(best.len() as f64),
             self.input.pages[owner].url,
             reason
         );
@@ -369,7 +370,7 @@ impl Planner {
             edit.place = found.place.value();
             edit.confidence = found.confidence;
         }
-        edit.reason = self.why(kind, &edit);
+        edit.reason = self.why(&edit, &own);
         if kind == Kind::Write {
             edit.place = self.place_of(owner.page, &own, edit.place);
         }
@@ -378,22 +379,6 @@ impl Planner {
                 "kind": "extend", "after_heading": headings.last(), "heading_path": headings,
             }));
             edit.reason = "a passage speaks of it and does not answer it".to_owned();
-        }
-        if pages.len() > 1 {
-            let others = pages.iter().filter(|&&page| page != owner.page);
-            let mut urls: Vec<_> = others
-                .map(|&page| &self.input.pages[page].url[..])
-                .take(NAMED_PAGES)
-                .collect();
-            let more = format!("{} more", pages.len() - 1 - urls.len());
-            if pages.len() - 1 > urls.len() {
-                urls.push(&more);
-            }
-            let note = format!("also looked for on {}", urls.join(", "));
-            edit.reason = [edit.reason, note]
-                .join("; ")
-                .trim_start_matches("; ")
-                .to_owned();
         }
         let mut extended = Vec::new();
         if kind == Kind::Extend {
@@ -408,6 +393,24 @@ impl Planner {
             edit.avg_position = sums.position();
             edit.coverage = self.coverage_on(owner.page, &all);
             edit.expected_clicks = self.gain(&all, self.reach());
+            edit.reason = format!(
+                "{}; with {} that the section answers already, {}",
+                edit.reason,
+                self.counted(&extended),
+                covered(edit.coverage)
+            );
+        }
+        if pages.len() > 1 {
+            let others = pages.iter().filter(|&&page| page != owner.page);
+            let mut urls: Vec<_> = others
+                .map(|&page| &self.input.pages[page].url[..])
+                .take(NAMED_PAGES)
+                .collect();
+            let more = format!("{} more", grouped((pages.len() - 1 - urls.len()) as f64));
+            if pages.len() - 1 > urls.len() {
+                urls.push(&more);
+            }
+            edit.reason = format!("{}; also looked for on {}", edit.reason, urls.join(", "));
         }
         Some((edit, extended))
     }
@@ -458,30 +461,38 @@ impl Planner {
             });
             edit.is_decayed = true;
             edit.reason = format!(
-                "{}; it brought {before:.0} clicks in the period before and {after:.0} now",
-                edit.reason
+                "{}; it brought {} clicks in the period before and {} now",
+                edit.reason,
+                grouped(before),
+                grouped(after)
             );
         }
         Some(edit)
     }
 
     /// What is known of a topic that the page leaves open.
-    pub(super) fn why(&self, kind: Kind, edit: &Edit) -> String {
-        let queries = match &edit.queries[..] {
-            [_] => "a query".to_owned(),
-            queries => format!("{} queries", queries.len()),
-        };
+    fn why(&self, edit: &Edit, places: &[QueryRef]) -> String {
         format!(
-            "{} {queries} with {:.0} impressions at position {:.1} ({})",
-            if kind == Kind::Write {
+            "{} {} with {} impressions at position {:.1} ({})",
+            if edit.kind == Kind::Write {
                 "nothing on the page answers"
             } else {
                 "the page answers a part of"
             },
-            edit.impressions,
+            self.counted(places),
+            grouped(edit.impressions),
             edit.avg_position,
             covered(edit.coverage)
         )
+    }
+
+    /// How many different queries, in words: an edit names only the first of them.
+    fn counted(&self, places: &[QueryRef]) -> String {
+        let keys: BTreeSet<Key> = places.iter().map(|&place| self.query(place).key).collect();
+        match keys.len() {
+            1 => "a query".to_owned(),
+            count => format!("{} queries", grouped(count as f64)),
+        }
     }
 
     fn page_edit(&self, node: TopicRef, kinds: &[&str]) -> Option<&PageEdit> {
