@@ -88,19 +88,16 @@ async function steps(t: Deno.TestContext) {
       )
     );
     equal(elsewhere.length, 0, "what another page answers is not to be written, in the first 20");
-    ok(placed >= 16 && needless.length <= 2, lines);
+    ok(placed >= 18 && needless.length <= 1, lines);
     equal(plan.counts.failed, 0);
   });
 
   // Floors, so that it shows when plans grow worse; what they are measured at stands in docs/performance.md.
   for (
-    const [name, title, least] of [
-      ["held-out", "a site in another language and trade, which the rules were looked at with", 14],
-      [
-        "left-out",
-        "a site in a third language and trade, by labels that no rule was made with",
-        12,
-      ],
+    const [name, title, least, most] of [
+      ["held-out", "a site in another language and trade", 16, 5],
+      ["left-out", "a site in a third language and trade", 17, 4],
+      ["aquarium", "a site with menus, tables and questions", 16, 4],
     ] as const
   ) {
     await t.step(title, async () => {
@@ -118,7 +115,7 @@ async function steps(t: Deno.TestContext) {
       const tables = Deno.env.get("PAGEPERFECT_TEST_TABLES");
       if (tables) await Deno.writeTextFile(tables, line, { append: true });
       else console.log(line);
-      ok(placed >= least, line);
+      ok(placed >= least && needless.length <= most, line);
     });
   }
 

@@ -3,9 +3,7 @@
 use super::ownership::class;
 use super::states::State;
 use super::sums::sums;
-use super::{
-    Edit, FITS, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, covered, percent, questions,
-};
+use super::{Edit, Kind, OfTopic, Owner, Planner, QueryRef, STRIKING, covered, percent, questions};
 use crate::model::{ANSWERED, Key, Page, PageEdit};
 use crate::topics::TopicRef;
 use pageperfect_advice::grouped;
@@ -18,6 +16,9 @@ const SAME_PAGE: f64 = 0.5;
 
 /// Average position from which Google finds that no page of the site fits.
 const FAR: f64 = 15.0;
+
+/// Share of a topic's telling words in a page's title and headings, below which no page is about what Google finds no page for.
+const FITS_WELL: f64 = 0.5;
 
 /// Average position beyond which a page is not shown for what it is about, whatever it says.
 const OUT_OF_REACH: f64 = 30.0;
@@ -328,12 +329,12 @@ impl Planner {
         if position >= OUT_OF_REACH {
             return None;
         }
-        if best_fit < FITS && position >= FAR {
+        if best_fit < FITS_WELL && position >= FAR {
             let page = self.most_shown(&places);
             let mut edit = self.edit(Kind::NewPage, page, &places);
             let reach = self.usual_position.max(NEW_PAGE_POSITION);
             edit.expected_clicks = self.gain(&places, |position| position.min(reach));
-            edit.confidence = (1.0 - best_fit / FITS).clamp(0.3, 0.9);
+            edit.confidence = (1.0 - best_fit / FITS_WELL).clamp(0.3, 0.9);
             edit.reason = format!(
                 "no page is about it: {:.0} % of its telling words stand in a title or heading, and it is shown at {position:.1}",
                 100.0 * best_fit

@@ -23,13 +23,17 @@ impl Planner {
     pub(super) fn spoken_of(&self, page: usize, places: &[QueryRef]) -> Option<Vec<String>> {
         let profile = self.input.profiles.get(page)?;
         let all = sums(places.iter().map(|&place| self.query(place))).impressions;
+        // What a page with sections says before the first of them is about the page.
+        let has_sections =
+            (profile.passages().iter()).any(|passage| profile.headings(passage).len() > 1);
+        let can_grow =
+            |passage: &&Passage| profile.headings(passage).len() > usize::from(has_sections);
         let with_theme: Vec<&Passage> = (self.theme(profile, places).iter())
             .flat_map(|&theme| profile.with(theme))
             .map(|passage| &profile.passages()[passage])
+            .filter(can_grow)
             .collect();
-        if let [passage] | [passage, _] = with_theme[..]
-            && !profile.headings(passage).is_empty()
-        {
+        if let [passage] | [passage, _] = with_theme[..] {
             return Some(profile.headings(passage).to_vec());
         }
         let own = || (places.iter().copied()).filter(|place| place.node.page == page);
@@ -41,9 +45,12 @@ impl Planner {
             let near = (query.segment_id)
                 .filter(|_| query.coverage >= LIKELY && found.is_some())
                 .and_then(|id| profile.passage(id));
-            let passage_from = |least| found.filter(|found| found.0 >= least).map(|found| found.1);
-            let is_section = |passage: &&Passage| profile.headings(passage).len() > 1;
-            let likely = || passage_from(0.0).filter(|passage| is_likely && is_section(passage));
+            let passage_from = |least| {
+                let found = found.filter(|found| found.0 >= least)?;
+                Some(found.1).filter(can_grow)
+            };
+            let near = near.filter(can_grow);
+            let likely = || passage_from(0.0).filter(|_| is_likely);
             if let Some(passage) = passage_from(SPOKEN_OF).or(near).or_else(likely) {
                 *by_passage.entry(profile.headings(passage)).or_default() += query.impressions;
             }
@@ -51,7 +58,7 @@ impl Planner {
         let (headings, impressions) = by_passage
             .into_iter()
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)))?;
-        (impressions >= 0.5 * all && !headings.is_empty()).then(|| headings.to_vec())
+        (impressions >= 0.5 * all).then(|| headings.to_vec())
     }
 
     /// The most telling word that most of several queries have and the page's title has not.

@@ -42,6 +42,12 @@ const IS_ABOUT: f64 = 0.8;
 /// answer in other words altogether is rarer than a measure that takes a neighbour for an answer.
 const BELIEVED: f64 = 0.5;
 
+/// Coverage below which a page has nothing that comes near an answer.
+const NEAR: f64 = 0.3;
+
+/// Share of a query's telling words in one passage from which it answers what was measured to come near, where no other page does better.
+const MOST_WORDS: f64 = 0.6;
+
 /// Weights of the log-odds that a page answers a query at least in part: of those of its measured coverage, of the share of its words in
 /// one passage and anywhere on the page, and what stands alone. Fitted by logistic regression on the 229 labelled queries of the sample site.
 const WEIGHTS: [f64; 3] = [0.56, 3.15, 0.59];
@@ -74,7 +80,10 @@ impl Planner {
             .iter()
             .any(|c| c.node.page != contenders[0].node.page);
         // Who gets a share of the impressions stands in the other's way, whatever it says.
-        let is_contested = is_shared && contenders.iter().any(|place| surely[place] >= ANSWERED);
+        let is_contested = is_shared
+            && contenders
+                .iter()
+                .any(|&place| surely[&place] >= ANSWERED || self.is_likely_answered(place));
         for place in contenders.iter().copied().chain(others) {
             let own = surely[&place];
             let state = if is_contested && contenders.contains(&place) {
@@ -102,6 +111,7 @@ impl Planner {
                     .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)));
                 match best {
                     Some((page, ..)) => State::Elsewhere { page },
+                    None if self.is_likely_answered(place) => State::Answered,
                     None if is_shared && self.first_choice(&contenders) != place.node.page => {
                         State::Left
                     }
@@ -190,11 +200,28 @@ impl Planner {
         if of_a.min(of_b) < SHARED * (of_a + of_b) || of_a.min(of_b) <= 0.0 {
             return;
         }
+        // What is asked in the same way of two things sounds alike: each page has to speak of what the other one is asked.
+        if !self.speaks_of(a.page, &right) || !self.speaks_of(b.page, &left) {
+            return;
+        }
         let pages = (a.page.min(b.page), a.page.max(b.page));
         for &place in left.iter().chain(&right) {
             self.progress.states.insert(place, State::Contested);
         }
         (self.progress.rivals.entry(pages).or_default()).extend([a, b]);
+    }
+
+    /// Whether a page has half of the telling words of queries, by their impressions.
+    fn speaks_of(&self, page: usize, places: &[QueryRef]) -> bool {
+        let Some(profile) = self.input.profiles.get(page) else {
+            return true;
+        };
+        let (mut all, mut spoken) = (0.0, 0.0);
+        for query in places.iter().map(|&place| self.query(place)) {
+            all += query.impressions;
+            spoken += query.impressions * self.lexicon.share_of_page(&query.stems, profile);
+        }
+        spoken >= BELIEVED * all
     }
 
     /// A query that another page answers goes where most of its topic goes, though that page is no more about this one.
@@ -236,7 +263,7 @@ impl Planner {
     }
 
     /// Whether the page that is shown for a query answers it: it is about it, or a passage was measured to answer it and shares words
-    /// with it, or people find it at the top.
+    /// with it, or people find at the top what comes near an answer.
     fn is_answered(&self, place: QueryRef) -> bool {
         let query = self.query(place);
         let Some(profile) = self.input.profiles.get(place.node.page) else {
@@ -245,10 +272,26 @@ impl Planner {
         if self.lexicon.share(&query.stems, &profile.subject) >= IS_ABOUT {
             return true;
         }
-        query.coverage >= ANSWERED
-            && (query.position < *STRIKING.start()
-                || (self.lexicon.best_passage(&query.stems, profile))
-                    .is_some_and(|(share, _)| share >= BELIEVED))
+        let is_top = query.position < *STRIKING.start();
+        (is_top && query.coverage >= NEAR)
+            || (query.coverage >= ANSWERED && self.best_share(&query.stems, profile) >= BELIEVED)
+    }
+
+    /// Whether a page rather answers a query than not, where no other one does: a passage has most of its words, and something comes near,
+    /// though not in a topic of which its own analysis misses a part.
+    fn is_likely_answered(&self, place: QueryRef) -> bool {
+        let query = self.query(place);
+        let Some(profile) = self.input.profiles.get(place.node.page) else {
+            return false;
+        };
+        self.topic(place.node).kind != "partly"
+            && query.coverage >= NEAR
+            && self.best_share(&query.stems, profile) >= MOST_WORDS
+    }
+
+    /// The largest share of a query's telling words that one passage has.
+    fn best_share(&self, query: &Stems, profile: &Profile) -> f64 {
+        (self.lexicon.best_passage(query, profile)).map_or(0.0, |(share, _)| share)
     }
 
     /// How surely a page answers a query: as it was measured, or since one passage speaks of all that the query names.
@@ -256,7 +299,7 @@ impl Planner {
         let Some(profile) = self.input.profiles.get(page) else {
             return measured;
         };
-        let share = (self.lexicon.best_passage(query, profile)).map_or(0.0, |(share, _)| share);
+        let share = self.best_share(query, profile);
         if share >= SPOKEN_OF {
             measured.max(ANSWERED + share - SPOKEN_OF)
         } else {
@@ -267,7 +310,7 @@ impl Planner {
     /// That a page answers a query of its own at least in part, by what was measured and the words that stand there.
     pub(super) fn log_odds(&self, place: QueryRef, profile: &Profile) -> f64 {
         let query = self.query(place);
-        let best = (self.lexicon.best_passage(&query.stems, profile)).map_or(0.0, |best| best.0);
+        let best = self.best_share(&query.stems, profile);
         let anywhere = self.lexicon.share_of_page(&query.stems, profile);
         BIAS + WEIGHTS[0] * log_odds(query.coverage) + WEIGHTS[1] * best + WEIGHTS[2] * anywhere
     }
