@@ -10,7 +10,7 @@ use pageperfect_site::search::{Reader, Search};
 use pageperfect_site::site::{Found, PageInput, Planning, Settings, Site, Summary};
 use pageperfect_site::sitemap;
 use pageperfect_site::topics::{Grouper, TopicRef, similar_to_bytes};
-use pageperfect_vector::codec::{base64, base64_f32};
+use pageperfect_vector::codec::{base64, base64_f32, to_base64};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -92,8 +92,55 @@ fn summary_of(packed: &JsString) -> Result<Summary, JsError> {
         .ok_or_else(|| JsError::new("these are no bytes of a summary"))
 }
 
-fn index_of(bytes: &[u8]) -> Result<Index, JsError> {
-    Index::from_bytes(bytes).ok_or_else(|| JsError::new("these are no bytes of an index"))
+fn index_of(bytes: &SiteBytes) -> Result<Index, JsError> {
+    Index::from_bytes(&bytes.bytes).ok_or_else(|| JsError::new("these are no bytes of an index"))
+}
+
+/// Bytes of megabytes on their way between wasm and the database: as base64, piece by piece, so that JavaScript never holds them as a whole.
+/// Its memory comes back late, and that of texts of one size is used again.
+#[wasm_bindgen]
+pub struct SiteBytes {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl From<Vec<u8>> for SiteBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, read: 0 }
+    }
+}
+
+#[wasm_bindgen]
+impl SiteBytes {
+    /// Room for `length` bytes; then `push`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(length: usize) -> Self {
+        Vec::with_capacity(length).into()
+    }
+
+    /// Adds a piece: base64.
+    pub fn push(&mut self, piece: JsString) -> Result<(), JsError> {
+        let piece = bytes_of(&piece)?;
+        if self.bytes.capacity() == 0 {
+            self.bytes = piece;
+        } else {
+            self.bytes.extend(piece);
+        }
+        Ok(())
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The next `size` bytes as base64; none after their end.
+    pub fn next(&mut self, size: usize) -> Option<String> {
+        let rest = &self.bytes[self.read..];
+        let piece = &rest[..size.max(1).min(rest.len())];
+        self.read += piece.len();
+        (!piece.is_empty()).then(|| to_base64(piece))
+    }
 }
 
 /// The pages of a site, read one after another; then the rest, then `free`.
@@ -133,8 +180,8 @@ impl SitePlanner {
     }
 
     /// Adds pages with the answers to their queries: what `SitePacker.take` made.
-    pub fn push_pack(&mut self, pack: &[u8]) -> Result<(), JsError> {
-        let pack = Pack::from_bytes(pack);
+    pub fn push_pack(&mut self, pack: SiteBytes) -> Result<(), JsError> {
+        let pack = Pack::from_bytes(&pack.bytes);
         self.0
             .push_pack(pack.ok_or_else(|| JsError::new("these are no bytes of a pack"))?);
         Ok(())
@@ -145,11 +192,11 @@ impl SitePlanner {
     pub fn begin_plan(
         self,
         settings: &str,
-        index: &[u8],
-        grouping: &[u8],
+        index: SiteBytes,
+        grouping: SiteBytes,
     ) -> Result<SitePlan, JsError> {
         let settings: Settings = serde_json::from_str(settings)?;
-        let planning = (self.0).planning(settings, &index_of(index)?, grouping);
+        let planning = (self.0).planning(settings, &index_of(&index)?, &grouping.bytes);
         let planning = planning
             .ok_or_else(|| JsError::new("these are no bytes of a grouping of the same pages"))?;
         Ok(SitePlan(planning))
@@ -215,23 +262,23 @@ impl SiteGrouper {
     }
 
     /// The bytes of the index of the pages since the last one.
-    pub fn index(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.indexer).finish().to_bytes()
+    pub fn index(&mut self) -> SiteBytes {
+        std::mem::take(&mut self.indexer).finish().to_bytes().into()
     }
 
     /// The grouping's bytes; `similar`: what `SiteMeaning.similar` made. This object is used up.
-    pub fn group(self, similar: &[u8]) -> Result<Vec<u8>, JsError> {
-        let grouping = (self.grouper.group_by_bytes(similar))
+    pub fn group(self, similar: SiteBytes) -> Result<SiteBytes, JsError> {
+        let grouping = (self.grouper.group_by_bytes(&similar.bytes))
             .ok_or_else(|| JsError::new("these are no bytes of similar topics"))?;
-        Ok(grouping.to_bytes())
+        Ok(grouping.to_bytes().into())
     }
 
     /// `group` with JSON of an array of `[[page, topic], [page, topic], share]`, as an earlier version kept it.
-    pub fn group_json(self, similar: &str) -> Result<Vec<u8>, JsError> {
+    pub fn group_json(self, similar: &str) -> Result<SiteBytes, JsError> {
         let similar: Vec<(TopicPair, TopicPair, f64)> = serde_json::from_str(similar)?;
         let node = |(page, topic)| TopicRef { page, topic };
         let similar = (similar.iter()).map(|&(a, b, share)| (node(a), node(b), share));
-        Ok(self.grouper.group(similar).to_bytes())
+        Ok(self.grouper.group(similar).to_bytes().into())
     }
 }
 
@@ -243,8 +290,8 @@ pub struct SitePacker(Packer);
 impl SitePacker {
     /// `index`: what `SiteGrouper.index` made of all pages.
     #[wasm_bindgen(constructor)]
-    pub fn new(index: &[u8]) -> Result<Self, JsError> {
-        Ok(Self(Packer::new(index_of(index)?)))
+    pub fn new(index: SiteBytes) -> Result<Self, JsError> {
+        Ok(Self(Packer::new(index_of(&index)?)))
     }
 
     /// Adds a page: its summary's bytes as base64.
@@ -261,8 +308,8 @@ impl SitePacker {
     }
 
     /// The bytes of the pages since the last time.
-    pub fn take(&mut self) -> Vec<u8> {
-        self.0.take()
+    pub fn take(&mut self) -> SiteBytes {
+        self.0.take().into()
     }
 }
 
@@ -277,13 +324,14 @@ impl SitePlan {
         self.0.step(count)
     }
 
-    pub fn checkpoint(&self) -> Vec<u8> {
-        self.0.checkpoint()
+    /// Where the plan stands, for `restore` of the same pages.
+    pub fn checkpoint(&mut self) -> SiteBytes {
+        self.0.checkpoint().into()
     }
 
     /// False: these are no bytes of this version's plan of the same pages, and it begins anew.
-    pub fn restore(&mut self, bytes: &[u8]) -> bool {
-        self.0.restore(bytes)
+    pub fn restore(&mut self, checkpoint: SiteBytes) -> bool {
+        self.0.restore(&checkpoint.bytes)
     }
 
     /// What the made plan says. The plan is used up: the texts, megabytes of a large site, are written into its room.
@@ -480,12 +528,12 @@ impl SiteMeaning {
         self.0.step(count)
     }
 
-    pub fn checkpoint(&self) -> Vec<u8> {
-        self.0.checkpoint()
+    pub fn checkpoint(&self) -> SiteBytes {
+        self.0.checkpoint().into()
     }
 
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), JsError> {
-        if self.0.restore(bytes) {
+    pub fn restore(&mut self, checkpoint: SiteBytes) -> Result<(), JsError> {
+        if self.0.restore(&checkpoint.bytes) {
             Ok(())
         } else {
             Err(JsError::new("these are no bytes of a comparison"))
@@ -498,8 +546,8 @@ impl SiteMeaning {
     }
 
     /// Topics that mean the same, which may be hundreds of thousands, in bytes that `SiteGrouper` reads.
-    pub fn similar(&mut self) -> Vec<u8> {
-        similar_to_bytes(self.0.similar_count(), self.0.similar())
+    pub fn similar(&mut self) -> SiteBytes {
+        similar_to_bytes(self.0.similar_count(), self.0.similar()).into()
     }
 }
 

@@ -18,7 +18,7 @@ mod topics;
 
 pub use answers::Answer;
 use answers::Answers;
-use edits::usual_position;
+use edits::{pages_of, usual_position};
 pub(crate) use ownership::class;
 use phases::{Progress, Work};
 
@@ -208,7 +208,8 @@ impl Planner {
     }
 
     /// `lexicon`: of these pages, at least of what they are asked for; their profiles need no other words either.
-    pub fn with_lexicon(input: Input, lexicon: Lexicon) -> Self {
+    pub fn with_lexicon(mut input: Input, lexicon: Lexicon) -> Self {
+        (input.grouping.rivals).sort_unstable_by_key(|rivals| (pages_of(rivals), *rivals));
         let group_of = (input.grouping.groups.iter().enumerate())
             .flat_map(|(index, nodes)| nodes.iter().map(move |&node| (node, index)))
             .collect();
@@ -254,12 +255,12 @@ impl Planner {
             coverage: found.coverage,
             segment_id: found.segment_id,
         };
-        self.push_answer(key(&found.query), answer);
+        self.answers.push(key(&found.query), answer);
     }
 
-    /// [`Self::push`] by the query's key.
-    pub fn push_answer(&mut self, query: Key, answer: Answer) {
-        self.answers.push(query, answer);
+    /// [`Self::push`] of many by their queries' keys, which are not copied when they are all.
+    pub fn push_answers(&mut self, found: Vec<(Key, Answer)>) {
+        self.answers.extend(found);
     }
 
     /// What has been planned, and what finds the links; complete when nothing is left.

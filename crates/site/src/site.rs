@@ -164,9 +164,7 @@ impl Site {
             top: settings.top,
         };
         let mut planner = Planner::with_lexicon(input, index.lexicon());
-        for (query, answer) in answers {
-            planner.push_answer(query, answer);
-        }
+        planner.push_answers(answers);
         Some(Planning(planner))
     }
 }
@@ -181,7 +179,7 @@ impl Planning {
     }
 
     /// See [`Planner::checkpoint`].
-    pub fn checkpoint(&self) -> Vec<u8> {
+    pub fn checkpoint(&mut self) -> Vec<u8> {
         self.0.checkpoint()
     }
 

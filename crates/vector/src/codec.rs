@@ -51,6 +51,22 @@ pub fn base64(mut text: Vec<u8>) -> Result<Vec<u8>, VectorError> {
     }
 }
 
+/// Writes base64, padded.
+pub fn to_base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digit = |index: usize| match index {
+            index if index > group.len() => b'=',
+            index => DIGITS[(bits >> (18 - 6 * index) & 63) as usize],
+        };
+        text.extend::<[u8; 4]>(std::array::from_fn(digit));
+    }
+    String::from_utf8(text).expect("base64 is ASCII")
+}
+
 /// Reads one group of four digits (or a padded one) from `start`; `None` at the end of the text.
 fn group(text: &mut [u8], start: usize, length: &mut usize) -> Result<Option<usize>, VectorError> {
     let (mut bits, mut digits, mut offset) = (0u32, 0, start);
@@ -325,28 +341,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn encode(bytes: &[u8]) -> String {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        for chunk in bytes.chunks(3) {
-            let mut group = [0u8; 4];
-            group[1..=chunk.len()].copy_from_slice(chunk);
-            let bits = u32::from_be_bytes(group);
-            for digit in 0..4 {
-                text.push(if digit <= chunk.len() {
-                    alphabet[(bits >> (18 - 6 * digit)) as usize & 63] as char
-                } else {
-                    '='
-                });
-            }
-        }
-        text
+    #[test]
+    fn base64_is_as_rfc_4648_has_it() {
+        let written = ["", "f", "fo", "foo", "foob"].map(|text| to_base64(text.as_bytes()));
+        assert_eq!(written, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+        assert_eq!(to_base64(&[0xfb, 0xff, 0xbf]), "+/+/");
     }
 
     proptest! {
         #[test]
         fn base64_gives_the_bytes_back(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(base64(encode(&bytes).into()).unwrap(), bytes);
+            prop_assert_eq!(base64(to_base64(&bytes).into()).unwrap(), bytes);
         }
 
         #[test]
@@ -354,7 +359,7 @@ mod tests {
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..70), 0..5),
             width in 1usize..80,
         ) {
-            let joined: String = parts.iter().map(|part| encode(part)).collect();
+            let joined: String = parts.iter().map(|part| to_base64(part)).collect();
             let wrapped: Vec<&str> =
                 joined.as_bytes().chunks(width).map(|x| std::str::from_utf8(x).unwrap()).collect();
             prop_assert_eq!(base64(wrapped.join("\n").into()).unwrap(), parts.concat());
@@ -398,7 +403,7 @@ mod tests {
     #[test]
     fn little_endian_rows_are_read_and_checked() {
         let text = |values: &[f32]| {
-            encode(
+            to_base64(
                 &values
                     .iter()
                     .flat_map(|x| x.to_le_bytes())
@@ -443,7 +448,7 @@ mod tests {
         };
         let read = |bytes: &[u8]| {
             let mut rows = Vec::new();
-            base64_vector_send(encode(bytes).into(), 2, |row| rows.push(row.to_vec()))
+            base64_vector_send(to_base64(bytes).into(), 2, |row| rows.push(row.to_vec()))
                 .map(|()| rows)
         };
         let good = [row(2, &[1.0, -2.5]), row(2, &[0.0, 3.0])].concat();

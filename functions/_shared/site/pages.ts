@@ -5,7 +5,7 @@ import * as v from "npm:valibot@1.5.0";
 import { Status } from "../engine/expect.ts";
 import { held, type StageJob } from "../engine/lease.ts";
 import type { StageContext } from "../engine/serve_stage.ts";
-import type { SitePacker } from "../wasm/site.ts";
+import { SiteBytes, type SitePacker } from "../wasm/site.ts";
 
 /** What the stages after the analysis begin with. */
 export const SiteInput = v.object({
@@ -179,33 +179,44 @@ const Pieces = v.object({ pieces: v.number(), round: v.number(), length: v.numbe
 const piecesOf = (state: string | null) =>
   state?.startsWith('{"pieces":') ? v.parse(Pieces, JSON.parse(state)) : null;
 
-/** Keeps bytes under a name. */
-export async function keepBytes(name: string, bytes: Uint8Array, work: Work): Promise<void> {
-  const size = pieceLength / 4 * 3;
-  if (bytes.length <= size) return await keep(name, base64(bytes), work);
-  const before = piecesOf(await kept(name, work));
-  const round = 1 - (before?.round ?? 1);
-  const pieces = Math.ceil(bytes.length / size);
-  for (let at = 0; at < pieces; at++) {
-    const piece = bytes.subarray(at * size, (at + 1) * size);
-    await keep(`${name} ${round}.${at}`, base64(piece), work);
+/** Keeps bytes under a name, and frees them. */
+export async function keepBytes(name: string, bytes: SiteBytes, work: Work): Promise<void> {
+  try {
+    const size = pieceLength / 4 * 3;
+    const { length } = bytes;
+    if (length <= size) return await keep(name, bytes.next(size) ?? "", work);
+    const before = piecesOf(await kept(name, work));
+    const round = 1 - (before?.round ?? 1);
+    let pieces = 0;
+    for (let piece = bytes.next(size); piece !== undefined; piece = bytes.next(size)) {
+      await keep(`${name} ${round}.${pieces++}`, piece, work);
+    }
+    await keep(name, JSON.stringify({ pieces, round, length }), work);
+  } finally {
+    bytes.free();
   }
-  await keep(name, JSON.stringify({ pieces, round, length: bytes.length }), work);
 }
 
-/** What `keepBytes` kept, or `keep` as base64; null: nothing. */
-export async function keptBytes(name: string, work: Work): Promise<Uint8Array | null> {
+/** What `keepBytes` kept, or `keep` as base64, to be used up or freed; null: nothing. */
+export async function keptBytes(name: string, work: Work): Promise<SiteBytes | null> {
   const state = await kept(name, work);
+  if (state === null) return null;
   const inPieces = piecesOf(state);
-  if (inPieces === null) return state === null ? null : Buffer.from(state, "base64");
-  const bytes = Buffer.alloc(inPieces.length);
-  let length = 0;
-  for (let at = 0; at < inPieces.pieces; at++) {
-    const piece = `${name} ${inPieces.round}.${at}`;
-    length += bytes.write(needed(await kept(piece, work), piece), length, "base64");
+  const bytes = new SiteBytes(inPieces?.length ?? 0);
+  try {
+    if (inPieces === null) bytes.push(state);
+    for (let at = 0; at < (inPieces?.pieces ?? 0); at++) {
+      const piece = `${name} ${inPieces?.round}.${at}`;
+      bytes.push(needed(await kept(piece, work), piece));
+    }
+    if (inPieces !== null && bytes.length !== inPieces.length) {
+      throw new Error(`${name}: pieces of ${bytes.length} bytes`);
+    }
+    return bytes;
+  } catch (error) {
+    bytes.free();
+    throw error;
   }
-  if (length !== bytes.length) throw new Error(`${name}: pieces of ${length} bytes`);
-  return bytes;
 }
 
 /** Keeps a text that comes in pieces under a name, for the database to put together (commit_site_plan). */

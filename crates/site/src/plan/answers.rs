@@ -28,11 +28,20 @@ impl Answers {
         self.is_sorted = false;
     }
 
+    pub(super) fn extend(&mut self, mut rows: Vec<(Key, Answer)>) {
+        if self.rows.is_empty() {
+            std::mem::swap(&mut self.rows, &mut rows);
+        }
+        self.rows.extend(rows);
+        self.is_sorted = false;
+    }
+
     /// To be called after the last push: those to a query stay in the order in which they came.
     pub(super) fn sort(&mut self) {
         if self.is_sorted {
             return;
         }
+        self.rows.shrink_to_fit();
         self.rows.sort_by_key(|&(key, _)| key);
         self.ranges.clear();
         let mut start = 0;

@@ -51,6 +51,11 @@ pub(super) struct Contest {
     share: f64,
 }
 
+/// The pages of two topics, the lesser number first.
+pub(super) fn pages_of((a, b): &(TopicRef, TopicRef)) -> (usize, usize) {
+    (a.page.min(b.page), a.page.max(b.page))
+}
+
 impl Contest {
     fn lesser(&self, pages: (usize, usize)) -> usize {
         if self.owner == pages.0 {
@@ -197,10 +202,25 @@ impl Planner {
     /// What two pages compete for.
     pub(super) fn contested(&self, pages: (usize, usize)) -> Vec<QueryRef> {
         let shared = self.progress.contested.get(&pages).into_iter().flatten();
-        let alike = (self.progress.rivals.get(&pages).into_iter().flatten())
-            .flat_map(|&node| self.answered_queries(node));
+        let rivals = &self.progress.rivals;
+        let first = rivals.partition_point(|&rival| self.rival_pages(rival) < pages);
+        let alike = (rivals[first..].iter())
+            .take_while(|&&rival| self.rival_pages(rival) == pages)
+            .flat_map(|&rival| <[TopicRef; 2]>::from(self.input.grouping.rivals[rival as usize]))
+            .flat_map(|node| self.answered_queries(node));
         let places: BTreeSet<QueryRef> = shared.copied().chain(alike).collect();
         places.into_iter().collect()
+    }
+
+    /// The pages of two topics that mean the same; rising, as the grouping's rivals are ordered.
+    pub(super) fn rival_pages(&self, rival: u32) -> (usize, usize) {
+        pages_of(&self.input.grouping.rivals[rival as usize])
+    }
+
+    fn contest_of(&self, pages: (usize, usize)) -> Option<&Contest> {
+        let contests = &self.progress.contests;
+        let found = contests.binary_search_by_key(&pages, |(pages, _)| *pages);
+        Some(&contests[found.ok()?].1)
     }
 
     fn contested_on(&self, page: usize, places: &[QueryRef]) -> f64 {
@@ -211,22 +231,21 @@ impl Planner {
     /// The contests that become edits: a page can go but once, and one that goes need not link; one that stays links to the few that it
     /// competes with most. On a site whose pages are all alike there are as many contests as pairs of pages.
     pub(super) fn settled_contests(&self) -> Vec<(usize, usize)> {
-        let contests = &self.progress.contests;
-        let mut by_lesser: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-        for (&pages, contest) in contests {
-            let lesser = contest.lesser(pages);
-            by_lesser.entry(lesser).or_default().push(pages);
+        let mut by_lesser: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for of_pages in &self.progress.contests {
+            let (pages, contest) = of_pages;
+            let lesser = contest.lesser(*pages);
+            by_lesser.entry(lesser).or_default().push(of_pages);
         }
         let mut settled = Vec::new();
         for mut of_page in by_lesser.into_values() {
-            of_page.sort_by(|a, b| {
-                let impressions = |pages| contests[pages].impressions;
-                impressions(b).total_cmp(&impressions(a)).then(a.cmp(b))
+            of_page.sort_by(|(a, of_a), (b, of_b)| {
+                (of_b.impressions.total_cmp(&of_a.impressions)).then(a.cmp(b))
             });
-            let merger = (of_page.iter()).find(|&pages| contests[pages].kind == Kind::Merge);
+            let merger = (of_page.iter()).find(|(_, contest)| contest.kind == Kind::Merge);
             match merger {
-                Some(&pages) => settled.push(pages),
-                None => settled.extend(of_page.into_iter().take(MOST_LINKS)),
+                Some((pages, _)) => settled.push(*pages),
+                None => settled.extend(of_page.iter().take(MOST_LINKS).map(|(pages, _)| *pages)),
             }
         }
         settled.sort_unstable();
@@ -235,7 +254,7 @@ impl Planner {
 
     /// Several pages answer the same.
     pub(super) fn competing(&mut self, pages: (usize, usize)) {
-        let Some(&contest) = self.progress.contests.get(&pages) else {
+        let Some(&contest) = self.contest_of(pages) else {
             return;
         };
         let Contest {

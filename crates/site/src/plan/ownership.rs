@@ -122,7 +122,7 @@ impl Planner {
                 owners.insert(place, page);
             }
         }
-        for (&pages, contest) in &self.progress.contests {
+        for &(pages, contest) in &self.progress.contests {
             owners.extend((self.contested(pages).into_iter()).map(|place| (place, contest.owner)));
         }
         owners.retain(|place, owner| place.node.page != *owner);

@@ -70,6 +70,9 @@ impl Phase {
 /// More than the units of any phase.
 const PHASE: f64 = 1e9;
 
+/// Begins a checkpoint. Those of earlier versions began with a phase.
+const FORMAT: u8 = 100;
+
 /// What has been planned so far: all that a checkpoint holds.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Progress {
@@ -77,10 +80,11 @@ pub(super) struct Progress {
     /// Units of the phase that are done.
     next: usize,
     pub(super) states: BTreeMap<QueryRef, State>,
-    /// What two pages compete for, by the pages: queries that both are shown for, topics that mean the same; and who should own these.
+    /// What two pages compete for, by the pages: queries that both are shown for; topics that mean the same, as numbers of the grouping's
+    /// rivals, in order; and who should own these, in order. On a site whose pages are alike nearly every two of them compete.
     pub(super) contested: BTreeMap<(usize, usize), BTreeSet<QueryRef>>,
-    pub(super) rivals: BTreeMap<(usize, usize), BTreeSet<TopicRef>>,
-    pub(super) contests: BTreeMap<(usize, usize), Contest>,
+    pub(super) rivals: Vec<u32>,
+    pub(super) contests: Vec<((usize, usize), Contest)>,
     /// Topics that a larger one of their page is about as well, with that one.
     pub(super) themes: BTreeMap<TopicRef, TopicRef>,
     pub(super) edits: Vec<Edit>,
@@ -142,19 +146,28 @@ impl Planner {
         while self.progress.next >= work.count && self.progress.phase != Phase::Done {
             self.progress.phase = self.progress.phase.next();
             self.progress.next = 0;
+            // Freed before the next is made.
+            *work = Work::default();
             *work = self.begin();
         }
     }
 
     /// Where the plan stands, without what it is made of.
-    pub fn checkpoint(&self) -> Vec<u8> {
+    pub fn checkpoint(&mut self) -> Vec<u8> {
+        // What can be made again leaves its room.
+        self.work = None;
         // Room for all at once: a vector that grows takes three times as much, of memory that is never given back.
         let size = postcard::experimental::serialized_size(&self.progress).unwrap_or_default();
-        postcard::to_extend(&self.progress, Vec::with_capacity(size)).unwrap_or_default()
+        let mut bytes = Vec::with_capacity(1 + size);
+        bytes.push(FORMAT);
+        postcard::to_extend(&self.progress, bytes).unwrap_or_default()
     }
 
     /// Goes on where [`Self::checkpoint`] was made of the same input. False: these are no such bytes.
     pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        let Some((&FORMAT, bytes)) = bytes.split_first() else {
+            return false;
+        };
         let Ok(progress) = postcard::from_bytes::<Progress>(bytes) else {
             return false;
         };
@@ -166,7 +179,8 @@ impl Planner {
         let is_group = |group: &usize| *group < self.groups().len();
         let is_known = progress.states.keys().all(is_query)
             && progress.contested.values().flatten().all(is_query)
-            && progress.rivals.values().flatten().all(is_topic)
+            && (progress.rivals.iter())
+                .all(|&rivals| (rivals as usize) < self.input.grouping.rivals.len())
             && progress
                 .themes
                 .iter()
@@ -198,14 +212,16 @@ impl Planner {
                     .collect();
                 work.starts.len()
             }
-            Phase::Neighbours | Phase::Themes => self.input.pages.len(),
+            Phase::Neighbours | Phase::Themes | Phase::OtherNames => self.input.pages.len(),
             Phase::Rivals => self.input.grouping.rivals.len(),
             Phase::Contests => {
                 let Progress {
                     contested, rivals, ..
                 } = &self.progress;
-                let pairs: BTreeSet<_> = contested.keys().chain(rivals.keys()).copied().collect();
-                work.pairs = pairs.into_iter().collect();
+                let rivals = rivals.iter().map(|&index| self.rival_pages(index));
+                work.pairs = contested.keys().copied().chain(rivals).collect();
+                work.pairs.sort_unstable();
+                work.pairs.dedup();
                 work.pairs.len()
             }
             Phase::Competing => {
@@ -226,7 +242,7 @@ impl Planner {
                 }
             }
             Phase::Topics => self.groups().len().min(MOST_TOPICS),
-            Phase::Names | Phase::OtherNames => {
+            Phase::Names => {
                 work.owners = self.owners();
                 for (&place, &owner) in &work.owners {
                     work.owned.entry(owner).or_default().push(place);
@@ -252,7 +268,7 @@ impl Planner {
             Phase::Contests => {
                 let pages = work.pairs[index];
                 if let Some(contest) = self.contest(pages) {
-                    self.progress.contests.insert(pages, contest);
+                    self.progress.contests.push((pages, contest));
                 }
             }
             Phase::Themes => self.themes(index),

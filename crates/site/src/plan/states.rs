@@ -204,11 +204,10 @@ impl Planner {
         if !self.speaks_of(a.page, &right) || !self.speaks_of(b.page, &left) {
             return;
         }
-        let pages = (a.page.min(b.page), a.page.max(b.page));
         for &place in left.iter().chain(&right) {
             self.progress.states.insert(place, State::Contested);
         }
-        (self.progress.rivals.entry(pages).or_default()).extend([a, b]);
+        self.progress.rivals.push(index as u32);
     }
 
     /// Whether a page has half of the telling words of queries, by their impressions.
