@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { renderCsv } from "../../cli/site/csv.ts";
+import type { SitePlan } from "../../cli/site/plan.ts";
 import { bundleWeb } from "../../cli/web_bundle.ts";
 import { root } from "../../local/paths.ts";
 import {
@@ -501,6 +503,15 @@ journey(
     });
     await visitor.go(`site/${jobId}`);
     await window.getByText("bike insurance", { exact: true }).waitFor();
+    const [saved] = await Promise.all([
+      window.waitForEvent("download"),
+      window.getByRole("button", { name: "CSV", exact: true }).click(),
+    ]);
+    assert.equal(
+      await Deno.readTextFile(await saved.path()),
+      "\ufeff" + renderCsv(plan as unknown as SitePlan),
+      "the command's edits.csv",
+    );
     await window.getByLabel("Kind").selectOption("merge");
     await window.getByText("1 of 2").waitFor();
     assert.match(window.url(), /kind=merge/);

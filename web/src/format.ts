@@ -95,8 +95,10 @@ export function csvCell(value: unknown): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** At the start of a CSV file it tells Excel that it is UTF-8. */
+export const excelMark = "\ufeff";
+
 export function csv(header: string[], rows: unknown[][]): string {
-  // The mark at the start tells Excel that it is UTF-8.
-  return "\ufeff" + [header, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") +
+  return excelMark + [header, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") +
     "\r\n";
 }

@@ -9,7 +9,6 @@ import {
   where,
 } from "../../../cli/site/plan.ts";
 import {
-  draftCoverage,
   draftName,
   draftNote,
   draftsOf,
@@ -17,7 +16,7 @@ import {
   originOfDraft,
   type WrittenDraft,
 } from "../../../cli/site/text.ts";
-import { compact, count, csv, position, shortUrl, shortUrls } from "../format.ts";
+import { compact, count, position, shortUrl, shortUrls } from "../format.ts";
 import { SearchField } from "../ops/jobs.tsx";
 import { Choice } from "../report/edits.tsx";
 import { HeadingsAbove, Markdown, sectionText } from "../report/markdown.tsx";
@@ -193,55 +192,5 @@ function DraftText({ plan, edit, draft }: { plan: SitePlan; edit: SiteEdit; draf
         </Button>
       </div>
     </>
-  );
-}
-
-function draftCells(plan: SitePlan, draft: SiteDraft | undefined): unknown[] {
-  return draft === undefined ? ["", "", ""] : [
-    draft.status,
-    draftCoverage(draft),
-    draftNote(plan, draft),
-  ];
-}
-
-export function planCsv(plan: SitePlan): string {
-  const drafts = draftsOf(plan);
-  return csv(
-    [
-      "rank",
-      "page",
-      "kind",
-      "topic",
-      "place",
-      "to",
-      "queries",
-      "expected_clicks",
-      "impressions",
-      "clicks",
-      "position",
-      "effort",
-      "confidence",
-      "why",
-      ...["draft", "coverage_with_draft", "about_draft"],
-    ],
-    (plan.edits ?? []).map((
-      edit,
-    ) => [
-      edit.rank,
-      edit.url,
-      edit.kind,
-      edit.label,
-      edit.place?.after_heading ?? "",
-      edit.target_url ?? "",
-      edit.queries.join(" · "),
-      Math.round(edit.expected_clicks),
-      edit.impressions,
-      edit.clicks,
-      edit.avg_position,
-      edit.effort,
-      edit.confidence,
-      edit.reason,
-      ...draftCells(plan, drafts.get(edit.id)),
-    ]),
   );
 }

@@ -1,12 +1,14 @@
 // The plan of a site: edits over all pages, who owns which topic, links, what falls, and the run's progress.
 
 import { useEffect, useRef } from "preact/hooks";
+import { renderCsv } from "../../../cli/site/csv.ts";
 import { type Estimate, kindNames, type Progress, type SitePlan } from "../../../cli/site/plan.ts";
 import { stageNames } from "../../../cli/site/text.ts";
 import { ApiError, config, isOperator, rpc } from "../api.ts";
 import {
   compact,
   count,
+  excelMark,
   percent,
   plural,
   position,
@@ -36,7 +38,7 @@ import { Choice } from "../report/edits.tsx";
 import { SearchField } from "../ops/jobs.tsx";
 import { Cannibalisation, rivalries } from "./cannibalisation.tsx";
 import { Outcomes } from "./outcomes.tsx";
-import { Edits, planCsv } from "./edits.tsx";
+import { Edits } from "./edits.tsx";
 import { PageLink } from "./parts.tsx";
 
 type SiteTopic = SitePlan["topics"][number];
@@ -107,7 +109,9 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
       actions={
         <>
           {found && (
-            <Button onClick={() => download("edits.csv", planCsv(found), "text/csv")}>CSV</Button>
+            <Button onClick={() => download("edits.csv", excelMark + renderCsv(found), "text/csv")}>
+              CSV
+            </Button>
           )}
           {found && (
             <Button
