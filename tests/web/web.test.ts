@@ -77,7 +77,7 @@ journey(
     await using visitor = await Visitor.open(world);
     const { page } = visitor;
     await page.getByRole("link", { name: /Commuting by bike/ }).click();
-    await page.getByText(/This page answers \d+%/).waitFor();
+    await page.getByText(/This page answers \d+\s%/).waitFor();
     await page.locator(".edit h2 a").first().click();
     const editor = page.getByRole("textbox", { name: /section \(Markdown\)/ });
     await editor.fill(
@@ -134,7 +134,7 @@ journey(
     // The draft as it stands: what its worker found.
     await panel.getByText("Measured as you write").waitFor();
     const after = panel.locator(".coverage-total strong");
-    assert.equal(await after.innerText(), `${Math.round(coverage_after * 100)}%`);
+    assert.equal(await after.innerText(), `${Math.round(coverage_after * 100)}\u00a0%`);
     assert.equal(calls.length, 1);
 
     letThrough = Promise.withResolvers();
@@ -526,7 +526,7 @@ journey(
     const rivalry = window.getByRole("region", { name: "bike lights", exact: true });
     assert.match(
       await rivalry.locator("tbody tr").nth(1).innerText(),
-      /other\.example\/lights\s+should own it\s+400 \(40%\)/,
+      /other\.example\/lights\s+should own it\s+400 \(40\s%\)/,
     );
     await rivalry.getByText(/Merge this page into other\.example\/lights and/).waitFor();
     await window.getByText("600 impressions go to another page").waitFor();

@@ -3,8 +3,6 @@
 const locale = navigator.language || "en";
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
-const shareFine = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 const dollars = new Intl.NumberFormat(locale, {
   style: "currency",
   currency: "USD",
@@ -24,12 +22,10 @@ export const count = (
 export const compact = (
   value: Maybe,
 ) => (value === null || value === undefined ? none : short.format(value));
+/** 0.9 → 90 %, on one line: as the texts of plans and reports write it, which stand beside it. */
 export const percent = (
   value: Maybe,
-) => (value === null || value === undefined ? none : share.format(value));
-export const percentFine = (
-  value: Maybe,
-) => (value === null || value === undefined ? none : shareFine.format(value));
+) => (value === null || value === undefined ? none : `${whole.format(100 * value)}\u00a0%`);
 export const usd = (
   value: Maybe,
 ) => (value === null || value === undefined ? none : dollars.format(value));

@@ -138,7 +138,7 @@ function EffectOf({ outcome: { is_over, effect } }: { outcome: Told }) {
     <>
       <Badge tone={tone}>{extra >= 0 ? `+${count(extra)}` : count(extra)} clicks</Badge>
       <span class="quiet sub">
-        95% between {count(low)} and {count(high)}; {effect.factor >= 1 ? "+" : ""}
+        95&nbsp;% between {count(low)} and {count(high)}; {effect.factor >= 1 ? "+" : ""}
         {percent(effect.factor - 1)} against {count(effect.control_count)} untouched pages
       </span>
     </>
