@@ -175,6 +175,7 @@ async function site(file: string | undefined, options: SiteOptions) {
   if (options.drafts !== undefined && ending) {
     stop(exitCodes.input, "--drafts is for a new job: a job keeps what it was started with");
   }
+  await checkPaths(file, options);
   await ensureBuilt(say);
   const interruption = new AbortController();
   const onInterrupt = () => {
@@ -235,6 +236,24 @@ async function site(file: string | undefined, options: SiteOptions) {
     Deno.removeSignalListener("SIGINT", onInterrupt);
     await stack.stop();
   }
+}
+
+/** What is wrong with files is told before anything is built, begun or paid for. */
+async function checkPaths(file: string | undefined, { list, folder, out }: SiteOptions) {
+  for (const path of [file, list, folder].filter((path) => path !== undefined)) {
+    const { isDirectory } = await Deno.stat(path).catch((error) =>
+      stop(exitCodes.input, `${path} cannot be read: ${(error as Error).message}`)
+    );
+    if (isDirectory !== (path === folder)) {
+      stop(exitCodes.input, `${path} is ${isDirectory ? "a folder" : "no folder"}`);
+    }
+  }
+  if (out === undefined) return;
+  const isPossible = await Deno.stat(out).then(
+    ({ isDirectory }) => isDirectory,
+    (error) => error instanceof Deno.errors.NotFound,
+  );
+  if (!isPossible) stop(exitCodes.input, `--out ${out} is no folder and cannot become one`);
 }
 
 /** Under which address the pages of a folder stand here, and what they are called. */
