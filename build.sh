@@ -309,7 +309,7 @@ build() {
   # Before the compiler reads them: what is edited meanwhile is not in the modules.
   compiler=$(compiler_version "$kind")
   inputs=$(inputs_hash "$kind" "$compiler")
-  cargo build -q --locked --profile "$profile" --lib --target $target "${packages[@]}"
+  cargo build -q --profile "$profile" --lib --target $target "${packages[@]}"
   say "compiled the crates"
   wait $bindgen || exit 1
   target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')

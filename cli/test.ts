@@ -170,7 +170,7 @@ async function lint(log: Log): Promise<Result> {
       ...[deno, "check", "--quiet", ...web, "--frozen", `${root}/web/src/main.tsx`],
       `${root}/web/src/worker.ts`,
     ],
-    // The fuzz targets have a lock file of their own, which a change of a crate's dependencies forgets; build.sh holds the other.
+    // Any build brings the workspace's lock file up to date; that of the fuzz targets is forgotten when a crate's dependencies change.
     "cargo lock, fuzz": [
       ...["cargo", "tree", "--locked", "--depth", "0"],
       ...["--manifest-path", `${root}/fuzz/Cargo.toml`],
