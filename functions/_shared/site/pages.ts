@@ -170,8 +170,8 @@ export function needed<State>(state: State | null, name: string): State {
   return state;
 }
 
-/** A large state goes in pieces: a text of many megabytes is copied several times on its way, and its memory comes back late. */
-const pieceLength = 1_000_000;
+/** A large state goes in pieces: a text of megabytes is copied several times on its way, and its memory comes back late. */
+const pieceLength = 250_000;
 
 /** In place of a state that was kept in pieces. A write that is cut off leaves the pieces of the one before. */
 const Pieces = v.object({ pieces: v.number(), round: v.number(), length: v.number() });
