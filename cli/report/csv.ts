@@ -1,5 +1,6 @@
 // The report as tables for a spreadsheet.
 
+import { csvRows, excelMark } from "../csv.ts";
 import { headingOf, type Report } from "./report.ts";
 import { action, missingOf, plain, whereOf } from "./text.ts";
 
@@ -8,18 +9,9 @@ export type CsvRows = "edits" | "queries";
 
 type Cell = string | number | null;
 
-/** A cell that a spreadsheet shows and does not run: foreign text that looks like a formula gets an apostrophe. */
-function cell(value: Cell): string {
-  if (value === null) return "";
-  if (typeof value === "number") return String(value);
-  const text = /^[=+\-@＝＋－＠]/.test(value) ? `'${value}` : value;
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
 /** Comma-separated values (RFC 4180) in UTF-8, with the mark that Excel tells it by. */
 export function renderCsv(report: Report, rows: CsvRows): string {
-  const [names, ...values] = rows === "edits" ? editRows(report) : queryRows(report);
-  return "\ufeff" + [names, ...values].map((row) => row.map(cell).join(",") + "\r\n").join("");
+  return excelMark + csvRows(rows === "edits" ? editRows(report) : queryRows(report));
 }
 
 const places = (value: number | null, digits: number) =>

@@ -1,5 +1,6 @@
 // edits.csv: a plan for a spreadsheet. The same plan gives the same bytes.
 
+import { csvRows } from "../csv.ts";
 import { plain } from "../report/text.ts";
 import { kindNames, placeText, type SitePlan, task } from "./plan.ts";
 import { draftCoverage, draftNote, draftsOf } from "./text.ts";
@@ -26,15 +27,6 @@ export function renderCsv(plan: SitePlan): string {
   return renderRows([header, ...rows]);
 }
 
-/** CSV as RFC 4180 has it. */
-export function renderRows(rows: (string | number)[][]): string {
-  return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
-}
-
-/** Quoted where needed; a leading =, +, - or @ of foreign text is no formula (OWASP, CSV injection). */
-function cell(value: string | number): string {
-  if (typeof value === "number") return String(value);
-  const text = plain(value);
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+/** Rows of foreign text, made plain. */
+export const renderRows = (rows: (string | number)[][]): string =>
+  csvRows(rows.map((row) => row.map((value) => typeof value === "string" ? plain(value) : value)));

@@ -14,7 +14,6 @@ create table public.site_drafts (
   status text not null
     constraint site_drafts_status_check check (status in ('written', 'answered', 'skipped', 'failed')),
   digest text,
-  form text,
   draft jsonb,
   verification jsonb,
   error jsonb,

@@ -354,7 +354,7 @@ begin
 ('mark', '20261127045500_site_scale.sql', 'd002d17ad452dc2ae6f34caa40d83aa8d1ac24584694205760ec894400bbba55', '{}'::text[], $file$$file$),
 ('mark', '20261127124500_unknown_positions.sql', 'b2615d49a4832aca26a3f9d6cfbb7fdfdee8d7050af64b9e94dad8771f30cf9c', '{}'::text[], $file$$file$),
 ('mark', '20261127130000_site_schedules.sql', '997b4905fe9e51d087a980100a23a4a447cb75575d63ea7b196b031d1b030f7b', '{}'::text[], $file$$file$),
-('mark', '20261127232500_site_drafts.sql', 'f0b03e58e9fe3830845dbf6546fead9cd9db09d085cdc4afc74479516fe5dbb1', '{}'::text[], $file$$file$),
+('mark', '20261127232500_site_drafts.sql', 'a969a9e221956536436222fbb6069d6040eccfc4d8f58dcc005cd00f57cd9ac5', '{}'::text[], $file$$file$),
 ('object', 'access/cancel_matching.sql', '05f20391e8885257124196ad6d0c56366c6466636f82245cff8f2f189d3611eb', array['function access.cancel_matching(jsonb, bigint)'], $file$-- Cancels up to 500 of the matching jobs that are not finished; {cancelled_count, remaining_count}. Repeat while some remain.
 create or replace function access.cancel_matching(p_filters jsonb, p_expected bigint)
 returns jsonb

@@ -1,5 +1,7 @@
 // Numbers, dates and texts as people read them, in the browser's language.
 
+import { csvRows, excelMark } from "../../cli/csv.ts";
+
 const locale = navigator.language || "en";
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
@@ -84,17 +86,5 @@ export const shortUrls = (text: string) =>
 /** A key such as `wait_crawl` as words. */
 export const words = (key: string | null | undefined) => (key ?? none).replaceAll("_", " ");
 
-/** A value as one cell of a CSV file; a leading =, +, - or @ would be run by a spreadsheet. */
-export function csvCell(value: unknown): string {
-  let text = value === null || value === undefined ? "" : String(value);
-  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** At the start of a CSV file it tells Excel that it is UTF-8. */
-export const excelMark = "\ufeff";
-
-export function csv(header: string[], rows: unknown[][]): string {
-  return excelMark + [header, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") +
-    "\r\n";
-}
+/** A table as a file that Excel opens as it is. */
+export const csv = (header: string[], rows: unknown[][]) => excelMark + csvRows([header, ...rows]);

@@ -1845,7 +1845,6 @@ export type Database = {
           "draft": Json | null;
           "edit_id": string;
           "error": Json | null;
-          "form": string | null;
           "is_of_plan": boolean;
           "is_reused": boolean;
           "job_id": string;
@@ -1861,7 +1860,6 @@ export type Database = {
           "draft"?: Json | null;
           "edit_id": string;
           "error"?: Json | null;
-          "form"?: string | null;
           "is_of_plan"?: boolean;
           "is_reused"?: boolean;
           "job_id": string;
@@ -1876,7 +1874,6 @@ export type Database = {
           "draft"?: Json | null;
           "edit_id"?: string;
           "error"?: Json | null;
-          "form"?: string | null;
           "is_of_plan"?: boolean;
           "is_reused"?: boolean;
           "job_id"?: string;

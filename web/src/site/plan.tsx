@@ -1,6 +1,7 @@
 // The plan of a site: edits over all pages, who owns which topic, links, what falls, and the run's progress.
 
 import { useEffect, useRef } from "preact/hooks";
+import { excelMark } from "../../../cli/csv.ts";
 import { renderCsv } from "../../../cli/site/csv.ts";
 import { type Estimate, kindNames, type Progress, type SitePlan } from "../../../cli/site/plan.ts";
 import { stageNames } from "../../../cli/site/text.ts";
@@ -8,7 +9,6 @@ import { ApiError, config, isOperator, rpc } from "../api.ts";
 import {
   compact,
   count,
-  excelMark,
   percent,
   plural,
   position,
