@@ -1,7 +1,8 @@
 // The web app as static files: bundled from web/ by Deno itself, and kept in the cache by a hash of all that goes in.
 
 import { basename } from "node:path";
-import { cacheDir, exists, filesUnder, root, sha256, tool } from "../local/paths.ts";
+import { fillOnce } from "../local/cache.ts";
+import { cacheDir, filesUnder, root, sha256, tool } from "../local/paths.ts";
 
 /**
  * Scripts and styles come from the bundle alone, no text becomes markup, and nothing is fetched from elsewhere but from
@@ -72,17 +73,9 @@ export async function ensureWebBuilt(report: (line: string) => void): Promise<st
   const parts: (string | Uint8Array)[] = [];
   for (const file of files) parts.push("\0", basename(file), "\0", await Deno.readFile(file));
   const dir = `${cacheDir}/web-${sha256(...parts).slice(0, 16)}`;
-  if (await exists(`${dir}/index.html`)) return dir;
-  report("bundling the web app (once)");
-  const made = await Deno.makeTempDir({ dir: cacheDir, prefix: ".web-" });
-  try {
-    await bundleWeb(made);
-    await Deno.chmod(made, 0o755);
-    await Deno.rename(made, dir);
-  } catch (error) {
-    await Deno.remove(made, { recursive: true }).catch(() => {});
-    // Another process may have been first.
-    if (!await exists(`${dir}/index.html`)) throw error;
-  }
+  await fillOnce(dir, async (temporary) => {
+    report("bundling the web app (once)");
+    await bundleWeb(temporary);
+  });
   return dir;
 }

@@ -1,18 +1,11 @@
 // The embedded Postgres: a cluster made once per set of migrations, kept as a snapshot in the cache
 // and copied for every new stack, so that a stack starts in about a second.
 
+import { basename, relative } from "node:path";
 import postgres from "npm:postgres@3.4.9";
 import { applyStatement, readSchema, tidyStatement } from "../../supabase/schema.ts";
-import {
-  cacheDir,
-  exists,
-  filesUnder,
-  isRoot,
-  postgresHome,
-  root,
-  sha256,
-  toolsDir,
-} from "../paths.ts";
+import { fillOnce, keepNewest, whileKept } from "../cache.ts";
+import { cacheDir, filesUnder, isRoot, postgresHome, root, sha256, toolsDir } from "../paths.ts";
 import { type ProcessId, ProcessTable, stopProcesses } from "../processes.ts";
 
 /** Name of the cluster's superuser; `postgres` is an ordinary role, as on hosted Supabase. */
@@ -182,44 +175,15 @@ export async function startPostgres(options: {
 async function extensionsDir(): Promise<string> {
   const files = await filesUnder(`${root}/local/postgres/extension`);
   const contents = await Promise.all(files.map((file) => Deno.readTextFile(file)));
-  const dir = `${cacheDir}/extensions-${sha256(...files, ...contents).slice(0, 12)}`;
+  const names = files.map((file) => basename(file));
+  const dir = `${cacheDir}/extensions-${sha256(...names, ...contents).slice(0, 12)}`;
   await fillOnce(dir, async (temporary) => {
     await Deno.mkdir(`${temporary}/extension`);
-    for (const [index, file] of files.entries()) {
-      await Deno.writeTextFile(`${temporary}/extension/${file.split("/").pop()}`, contents[index]);
+    for (const [index, name] of names.entries()) {
+      await Deno.writeTextFile(`${temporary}/extension/${name}`, contents[index]);
     }
   });
   return dir;
-}
-
-/** Makes folder `dir` by `fill`, whole or not at all, also when two processes do so at once. */
-async function fillOnce(dir: string, fill: (temporary: string) => Promise<void>) {
-  if (await exists(dir)) return;
-  await Deno.mkdir(cacheDir, { recursive: true });
-  await sweepUnfinished();
-  const temporary = await Deno.makeTempDir({ dir: cacheDir, prefix: ".new-" });
-  try {
-    await Deno.chmod(temporary, 0o755);
-    await fill(temporary);
-    await Deno.rename(temporary, dir);
-  } catch (error) {
-    await Deno.remove(temporary, { recursive: true }).catch(() => {});
-    if (!await exists(dir)) throw error;
-  }
-}
-
-/** Stops and deletes what a process that was killed while it filled the cache left there. */
-async function sweepUnfinished() {
-  const longAgo = Date.now() - 15 * 60_000;
-  for await (const { name } of Deno.readDir(cacheDir)) {
-    if (!name.startsWith(".new-")) continue;
-    const path = `${cacheDir}/${name}`;
-    try {
-      if (((await Deno.stat(path)).mtime?.getTime() ?? 0) > longAgo) continue;
-      await stopProcesses(await ProcessTable.orphans(`${path}/pids.json`), "SIGQUIT");
-      await Deno.remove(path, { recursive: true });
-    } catch { /* another process sweeps it, too */ }
-  }
 }
 
 /** What decides how a new cluster looks; a change makes another snapshot. */
@@ -235,15 +199,19 @@ export interface Schema {
 
 /** Identifies the migrations and everything under them. */
 export async function schemaKey(schema: Schema): Promise<string> {
+  const project = `${schema.projectDir}/supabase`;
   const files = [
-    `${root}/local/postgres/bootstrap.sql`,
-    ...await filesUnder(`${root}/local/postgres/extension`),
-    `${root}/supabase/apply.sql`,
-    ...await filesUnder(`${schema.projectDir}/supabase/migrations`, ".sql"),
-    ...await filesUnder(`${schema.projectDir}/supabase/schemas`, ".sql"),
+    [root, `${root}/local/postgres/bootstrap.sql`],
+    ...(await filesUnder(`${root}/local/postgres/extension`)).map((file) => [root, file]),
+    [root, `${root}/supabase/apply.sql`],
+    ...(await filesUnder(`${project}/migrations`, ".sql")).map((file) => [project, file]),
+    ...(await filesUnder(`${project}/schemas`, ".sql")).map((file) => [project, file]),
   ];
   const parts = [toolsDir(), String(schema.autoExpose)];
-  for (const file of files) parts.push("\0", file, "\0", await Deno.readTextFile(file));
+  // By their names in the checkout: two checkouts of the same files share a snapshot.
+  for (const [base, file] of files) {
+    parts.push("\0", relative(base, file), "\0", await Deno.readTextFile(file));
+  }
   return sha256(...parts).slice(0, 16);
 }
 
@@ -254,7 +222,7 @@ export async function createCluster(
   report: (line: string) => void,
 ): Promise<void> {
   const snapshot = `${cacheDir}/snapshot-${await schemaKey(schema)}`;
-  await fillOnce(snapshot, async (temporary) => {
+  const fill = async (temporary: string) => {
     report("making a database cluster and applying the migrations (once per change of them)");
     await initCluster(temporary);
     const processes = new ProcessTable(`${temporary}/pids.json`);
@@ -272,11 +240,14 @@ export async function createCluster(
       await server.stop(true);
     }
     await Deno.remove(processes.path);
+  };
+  await whileKept("snapshot", async () => {
+    await fillOnce(snapshot, fill);
+    const now = new Date();
+    await Deno.utime(snapshot, now, now); // the least recently used ones go
+    await run("cp", ["-Rp", `${snapshot}/data`, `${snapshot}/password`, home]);
   });
-  const now = new Date();
-  await Deno.utime(snapshot, now, now); // the least recently used ones go
-  await run("cp", ["-Rp", `${snapshot}/data`, `${snapshot}/password`, home]);
-  await removeOldSnapshots(snapshot);
+  await keepNewest("snapshot", 6); // every edit of a migration makes one of about 60 MB
 }
 
 async function initCluster(home: string) {
@@ -320,18 +291,5 @@ export async function migrate(url: string, projectDir: string): Promise<void> {
     await sql.unsafe(await tidyStatement(files)).simple();
   } finally {
     await sql.end();
-  }
-}
-
-/** Keeps the newest few: every edit of a migration makes a snapshot of about 60 MB. */
-async function removeOldSnapshots(current: string, keep = 6) {
-  const found: { path: string; mtime: number }[] = [];
-  for await (const entry of Deno.readDir(cacheDir)) {
-    const path = `${cacheDir}/${entry.name}`;
-    if (!entry.name.startsWith("snapshot-") || path === current) continue;
-    found.push({ path, mtime: (await Deno.stat(path)).mtime?.getTime() ?? 0 });
-  }
-  for (const { path } of found.sort((a, b) => b.mtime - a.mtime).slice(keep - 1)) {
-    await Deno.remove(path, { recursive: true }).catch(() => {});
   }
 }
