@@ -7,6 +7,7 @@ import {
   draftName,
   draftNote,
   draftsOf,
+  editsOf,
   failures,
   originOfDraft,
   overview,
@@ -23,6 +24,7 @@ export function renderHtml(plan: SitePlan): string {
     /^https?:\/\//.test(url)
       ? `<a href="${html(url)}" rel="noreferrer">${html(shortUrl(url, plan))}</a>`
       : html(url);
+  const { open, answered } = editsOf(plan);
   const max = Math.max(...plan.edits.map((edit) => edit.expected_clicks), 1);
   const drafts = draftsOf(plan);
   const draft = (edit: SiteEdit, draft: SiteDraft) => {
@@ -76,8 +78,15 @@ ${style}
 ${overview(plan).map((line) => `<p>${html(line)}</p>`).join("\n")}
 <h2>Edits, the most worth first</h2>
 <ol>
-${plan.edits.map(edit).join("\n")}
+${open.map(edit).join("\n")}
 </ol>
+${
+    answered.length === 0 ? "" : `<h2>Answered already</h2>
+<p class="why">A model read these pages and found the answers: nothing is to be done.</p>
+<ol>
+${answered.map(edit).join("\n")}
+</ol>`
+  }
 ${
     plan.links.length === 0 ? "" : `<h2>Links that could be set</h2>
 <ul class="links">

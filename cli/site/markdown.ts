@@ -7,6 +7,7 @@ import {
   draftName,
   draftNote,
   draftsOf,
+  editsOf,
   failures,
   originOfDraft,
   overview,
@@ -19,6 +20,7 @@ const md = escapeMarkdown;
 
 export function renderMarkdown(plan: SitePlan): string {
   const drafts = draftsOf(plan);
+  const { open, answered } = editsOf(plan);
   const hasDrafts = drafts.size > 0;
   const lines = [
     "# The plan of the site",
@@ -30,7 +32,7 @@ export function renderMarkdown(plan: SitePlan): string {
       hasDrafts ? " Draft |" : ""
     }`,
     `|--:|---|---|---|--:|---|--:|${hasDrafts ? "---|" : ""}`,
-    ...plan.edits.map((edit) => {
+    ...open.map((edit) => {
       const draft = drafts.get(edit.id);
       return `| ${edit.rank} | ${kindNames[edit.kind]} | ${md(shortUrl(edit.url, plan))} | ${
         md(taskOf(edit, plan))
@@ -40,17 +42,16 @@ export function renderMarkdown(plan: SitePlan): string {
     }),
     "",
   ];
-  if (hasDrafts) {
-    lines.push("## Drafts", "");
-    for (const edit of plan.edits) {
-      const draft = drafts.get(edit.id);
-      if (!draft) continue;
+  for (const [heading, edits] of [["Drafts", open], ["Answered already", answered]] as const) {
+    const drafted = edits.filter(({ id }) => drafts.has(id));
+    if (drafted.length > 0) lines.push(`## ${heading}`, "");
+    for (const edit of drafted) {
       lines.push(
         `### ${edit.rank}. ${md(taskOf(edit, plan))}`,
         "",
         `${edit.kind === "new_page" ? "Shown until then" : "Page"}: <${edit.url}>`,
         "",
-        ...draftPart(plan, edit, draft),
+        ...draftPart(plan, edit, drafts.get(edit.id)!),
       );
     }
   }

@@ -174,6 +174,7 @@ export interface Progress {
 }
 
 export interface DraftCounts {
+  /** Without the answered ones: each makes room for another. */
   wanted: number;
   written: number;
   answered: number;

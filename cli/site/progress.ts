@@ -71,16 +71,17 @@ function cost({ tokens, usd }: Pick<Estimate, "tokens" | "usd">): string | null 
 /** Where it stands, in a line. */
 export function describe({ status, stage, counts, minutes_left, drafts }: Progress): string {
   const ended = counts.done + counts.reused + counts.failed + counts.skipped;
+  const found = drafts?.answered ? `, ${drafts.answered} answered already` : "";
   if (status === "completed") {
     return `${counts.done + counts.reused}/${counts.total} pages, plan made${
       drafts?.wanted ? `, ${drafts.written} of ${plural(drafts.wanted, "draft")} written` : ""
-    }`;
+    }${found}`;
   }
   if (stage === "site_drafts" && drafts) {
-    const { wanted, written, answered, skipped, failed } = drafts;
-    return `drafting ${written + answered + skipped + failed}/${wanted}${
+    const { wanted, written, skipped, failed } = drafts;
+    return `drafting ${written + skipped + failed}/${wanted}${
       failed > 0 ? `, ${failed} failed` : ""
-    }`;
+    }${found}`;
   }
   const parts = [`${ended}/${counts.total} pages`];
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);

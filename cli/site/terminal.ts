@@ -6,6 +6,7 @@ import {
   draftName,
   draftNote,
   draftsOf,
+  editsOf,
   failures,
   originOfDraft,
   overview,
@@ -18,7 +19,8 @@ const mostEdits = 20;
 
 export function renderTerminal(plan: SitePlan): string {
   const lines = [...overview(plan), ""];
-  for (const edit of plan.edits.slice(0, mostEdits)) {
+  const { open } = editsOf(plan);
+  for (const edit of open.slice(0, mostEdits)) {
     lines.push(
       `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} +${
         String(Math.round(edit.expected_clicks)).padEnd(5)
@@ -26,8 +28,8 @@ export function renderTerminal(plan: SitePlan): string {
       `     ${plain(taskOf(edit, plan))}`,
     );
   }
-  if (plan.edits.length > mostEdits) {
-    lines.push(`     … and ${plan.edits.length - mostEdits} more (--out DIR)`);
+  if (open.length > mostEdits) {
+    lines.push(`     … and ${open.length - mostEdits} more (--out DIR)`);
   }
   const drafts = draftsOf(plan);
   if (drafts.size > 0) {

@@ -47,10 +47,28 @@ export function briefName(plan: SitePlan, url: string): string {
   return `${name.slice(0, 80) || "home"}.md`;
 }
 
+/** The edits that are to be made, and those that need not be: a model that read their pages found the answers. By rank. */
+export function editsOf(plan: SitePlan): { open: SiteEdit[]; answered: SiteEdit[] } {
+  const drafts = draftsOf(plan);
+  const isAnswered = ({ id }: SiteEdit) => drafts.get(id)?.status === "answered";
+  return {
+    open: plan.edits.filter((edit) => !isAnswered(edit)),
+    answered: plan.edits.filter(isAnswered),
+  };
+}
+
+/** More clicks a month by the edits that are to be made. */
+export const expectedClicks = (plan: SitePlan): number =>
+  editsOf(plan).answered.reduce(
+    (clicks, edit) => clicks - edit.expected_clicks,
+    plan.site.expected_clicks,
+  );
+
 export function overview(plan: SitePlan): string[] {
   const { site, counts, costs } = plan;
+  const edits = editsOf(plan).open;
   const kinds = Object.entries(kindNames)
-    .map(([kind, name]) => [plan.edits.filter((e) => e.kind === kind).length, name] as const)
+    .map(([kind, name]) => [edits.filter((e) => e.kind === kind).length, name] as const)
     .filter(([count]) => count > 0)
     .map(([count, name]) => `${count} × ${name.toLowerCase()}`);
   const reused = counts.reused > 0
@@ -61,10 +79,10 @@ export function overview(plan: SitePlan): string[] {
     `${number(site.page_count)} pages${reused}; ${number(site.query_count)} queries with ${
       number(site.impressions)
     } impressions and ${number(site.clicks)} clicks in ${plan.method.period_days} days.`,
-    plan.edits.length === 0
+    edits.length === 0
       ? "Nothing to edit was found."
-      : `${plan.edits.length} edits, worth ${
-        number(site.expected_clicks)
+      : `${edits.length} edits, worth ${
+        number(expectedClicks(plan))
       } more clicks a month by the site's own click-through rates: ${kinds.join(", ")}.`,
     ...drafts === null ? [] : [drafts],
     `Models: ${number(costs.input_tokens + costs.output_tokens)} tokens${

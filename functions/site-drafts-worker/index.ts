@@ -48,13 +48,14 @@ serveStage({
   pipeline: "site",
   stage: "site_drafts",
   async run(job, context) {
-    const { edit_ids, verify } = await context.input(Input);
+    let { edit_ids, verify } = await context.input(Input);
     const reads = isRead(verify, context.env);
-    for (const [index, editId] of edit_ids.entries()) {
-      const left = edit_ids.length - index;
+    for (let isFirst = true; edit_ids.length > 0; isFirst = false) {
       // Every invocation takes one up at least.
-      if (index > 0) pauseWhenLate(left, context);
-      await settle(editId, left, reads, job, context);
+      if (!isFirst) pauseWhenLate(edit_ids.length, context);
+      await settle(edit_ids[0], edit_ids.length, reads, job, context);
+      // One that was found answered makes room for another.
+      ({ edit_ids } = await context.input(Input));
     }
     return { output: {} };
   },

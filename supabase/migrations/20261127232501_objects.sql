@@ -5954,7 +5954,7 @@ $$;
 
 revoke execute on function public.commit_site_drafts(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_site_plan.sql', '1fa1fd379b56f8e9565133f2c170b94186c73b43cf573d38e05a99e2bd7a80d9', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
+('object', 'site/commit_site_plan.sql', 'dc4a549e6391a71c3af16c329c4aaf0b068a8820c6e53a9488b05a15897bf42e', array['function public.commit_site_plan(bigint, integer, jsonb)'], $file$-- Stores the plan that the stage kept as 'report', with the links of its pages. Edits of earlier plans whose queries are answered now, on a page that
 -- has changed since, are marked as made. The report with what the engine knows is the job's result, and without drafts
 -- to write the job's end.
 create or replace function public.commit_site_plan(p_msg_id bigint, p_read_ct integer, p_output jsonb)
@@ -5992,8 +5992,8 @@ begin
     (e ->> 'expected_clicks')::double precision, e
   from jsonb_array_elements(v_report -> 'edits') as e;
   perform pipeline.mark_site_edits(v_job.id);
-  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
   update public.site_drafts as d set is_of_plan = false where d.job_id = v_job.id;
+  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
       'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),
@@ -6489,7 +6489,7 @@ $$;
 
 revoke execute on function pipeline.site_counts(uuid) from public, anon, authenticated;
 $file$),
-('object', 'site/site_draft_cost.sql', '8a7f9cd279301931fb0960f89df71e91af71e9ed75d910683884217364ffa905', array['function pipeline.site_draft_cost(text, text)'], $file$-- What a draft of a site's plan takes: tokens, and dollars where all of them have a price. As the latest drafts of site jobs took,
+('object', 'site/site_draft_cost.sql', 'cc701aa3ed93d74dac2bbd19956cf24993db6521971ce7f386d7cb3499113d96', array['function pipeline.site_draft_cost(text, text)'], $file$-- What a draft of a site's plan takes, with the readings that found no need for one: tokens, and dollars where all of them have a price. As the latest drafts of site jobs took,
 -- else those of page jobs; before there are any, one reading (3,000 tokens in, 250 out) and one and a half versions (2,000 in, 900 out
 -- each) at the model's price.
 create or replace function pipeline.site_draft_cost(p_provider text, p_model text, out tokens numeric, out usd numeric)
@@ -6505,7 +6505,7 @@ begin
     group by u.stage, u.job_id order by max(u.created_at) desc limit 200) as u
   cross join lateral (
     select case u.stage
-      when 'site_drafts' then (select count(*) from public.site_drafts as d where d.job_id = u.job_id and not d.is_reused and d.status <> 'skipped')
+      when 'site_drafts' then (select count(*) from public.site_drafts as d where d.job_id = u.job_id and not d.is_reused and d.status = 'written')
       else (select count(*) from public.rewrite_drafts as d where d.job_id = u.job_id) end as count) as n
   where n.count > 0
   group by u.stage order by u.stage = 'site_drafts' desc limit 1;
@@ -6518,15 +6518,15 @@ $$;
 
 revoke execute on function pipeline.site_draft_cost(text, text) from public, anon, authenticated;
 $file$),
-('object', 'site/site_draft_counts.sql', '5427aca74f6fd6ba1ea1b660ffdbfcf98efcf194440a534c879ece501079be23', array['function pipeline.site_draft_counts(uuid)'], $file$-- What became of the drafts that a site's job wants: {wanted, written, answered, skipped, failed, reused}, the reused ones being among the
--- written and the answered; null while there is no plan, and when none are wanted.
+('object', 'site/site_draft_counts.sql', '38ef728f479d7997a8ed285b8ef6c6dbb30ba61dc40d50772e99f8348be65aff', array['function pipeline.site_draft_counts(uuid)'], $file$-- What became of the drafts of a site's job: {wanted, written, answered, skipped, failed, reused}. A reader found the answered ones, which are
+-- not among the wanted, and the reused ones are among the written and the answered. Null while there is no plan, and when none are wanted.
 create or replace function pipeline.site_draft_counts(p_job_id uuid)
 returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
-  select case when count(*) > 0 then jsonb_build_object('wanted', count(*), 'written', count(*) filter (where d.status = 'written'),
+  select case when count(*) > 0 then jsonb_build_object('wanted', count(*) filter (where d.status is distinct from 'answered'), 'written', count(*) filter (where d.status = 'written'),
     'answered', count(*) filter (where d.status = 'answered'), 'skipped', count(*) filter (where d.status = 'skipped'),
     'failed', count(*) filter (where d.status = 'failed'), 'reused', count(*) filter (where d.is_reused)) end
   from pipeline.site_drafts_wanted(p_job_id) as e
@@ -6602,17 +6602,27 @@ $$;
 
 revoke execute on function public.site_draft_input(uuid, text) from public, anon, authenticated;
 $file$),
-('object', 'site/site_drafts_wanted.sql', 'a0cf7aaf4e2774e289b35ff6e3992a68ba46692d58cb842401be6b02418a216b', array['function pipeline.site_drafts_wanted(uuid)'], $file$-- The edits of a site's plan that its job wants drafted: the first that say something is missing. The others need no new text.
+('object', 'site/site_drafts_wanted.sql', 'ae2a8f83d1ce61e96041fb592a8acb8c79079c3c064c7287fdf3537a3a2df0e0', array['function pipeline.site_drafts_wanted(uuid)'], $file$-- The edits of a site's plan that its job wants drafted: the first that say something is missing; the others need no new text. One that a
+-- reader found answered makes room for the next, so that as many are written as were asked for, of at most twice as many that are read.
 create or replace function pipeline.site_drafts_wanted(p_job_id uuid)
 returns setof public.site_edits
 language sql
 stable
 set search_path = ''
 as $$
-  select e.* from public.site_edits as e
-  where e.job_id = p_job_id and e.kind in ('write', 'extend', 'new_page') and e.queries <> '{}'
-  order by e.rank
-  limit coalesce((select (j.payload ->> 'drafts')::integer from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id), 0);
+  with asked as (
+    select coalesce((j.payload ->> 'drafts')::integer, 0) as count from pipeline.jobs as j where j.pipeline = 'site' and j.id = p_job_id),
+  ranked as (
+    select e.id, row_number() over ranks as place, count(*) filter (where d.status is distinct from 'answered') over ranks as unanswered
+    from public.site_edits as e
+    left join public.site_drafts as d on d.job_id = e.job_id and d.edit_id = e.id and d.is_of_plan
+    where e.job_id = p_job_id and e.kind in ('write', 'extend', 'new_page') and e.queries <> '{}'
+    window ranks as (order by e.rank))
+  select e.* from ranked as r
+  join public.site_edits as e on e.job_id = p_job_id and e.id = r.id
+  cross join asked as a
+  where r.unanswered <= a.count and r.place <= 2 * a.count
+  order by e.rank;
 $$;
 
 revoke execute on function pipeline.site_drafts_wanted(uuid) from public, anon, authenticated;

@@ -45,6 +45,24 @@ Deno.test("every form says what became of each draft, in the same words", () => 
   assert.ok(renderBrief(sitePlan(), "p2")!.includes(elsewhere));
 });
 
+Deno.test("what a model found answered is not among the edits that are to be made", () => {
+  const plan = sitePlan();
+  const answered = plan.edits.find(({ id }) => id === "e2")!;
+  const { terminal, markdown, html, csv } = forms(plan);
+  const worth = Math.round(plan.site.expected_clicks - answered.expected_clicks);
+  for (const text of [terminal, markdown, html]) {
+    assert.ok(text.includes(`${plan.edits.length - 1} edits, worth ${worth} more clicks`), text);
+  }
+  const [edits] = terminal.split("\nDrafts (");
+  assert.doesNotMatch(edits, new RegExp(`^ *${answered.rank}  `, "m"));
+  assert.ok(!markdown.includes(`\n| ${answered.rank} |`));
+  for (const text of [markdown, html]) {
+    const [open, rest] = text.split(/Answered already(?:<\/h2>)?\n/);
+    assert.ok(!open.includes(answered.label) && rest.includes(answered.label), text);
+  }
+  assert.ok(csv.includes(`\r\n${answered.rank},`), "the table keeps every row");
+});
+
 Deno.test("plan.html folds each draft, and shows the rest in a line", () => {
   const html = renderHtml(sitePlan());
   assert.equal(html.match(/<details/g)?.length, 2);
@@ -190,10 +208,10 @@ Deno.test("what drafts cost is told before the run begins, and how far they are 
     drafts: { wanted: 10, written: 1, answered: 1, skipped: 0, failed: 1, reused: 1 },
     ...more,
   });
-  assert.equal(describe(progress({})), "drafting 3/10, 1 failed");
+  assert.equal(describe(progress({})), "drafting 2/10, 1 failed, 1 answered already");
   assert.equal(
     describe(progress({ status: "completed" })),
-    "31/32 pages, plan made, 1 of 10 drafts written",
+    "31/32 pages, plan made, 1 of 10 drafts written, 1 answered already",
   );
   assert.equal(
     describe(progress({ status: "completed", drafts: undefined })),

@@ -232,7 +232,7 @@ Deno.test({
       equal(new Set(prompts()).size, prompts().length, "nothing is asked twice");
     });
 
-    await test.step("what a reader finds answered is not drafted", async () => {
+    await test.step("what a reader finds answered is not drafted, and makes room for the next", async () => {
       await forget();
       await sql`update rewrite_recommendations set verification = null`;
       const { reader } = standins;
@@ -244,14 +244,25 @@ Deno.test({
         })),
       });
       try {
-        const id = await create({ drafts: wanted });
+        const id = await create({ drafts: 1 });
         equal(await end(id), "completed");
+        deepEqual(await statuses(id), Array(2).fill("answered"), "twice as many are read at most");
         for (const draft of await drafts(id)) {
-          equal(draft.status, "answered");
           ok(draft.verification!.quote.length > 0 && draft.heading === undefined);
         }
+        equal((await progress(id)).drafts.wanted, 0);
         equal(asked("missing_section").length, 0);
-        equal(asked().length, wanted);
+        equal(asked().length, 2);
+
+        // What is known already makes room as well, at no cost.
+        standins.reset();
+        standins.reader = reader;
+        const next = await create({ drafts: 2 });
+        equal(await end(next), "completed");
+        const [first, second, ...found] = await statuses(next);
+        deepEqual([first, second, found.length], ["answered", "answered", 2]);
+        ok(found.every((status) => ["written", "failed"].includes(status)), found.join());
+        equal((await progress(next)).drafts.reused, 2);
       } finally {
         standins.reader = reader;
       }

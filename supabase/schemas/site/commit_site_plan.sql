@@ -36,8 +36,8 @@ begin
     (e ->> 'expected_clicks')::double precision, e
   from jsonb_array_elements(v_report -> 'edits') as e;
   perform pipeline.mark_site_edits(v_job.id);
-  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
   update public.site_drafts as d set is_of_plan = false where d.job_id = v_job.id;
+  v_is_last := not exists (select from pipeline.site_drafts_wanted(v_job.id));
   return pipeline.finish_stage(v_lease,
     jsonb_build_object('edit_count', jsonb_array_length(v_report -> 'edits'), 'link_count', jsonb_array_length(v_report -> 'links'),
       'topic_count', jsonb_array_length(v_report -> 'topics'), 'expected_clicks', v_report -> 'site' -> 'expected_clicks'),

@@ -1,6 +1,6 @@
 \ir ../_shared/setup.sql
 \ir setup.sql
-select plan(20);
+select plan(25);
 select tests.site_job() as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'without drafts the plan is the end');
 select is(site_progress(:'job') -> 'drafts', 'null'::jsonb, 'and nothing is said of them');
@@ -30,5 +30,15 @@ select is((get_site_report(:'job') #>> '{costs,usd}')::numeric, 0.25, 'the repor
 select is(get_site_report(:'job') -> 'drafts' -> 0, '{"edit_id": "a", "status": "written", "heading": "H", "is_reused": false}'::jsonb, 'a draft');
 select is(get_site_report(:'job') -> 'drafts' -> 1 -> 'reason', '{"code": "draft_invalid", "message": "the draft breaks the rules"}'::jsonb, 'and why there is none');
 select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'and the job is done');
+
+select tests.site_job('{"drafts": 1}') as job \gset
+select is(input_site_drafts(:'job') -> 'edit_ids', '["a"]'::jsonb, 'as many as are asked for');
+select tests.site_claim('site_drafts') as claim \gset
+select tests.put(:'claim', 'a', 'da', '{"status": "answered", "verification": {"quote": "q"}}');
+select is(input_site_drafts(:'job') -> 'edit_ids', '["c"]'::jsonb, 'one that a reader finds answered makes room for the next');
+select is(tests.counts(:'job'), '1 0 1 0 0 0', 'and is not among those that are to be written');
+select tests.put(:'claim', 'c', 'dc', '{"status": "answered", "verification": {"quote": "q"}}');
+select is(input_site_drafts(:'job') -> 'edit_ids', '[]'::jsonb, 'but no more than twice as many are read');
+select is(commit_site_drafts(tests.msg(:'claim'), tests.ct(:'claim'), '{}') ->> 'status', 'committed', 'then it is done');
 select * from finish();
 rollback;

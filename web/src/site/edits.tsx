@@ -13,6 +13,7 @@ import {
   draftNote,
   draftsOf,
   draftSummary,
+  editsOf,
   originOfDraft,
   type WrittenDraft,
 } from "../../../cli/site/text.ts";
@@ -28,7 +29,8 @@ import { editTones, PageLink } from "./parts.tsx";
 const columnCount = 7;
 
 export function Edits({ plan }: { plan: SitePlan }) {
-  const edits = plan.edits ?? [], drafts = draftsOf(plan), summary = draftSummary(plan);
+  const { open, answered } = editsOf(plan), edits = [...open, ...answered];
+  const drafts = draftsOf(plan), summary = draftSummary(plan);
   const kind = param("kind"), effort = param("effort"), search = (param("q") ?? "").toLowerCase();
   const draft = param("draft");
   const shown = edits.filter((edit) =>

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { excelMark } from "../../../cli/csv.ts";
 import { renderCsv } from "../../../cli/site/csv.ts";
 import { type Estimate, kindNames, type Progress, type SitePlan } from "../../../cli/site/plan.ts";
-import { stageNames } from "../../../cli/site/text.ts";
+import { editsOf, expectedClicks, stageNames } from "../../../cli/site/text.ts";
 import { ApiError, config, isOperator, rpc } from "../api.ts";
 import {
   compact,
@@ -64,7 +64,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   // The plan is made before its drafts, which come into it one by one.
   const isPlanned = state !== undefined &&
     (!isOpen(state.status) || state.stage === "site_drafts");
-  const now = state && `${state.status} ${draftedCount(state)}`;
+  const now = state && `${state.status} ${JSON.stringify(state.drafts)}`;
   const before = useRef(now);
   useEffect(() => {
     if (before.current !== undefined && before.current !== now) refresh();
@@ -80,9 +80,7 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
   const found = plan.data.value;
   const failedCount = state?.counts.failed ?? 0;
-  const missingCount = state?.drafts
-    ? state.drafts.wanted - state.drafts.written - state.drafts.answered
-    : 0;
+  const missingCount = state?.drafts ? state.drafts.wanted - state.drafts.written : 0;
   const act = async (done: Promise<unknown>, said: string) => {
     try {
       await done;
@@ -188,18 +186,16 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
 }
 
-/** Drafts that came to an end, whichever. */
-const draftedCount = ({ drafts }: Progress) =>
-  drafts ? drafts.written + drafts.answered + drafts.skipped + drafts.failed : 0;
-
 function Drafting({ state }: { state: Progress }) {
-  const { wanted, failed } = state.drafts!, done = draftedCount(state);
+  const { wanted, written, answered, skipped, failed } = state.drafts!;
+  const done = written + skipped + failed;
   return (
     <section class="progress" aria-label="Progress">
       <p role="status">
         <strong class="sentence">{stageNames.site_drafts}</strong>, {count(done)} of{" "}
         {plural(wanted, "draft")}
-        {failed > 0 && <>, {count(failed)} failed</>}; the plan below is made
+        {failed > 0 && <>, {count(failed)} failed</>}
+        {answered > 0 && <>, {count(answered)} answered already</>}; the plan below is made
       </p>
       <Meter
         value={wanted > 0 ? done / wanted : 0}
@@ -282,9 +278,9 @@ function Plan({ plan, view }: { plan: SitePlan; view: string }) {
         />
         <Figure
           label="Edits"
-          value={count(plan.edits?.length ?? 0)}
+          value={count(editsOf(plan).open.length)}
           note={site.expected_clicks
-            ? `+${compact(Math.round(site.expected_clicks))} clicks a month`
+            ? `+${compact(Math.round(expectedClicks(plan)))} clicks a month`
             : ""}
           tone="answered"
         />
