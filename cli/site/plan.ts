@@ -168,6 +168,7 @@ export interface Progress {
   counts: Counts;
   /** What the stages found. */
   facts: { select_pages?: Chosen };
+  /** Of the pages and the drafts. */
   minutes_left: number;
   /** Null before the plan is made, or when none are asked for; `reused`: of the others, those that cost nothing. */
   drafts?: DraftCounts | null;

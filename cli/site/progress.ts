@@ -52,13 +52,13 @@ export function estimate(
     : `about ${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
   return `${plural(page_count, "page")}${more ? ` (${more})` : ""}: ${crawls} to crawl, ${
     cost(estimate) ?? "what they cost is known after the first pages"
-  }, ${took}${
+  }${
     drafts?.count
       ? `; then ${plural(drafts.count, "draft")}, ${
         cost(drafts) ?? "what they cost is known after the first draft"
       }`
       : ""
-  }`;
+  }; ${took}`;
 }
 
 function cost({ tokens, usd }: Pick<Estimate, "tokens" | "usd">): string | null {
@@ -71,6 +71,7 @@ function cost({ tokens, usd }: Pick<Estimate, "tokens" | "usd">): string | null 
 /** Where it stands, in a line. */
 export function describe({ status, stage, counts, minutes_left, drafts }: Progress): string {
   const ended = counts.done + counts.reused + counts.failed + counts.skipped;
+  const left = `about ${minutes_left} min left`;
   const found = drafts?.answered ? `, ${drafts.answered} answered already` : "";
   if (status === "completed") {
     return `${counts.done + counts.reused}/${counts.total} pages, plan made${
@@ -79,14 +80,13 @@ export function describe({ status, stage, counts, minutes_left, drafts }: Progre
   }
   if (stage === "site_drafts" && drafts) {
     const { wanted, written, skipped, failed } = drafts;
-    return `drafting ${written + skipped + failed}/${wanted}${
-      failed > 0 ? `, ${failed} failed` : ""
-    }${found}`;
+    const done = written + skipped + failed;
+    return `drafting ${done}/${wanted}${failed > 0 ? `, ${failed} failed` : ""}${found}${
+      done < wanted ? `, ${left}` : ""
+    }`;
   }
   const parts = [`${ended}/${counts.total} pages`];
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);
-  if (stage === "analyse_pages" && counts.total > ended) {
-    parts.push(`about ${minutes_left} min left`);
-  }
+  if (stage === "analyse_pages" && counts.total > ended) parts.push(left);
   return `${stageNames[stage] ?? stage}: ${parts.join(", ")}`;
 }

@@ -190,25 +190,28 @@ Deno.test("what drafts cost is told before the run begins, and how far they are 
   const known = { crawls: 32, tokens: 64000, usd: 0.0013, minutes: 2 };
   assert.equal(
     estimate(facts(known)),
-    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013), about 2 minutes",
+    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013); about 2 minutes",
   );
   assert.equal(
     estimate(facts({ ...known, drafts: { count: 5, tokens: 21000, usd: 0.04 } })),
-    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013), about 2 minutes; then 5 drafts, about 21,000 tokens ($0.04)",
+    "32 pages: 32 to crawl, about 64,000 tokens ($0.0013); then 5 drafts, about 21,000 tokens ($0.04); about 2 minutes",
   );
   assert.match(
     estimate(facts({ ...known, drafts: { count: 5, tokens: null, usd: null } })),
-    /; then 5 drafts, what they cost is known after the first draft$/,
+    /; then 5 drafts, what they cost is known after the first draft; about 2 minutes$/,
   );
   assert.match(estimate(facts({ ...known, usd: null })), /\(no price is known\)/);
 
   const progress = (more: Partial<Progress>): Progress => ({
-    ...{ status: "processing", stage: "site_drafts", error: null, facts: {}, minutes_left: 0 },
+    ...{ status: "processing", stage: "site_drafts", error: null, facts: {}, minutes_left: 4 },
     counts: { total: 32, waiting: 0, open: 0, done: 30, reused: 1, failed: 1, skipped: 0 },
     drafts: { wanted: 10, written: 1, answered: 1, skipped: 0, failed: 1, reused: 1 },
     ...more,
   });
-  assert.equal(describe(progress({})), "drafting 2/10, 1 failed, 1 answered already");
+  assert.equal(
+    describe(progress({})),
+    "drafting 2/10, 1 failed, 1 answered already, about 4 min left",
+  );
   assert.equal(
     describe(progress({ status: "completed" })),
     "31/32 pages, plan made, 1 of 10 drafts written, 1 answered already",

@@ -109,8 +109,8 @@ begin
       'crawls', count(*) filter (where s.status = 'waiting'),
       'tokens', round(v_page_tokens * count(*) filter (where s.status = 'waiting')),
       'usd', round(v_page_usd * count(*) filter (where s.status = 'waiting'), 4),
-      'minutes', round((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') / 60)::numeric, 1),
-      -- At most: a plan may have fewer edits that a draft helps.
+      -- With drafts, at most: a plan may have fewer edits that a draft helps.
+      'minutes', round(((pipeline.page_seconds() * count(*) filter (where s.status = 'waiting') + pipeline.draft_seconds() * v_draft_count) / 60)::numeric, 1),
       'drafts', jsonb_build_object('count', v_draft_count, 'tokens', round(v_draft.tokens * v_draft_count),
         'usd', round(v_draft.usd * v_draft_count, 4))))
   into v_facts from public.site_pages as s where s.job_id = v_job.id;

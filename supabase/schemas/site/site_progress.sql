@@ -19,14 +19,21 @@ declare
     from public.site_pages as s
     left join pipeline.jobs as j on j.pipeline = 'pageperfect' and j.id = s.page_job_id
     where s.job_id = p_job_id);
+  v_drafts jsonb := pipeline.site_draft_counts(p_job_id);
 begin
   return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
-    'drafts', pipeline.site_draft_counts(p_job_id),
+    'drafts', v_drafts,
     'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
     'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
         'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)
       from pipeline.job_stages as s where s.pipeline = 'site' and s.job_id = p_job_id),
-    'minutes_left', round((pipeline.page_seconds() * ((v_counts ->> 'waiting')::integer + (v_counts ->> 'open')::integer) / 60)::numeric, 1));
+    'minutes_left', round(((
+        pipeline.page_seconds() * ((v_counts ->> 'waiting')::integer + (v_counts ->> 'open')::integer)
+        + pipeline.draft_seconds() * case
+          when v_job.status not in ('queued', 'processing') then 0
+          when v_drafts is null then coalesce((v_job.payload ->> 'drafts')::integer, 0) -- there is no plan yet
+          else (v_drafts ->> 'wanted')::integer - (v_drafts ->> 'written')::integer - (v_drafts ->> 'skipped')::integer - (v_drafts ->> 'failed')::integer end
+      ) / 60)::numeric, 1));
 end;
 $$;
 

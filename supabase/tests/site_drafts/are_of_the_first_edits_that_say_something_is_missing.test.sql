@@ -1,6 +1,6 @@
 \ir ../_shared/setup.sql
 \ir setup.sql
-select plan(25);
+select plan(28);
 select tests.site_job() as job \gset
 select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'without drafts the plan is the end');
 select is(site_progress(:'job') -> 'drafts', 'null'::jsonb, 'and nothing is said of them');
@@ -33,10 +33,16 @@ select is(get_site_report(:'job') #>> '{job,status}', 'completed', 'and the job 
 
 select tests.site_job('{"drafts": 1}') as job \gset
 select is(input_site_drafts(:'job') -> 'edit_ids', '["a"]'::jsonb, 'as many as are asked for');
+select is(pipeline.draft_seconds(), 30::double precision, 'one draft tells nothing of how long they take');
+select is((site_progress(:'job') -> 'minutes_left')::numeric, 0.5, 'but they have their minutes');
 select tests.site_claim('site_drafts') as claim \gset
 select tests.put(:'claim', 'a', 'da', '{"status": "answered", "verification": {"quote": "q"}}');
 select is(input_site_drafts(:'job') -> 'edit_ids', '["c"]'::jsonb, 'one that a reader finds answered makes room for the next');
 select is(tests.counts(:'job'), '1 0 1 0 0 0', 'and is not among those that are to be written');
+insert into site_drafts (job_id, edit_id, page_id, status, created_at)
+select e.job_id, 'past ' || n, e.page_id, 'written', now() - make_interval(hours => 5 * n, secs => 12 * n * n)
+from site_edits as e, generate_series(1, 4) as n where e.job_id <> :'job' and e.id = 'a' and exists (select from site_drafts as d where d.job_id = e.job_id) limit 4;
+select is(pipeline.draft_seconds() between 17000 and 19000, true, 'as the last ones took');
 select tests.put(:'claim', 'c', 'dc', '{"status": "answered", "verification": {"quote": "q"}}');
 select is(input_site_drafts(:'job') -> 'edit_ids', '[]'::jsonb, 'but no more than twice as many are read');
 select is(commit_site_drafts(tests.msg(:'claim'), tests.ct(:'claim'), '{}') ->> 'status', 'committed', 'then it is done');

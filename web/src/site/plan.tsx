@@ -186,8 +186,11 @@ export function SiteRun({ jobId, view }: { jobId: string; view: string }) {
   );
 }
 
+const MinutesLeft = ({ minutes }: { minutes: number }) =>
+  minutes > 0 ? <>; about {plural(Math.max(1, Math.round(minutes)), "minute")} left</> : null;
+
 function Drafting({ state }: { state: Progress }) {
-  const { wanted, written, answered, skipped, failed } = state.drafts!;
+  const { minutes_left } = state, { wanted, written, answered, skipped, failed } = state.drafts!;
   const done = written + skipped + failed;
   return (
     <section class="progress" aria-label="Progress">
@@ -195,7 +198,8 @@ function Drafting({ state }: { state: Progress }) {
         <strong class="sentence">{stageNames.site_drafts}</strong>, {count(done)} of{" "}
         {plural(wanted, "draft")}
         {failed > 0 && <>, {count(failed)} failed</>}
-        {answered > 0 && <>, {count(answered)} answered already</>}; the plan below is made
+        {answered > 0 && <>, {count(answered)} answered already</>}
+        <MinutesLeft minutes={minutes_left} />; the plan below is made
       </p>
       <Meter
         value={wanted > 0 ? done / wanted : 0}
@@ -224,9 +228,7 @@ function RunProgress({ state }: { state: Progress }) {
         {counts.total > 0 && <>, {count(ready)} of {plural(counts.total, "page")}</>}
         {counts.reused > 0 && <>, {count(counts.reused)} unchanged</>}
         {counts.failed > 0 && <>, {count(counts.failed)} failed</>}
-        {minutes_left
-          ? <>; about {plural(Math.max(1, Math.round(minutes_left)), "minute")} left</>
-          : null}
+        <MinutesLeft minutes={minutes_left} />
       </p>
       <Meter
         value={counts.total > 0 ? ready / counts.total : 0}
