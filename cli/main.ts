@@ -22,8 +22,8 @@ const modules: [commands: string[], register: () => Promise<(program: Command) =
   [["chaos"], async () => (await import("./chaos.ts")).registerChaos],
   [["doctor"], async () => (await import("./doctor.ts")).registerDoctor],
   [["schema"], async () => (await import("./schema.ts")).registerSchema],
-  [["deploy"], async () => (await import("./deploy.ts")).registerDeploy],
-  [["remove"], async () => (await import("./deploy.ts")).registerRemove],
+  [["deploy"], async () => (await import("./deploy/deploy.ts")).registerDeploy],
+  [["remove"], async () => (await import("./deploy/remove.ts")).registerRemove],
 ];
 
 const program = new Command("pageperfect")

@@ -4,12 +4,8 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import postgres from "npm:postgres@3.4.9";
-import {
-  checkFunctions,
-  checkSecrets,
-  type FunctionSource,
-  maxSourceBytes,
-} from "../../cli/deploy.ts";
+import { checkFunctions, type FunctionSource, maxSourceBytes } from "../../cli/deploy/functions.ts";
+import { checkSecrets } from "../../cli/deploy/secrets.ts";
 import { FunctionHost } from "../../local/functions.ts";
 import { root } from "../../local/paths.ts";
 import { ProcessTable } from "../../local/processes.ts";

@@ -1,7 +1,7 @@
 // S3, S5, S11: what serves and runs on the own machine, and what a draft may smuggle.
 
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
-import { splitPassword } from "../../cli/deploy.ts";
+import { splitPassword } from "../../cli/deploy/project.ts";
 import { edges, shownBy } from "./edge.ts";
 
 edges("the own machine", [
