@@ -1,7 +1,8 @@
 //! What to do about a topic, in which order, and why.
 
 use crate::place::Outline;
-use crate::{Edit, EditKind, Input, Kind, Priority, Query, Topic, TopicVerdict, avg_position};
+use crate::verdict::avg_position;
+use crate::{Edit, EditKind, Input, Kind, Priority, Query, Topic, TopicVerdict};
 
 /// Shares of all expected clicks that the first and the second band bring.
 const BANDS: (f64, f64) = (0.5, 0.85);

@@ -2,15 +2,17 @@
 //! drafts for the first that are left. It decides everything of the stage that asks language models;
 //! whoever holds it carries prompts out and answers in.
 
+mod effect;
+mod model;
+
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+pub use effect::*;
+pub use model::*;
 
 use crate::brief::{Brief, brief};
-use crate::input::{
-    DraftInput, Form, Kind, Page, Passage, Place, Previous, Recommendation, or_default,
-};
+use crate::input::{DraftInput, Kind, Passage, Place, Previous, Recommendation};
 use crate::limits::{MAX_READ_CHARS, MAX_READ_QUERIES};
 use crate::prompt::{Prompt, build_prompt};
 use crate::reading::{
@@ -26,230 +28,6 @@ const LEAST_OPEN_SHARE: f64 = 0.2;
 
 /// Passages that a draft's prompt carries.
 const MAX_EXCERPTS: usize = 12;
-
-/// What gap analysis handed on. Ids are those of the database.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct DeskInput {
-    /// Its headings and excerpts are filled in from `segments`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub page: Page,
-    /// All of the page, in its order.
-    #[serde(default, deserialize_with = "or_default")]
-    pub segments: Vec<Segment>,
-    /// By rank; more than `top`, since a reader may strike some out.
-    #[serde(default, deserialize_with = "or_default")]
-    pub edits: Vec<Edit>,
-    /// Those of the edits, at least.
-    #[serde(default, deserialize_with = "or_default")]
-    pub topics: Vec<Topic>,
-    /// How many recommendations the job asks for.
-    pub top: usize,
-    /// Coverage in [0, 1] below which a query is open.
-    pub threshold: f64,
-    /// How many of them are drafted, and in which form.
-    #[serde(default)]
-    pub draft_count: usize,
-    #[serde(default, deserialize_with = "or_default")]
-    pub form: Form,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Segment {
-    pub id: i64,
-    pub kind: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub heading_path: Vec<String>,
-    pub text: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Edit {
-    pub id: i64,
-    #[serde(default, deserialize_with = "or_default")]
-    pub kind: Kind,
-    pub topic_id: i64,
-    pub label: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub open_queries: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub expected_clicks: f64,
-    #[serde(default, deserialize_with = "or_default")]
-    pub opportunity: f64,
-    #[serde(default, deserialize_with = "or_default")]
-    pub impressions: f64,
-    #[serde(default, deserialize_with = "or_default")]
-    pub coverage: f64,
-    #[serde(default)]
-    pub confidence: Option<f64>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub place: EditPlace,
-    /// Segments by how near they come to the topic, nearest first.
-    #[serde(default, deserialize_with = "or_default")]
-    pub nearest: Vec<i64>,
-}
-
-/// Where an edit goes; the shape of the result's `place`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct EditPlace {
-    #[serde(default, deserialize_with = "or_default")]
-    pub kind: PlaceKind,
-    #[serde(default)]
-    pub after_heading: Option<String>,
-    #[serde(default)]
-    pub before_heading: Option<String>,
-    #[serde(default)]
-    pub parent_heading: Option<String>,
-    /// The section that it belongs to, outermost below the page's title.
-    #[serde(default)]
-    pub section: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub heading_path: Vec<String>,
-    #[serde(default)]
-    pub segment_id: Option<i64>,
-    #[serde(default)]
-    pub level: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlaceKind {
-    #[default]
-    NewSection,
-    Extend,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Topic {
-    pub id: i64,
-    pub kind: String,
-    #[serde(default)]
-    pub confidence: Option<f64>,
-    pub queries: Vec<TopicQuery>,
-}
-
-/// A query as the result shows it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct TopicQuery {
-    pub query: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub variants: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub impressions: f64,
-    #[serde(default, deserialize_with = "or_default")]
-    pub clicks: f64,
-    #[serde(default)]
-    pub position: Option<f64>,
-    pub coverage: f64,
-    #[serde(default)]
-    pub segment_id: Option<i64>,
-    pub is_answered: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    pub missing_terms: Vec<String>,
-}
-
-/// The recommendations that are left, and the topics that the reader changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Settled {
-    /// By rank, from 1.
-    pub edits: Vec<SettledEdit>,
-    pub topics: Vec<SettledTopic>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct SettledEdit {
-    pub id: i64,
-    pub rank: usize,
-    pub kind: Kind,
-    pub open_queries: Vec<String>,
-    pub expected_clicks: f64,
-    pub opportunity: f64,
-    pub coverage: f64,
-    pub confidence: Option<f64>,
-    pub place: EditPlace,
-    pub verification: Option<Verification>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Verification {
-    pub verdict: Verdict,
-    pub quote: Option<String>,
-    pub model: String,
-    pub queries: Vec<VerifiedQuery>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct VerifiedQuery {
-    pub query: String,
-    pub verdict: Verdict,
-    pub quote: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SettledTopic {
-    pub id: i64,
-    pub kind: String,
-    pub coverage: f64,
-    pub confidence: Option<f64>,
-    pub queries: Vec<TopicQuery>,
-}
-
-/// What a draft changes for the queries that its edit left open.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Effect {
-    /// Mean coverage in [0, 1] of those queries by the page, weighted by their impressions.
-    pub coverage_before: f64,
-    /// The same by the page with the draft.
-    pub coverage_after: f64,
-    pub per_query: Vec<QueryEffect>,
-    /// Whether the queries taken together are answered now.
-    pub closes_gap: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct QueryEffect {
-    pub query: String,
-    pub before: f64,
-    pub after: f64,
-}
-
-/// What text beside the page's own changes: of queries their impressions (one with fewer than 1 weighs as one), and their
-/// coverages without the text and with it. `None` when there are none, or not as many of each.
-pub fn effect(
-    queries: &[String],
-    impressions: &[f64],
-    before: &[f64],
-    after: &[f64],
-    threshold: f64,
-) -> Option<Effect> {
-    let lengths = [impressions.len(), before.len(), after.len()];
-    if queries.is_empty() || lengths.iter().any(|length| *length != queries.len()) {
-        return None;
-    }
-    let weights: Vec<f64> = impressions.iter().map(|count| count.max(1.0)).collect();
-    let total: f64 = weights.iter().sum();
-    // Shares first: the mean of one value is that value, to the last bit.
-    let mean = |values: &[f64]| {
-        let pairs = weights.iter().zip(values);
-        pairs
-            .map(|(weight, value)| weight / total * value)
-            .sum::<f64>()
-    };
-    let coverage_after = mean(after);
-    Some(Effect {
-        coverage_before: mean(before),
-        coverage_after,
-        per_query: queries
-            .iter()
-            .zip(before.iter().zip(after))
-            .map(|(query, (&before, &after))| QueryEffect {
-                query: query.clone(),
-                before,
-                after,
-            })
-            .collect(),
-        closes_gap: coverage_after >= threshold,
-    })
-}
 
 /// See the module.
 pub struct Desk {
@@ -720,24 +498,6 @@ impl Desk {
             .segments
             .iter()
             .position(|segment| segment.id == id)
-    }
-}
-
-impl Segment {
-    fn passage(&self) -> Passage {
-        Passage {
-            heading_path: self.heading_path.clone(),
-            text: self.text.clone(),
-        }
-    }
-
-    /// The headings down to the section that it stands in; a heading opens one of its own.
-    fn section_path(&self) -> Vec<String> {
-        let mut path = self.heading_path.clone();
-        if self.kind == "heading" {
-            path.push(self.text.clone());
-        }
-        path
     }
 }
 
