@@ -98,6 +98,7 @@ async function steps(t: Deno.TestContext) {
       ["held-out", "a site in another language and trade", 16, 5],
       ["left-out", "a site in a third language and trade", 17, 4],
       ["aquarium", "a site with menus, tables and questions", 16, 4],
+      ["timesheets", "a site of a product with its help", 11, 9],
     ] as const
   ) {
     await t.step(title, async () => {
