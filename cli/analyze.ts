@@ -2,7 +2,6 @@
 // would: the intake function, the tables over REST, `get_pageperfect_report`.
 
 import { createClient } from "npm:@supabase/supabase-js@2.119.1";
-import { unzipSync } from "npm:fflate@0.8.2";
 import { type Command, CommanderError, InvalidArgumentError } from "npm:commander@15.1.0";
 import {
   attachStack,
@@ -19,6 +18,7 @@ import { renderTerminal } from "./report/terminal.ts";
 import { plain } from "./report/text.ts";
 import { readResult, writeFiles } from "./report_files.ts";
 import { say } from "./say.ts";
+import { csvFiles, isZip } from "./zip.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
 const exitCodes = { job: 1, input: 2, interrupted: 130 };
@@ -296,7 +296,7 @@ async function parseKeywords(
   const module = new URL("../functions/_shared/wasm/gsc.ts", import.meta.url).href;
   const gsc: { parse_csv(bytes: Uint8Array, page?: string): ParsedKeywords } = await import(module);
   let parsed: ParsedKeywords | undefined;
-  if ([0x50, 0x4b, 0x03, 0x04].every((byte, i) => bytes[i] === byte)) {
+  if (isZip(bytes)) {
     parsed = firstWithQueries(unzip(bytes, path), (csv) => gsc.parse_csv(csv, url));
     if (parsed === undefined) {
       inputError(`${path} holds no CSV file of queries, such as Queries.csv`);
@@ -314,15 +314,9 @@ async function parseKeywords(
   return parsed;
 }
 
-/** The CSV files of a ZIP, that named Queries.csv first: its name is in the user's language. */
 function unzip(bytes: Uint8Array, path: string): Uint8Array[] {
   try {
-    const files = unzipSync(bytes, {
-      filter: ({ name, originalSize }) => /\.csv$/i.test(name) && originalSize < 100_000_000,
-    });
-    const isQueries = (name: string) => /(^|\/)queries\.csv$/i.test(name);
-    return Object.entries(files).sort(([a], [b]) => Number(isQueries(b)) - Number(isQueries(a)))
-      .map(([, file]) => file);
+    return csvFiles(bytes);
   } catch (error) {
     return inputError(`${path} cannot be unpacked: ${(error as Error).message}`);
   }

@@ -197,7 +197,8 @@ class ProgressDisplay {
   }
 }
 
-function columnsOf(fallback: number): number {
+/** The terminal's columns, or what to take for them where there is none. */
+export function columnsOf(fallback: number): number {
   try {
     return Deno.consoleSize().columns || fallback;
   } catch {

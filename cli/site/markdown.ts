@@ -4,6 +4,7 @@ import { draftLines, escapeMarkdown } from "../report/markdown.ts";
 import { number, percent, position } from "../report/text.ts";
 import { kindNames, type SiteDraft, type SiteEdit, type SitePlan, where } from "./plan.ts";
 import {
+  briefNames,
   draftName,
   draftNote,
   draftsOf,
@@ -99,6 +100,16 @@ function draftPart(plan: SitePlan, edit: SiteEdit, draft: SiteDraft): string[] {
     "",
     ...draftLines(draft),
   ];
+}
+
+/** What each page needs, by the name of its file. */
+export function briefsOf(plan: SitePlan): Map<string, string> {
+  const briefs = new Map<string, string>();
+  for (const [pageId, name] of briefNames(plan)) {
+    const brief = renderBrief(plan, pageId);
+    if (brief !== undefined) briefs.set(name, brief);
+  }
+  return briefs;
 }
 
 /** What one page needs, for who edits it; undefined when it needs nothing. */

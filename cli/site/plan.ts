@@ -164,7 +164,16 @@ export interface Counts {
 export interface Progress {
   status: string;
   stage: string;
-  error: { message?: string } | null;
+  error: { message?: string; code?: string; retryable?: boolean } | null;
+  /** Those it has come to. */
+  stages: {
+    stage: string;
+    status: string;
+    attempt_count: number;
+    max_attempts: number;
+    next_retry_at: string | null;
+    last_error: { message?: string } | null;
+  }[];
   counts: Counts;
   /** What the stages found. */
   facts: { select_pages?: Chosen };
@@ -193,6 +202,10 @@ export interface Chosen {
   ceiling_count?: number;
   /** That may not be crawled. */
   refused_count?: number;
+  /** That nobody was seen to search for. */
+  unseen_count?: number;
+  /** Parts of a sitemap index that were not read. */
+  left_out?: { url: string; message: string }[];
   estimate: Estimate;
 }
 
@@ -223,32 +236,41 @@ export function task(edit: SiteEdit, show = (url: string) => url): string {
       return `Write a section about “${edit.label}” ${where(edit)}`;
     case "extend":
       return `Say more about “${edit.label}” ${where(edit)}`;
-    case "improve":
+    case "improve": {
+      const section = sectionOf(edit.place);
+      const what = `what ${section ? `“${section}”` : "the page"} says about “${edit.label}”`;
       return edit.is_decayed
-        ? `Bring what the page says about “${edit.label}” up to date: it has lost clicks`
-        : `Improve what the page says about “${edit.label}”: it is within reach of the top`;
+        ? `Bring ${what} up to date: it has lost clicks`
+        : `Improve ${what}: it is answered, and within reach of the top`;
+    }
     case "merge":
       return `Merge this page into ${target} and redirect it there`;
     case "link":
-      return `Leave “${edit.label}” to ${target}: say it in a sentence here and link`;
+      return `Leave “${edit.label}” to ${target}: keep one sentence about it here, with a link`;
     case "move":
-      return `Say in a sentence what “${edit.label}” is about and link to ${target}, which answers it`;
+      return `Answer “${edit.label}” in one sentence and link to ${target}, which answers it in full`;
     case "new_page":
       return `Make a page about “${edit.label}”: none of the site's fits`;
   }
 }
 
+/** The section whose text is changed. */
+const sectionOf = (place: Place | null) =>
+  place?.kind === "extend" ? place.heading_path?.at(-1) : undefined;
+
 /** Where in the page, in its own headings. */
-export function where({ place }: SiteEdit): string {
-  const section = place?.heading_path?.at(-1);
+export function where({ kind, place }: Pick<SiteEdit, "kind" | "place">): string {
+  if (kind === "new_page") return "as a page of its own";
+  const section = sectionOf(place);
+  if (section) return `under “${section}”`;
   if (place?.after_heading) return `after “${place.after_heading}”`;
-  if (place?.kind === "extend" && section) return `in “${section}”`;
   if (place?.before_heading) return `before “${place.before_heading}”`;
-  return section ? `in “${section}”` : "at the end of the page";
+  const heading = place?.heading_path?.at(-1);
+  return heading ? `under “${heading}”` : "at the end of the page";
 }
 
 /** The place as one cell of a table. */
 export function placeText(edit: SiteEdit): string {
-  if (edit.place === null) return "";
+  if (edit.place === null && edit.kind !== "new_page") return "";
   return where(edit).replace(/[“”]/g, "");
 }

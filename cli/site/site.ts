@@ -4,21 +4,21 @@
 import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
 import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
 import { type Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
-import { root, sha256 } from "../../local/paths.ts";
+import { sha256 } from "../../local/paths.ts";
 import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
 import { ensureBuilt } from "../build.ts";
 import { say } from "../say.ts";
 import { plain, plural } from "../report/text.ts";
 import { rpc, RpcError } from "../rpc.ts";
-import { filesUnder } from "../../local/paths.ts";
 import { madeByStandins } from "../analyze.ts";
 import { renderCsv, renderRows } from "./csv.ts";
 import { renderHtml } from "./html.ts";
-import { renderBrief, renderMarkdown } from "./markdown.ts";
+import { checkPaths, type Input, InputError, maxUrls, readInput, type Rows } from "./input.ts";
+import { briefsOf, renderMarkdown } from "./markdown.ts";
 import type { Progress, SitePlan } from "./plan.ts";
-import { watch } from "./progress.ts";
+import { troubleOf, watch } from "./progress.ts";
 import { renderTerminal } from "./terminal.ts";
-import { briefName, stageNames } from "./text.ts";
+import { stageNames } from "./text.ts";
 
 /** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
 const exitCodes = { job: 1, input: 2, interrupted: 130 };
@@ -47,19 +47,25 @@ interface SiteOptions {
 }
 
 export function registerSite(program: Command) {
-  const number = (value: string) => {
-    const parsed = Number(value);
-    if (value.trim() === "" || !Number.isFinite(parsed)) {
-      throw new InvalidArgumentError("a number is needed");
+  const whole = (least: number, most: number) => (value: string) => {
+    const parsed = value.trim() === "" ? NaN : Number(value);
+    if (!Number.isInteger(parsed) || parsed < least || parsed > most) {
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is needed`);
     }
     return parsed;
   };
-  const draftCount = (value: string) => {
-    const parsed = value.trim() === "" ? NaN : Number(value);
-    if (!Number.isInteger(parsed) || parsed < 0 || parsed > 100) {
-      throw new InvalidArgumentError("a whole number from 0 to 100 is needed");
+  const positive = (value: string) => {
+    const parsed = Number(value);
+    if (!(parsed > 0 && Number.isFinite(parsed))) {
+      throw new InvalidArgumentError("a number above 0 is needed");
     }
     return parsed;
+  };
+  const job = (value: string) => {
+    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) {
+      throw new InvalidArgumentError("the id of a job is needed, as a run says it when it begins");
+    }
+    return value;
   };
   program.command("site [export]")
     .description("analyse a whole site: which page owns which topic, and the edits that pay most")
@@ -68,8 +74,11 @@ export function registerSite(program: Command) {
       "--property <property>",
       "pages that have Search Console rows: sc-domain:example.com or https://example.com/",
     )
-    .option("--sitemap <url>", "pages of a sitemap or a sitemap index, .gz as well")
-    .option("--list <file>", "pages of a file, an address a line")
+    .option(
+      "--sitemap <url>",
+      "pages of a sitemap or a sitemap index, .gz as well; their queries must be known",
+    )
+    .option("--list <file>", "pages of a file: an address a line, or a table with a column of them")
     .option(
       "--folder <dir>",
       "take an export's pages from a folder (a site as it is built, one index.html a page) instead of the web",
@@ -82,29 +91,29 @@ export function registerSite(program: Command) {
         "changed",
       ]).default("impressions"),
     )
-    .option("--max-pages <count>", "pages at most (default 300)", number)
+    .option("--max-pages <count>", "pages at most (default 300)", whole(1, 10_000))
     .option(
       "--max-usd <dollars>",
       "leave out pages and drafts that this does not pay the models for",
-      number,
+      positive,
     )
     .option(
       "--max-age-hours <hours>",
       "how long a page without a modification time keeps its result (default 24)",
-      number,
+      whole(0, 8_760),
     )
     .option(
       "--period-days <days>",
       "days that the figures are of (default: the last 28 of dated rows, else 90)",
-      number,
+      whole(1, 500),
     )
-    .option("--top <count>", "edits at most (default: all)", number)
+    .option("--top <count>", "edits at most (default: all)", whole(1, 10_000))
     .option(
       "--drafts <count>",
       "have a language model draft the plan's first edits that want a text (write, extend, new page): 0 to 100 (default 0)",
-      draftCount,
+      whole(0, 100),
     )
-    .option("--priority <0-100>", "jobs with a higher one go first (default 0)", number)
+    .option("--priority <0-100>", "jobs with a higher one go first (default 0)", whole(0, 100))
     .option(
       "-o, --out <dir>",
       "write edits.csv, plan.md, plan.html, plan.json and briefs/ into this folder",
@@ -113,27 +122,31 @@ export function registerSite(program: Command) {
     .option(
       "--every <days>",
       "make the same job again every so many days, for pages that changed; 0: no longer",
-      number,
+      whole(0, 366),
     )
     .option(
       "--retry <job>",
       "try the failed pages of a job once more, or its missing drafts, and only those",
+      job,
     )
-    .option("--cancel <job>", "end a job; what was analysed is kept")
+    .option("--cancel <job>", "end a job; what was analysed is kept", job)
     .option(
       "--outcomes <job>",
       "whether the edits of a job that were made have paid (--out DIR: outcomes.csv)",
+      job,
     )
-    .option("--timeout <seconds>", "how long to wait for the job", number, 3600)
+    .option("--timeout <seconds>", "how long to wait for the job", positive, 3600)
     .addHelpText(
       "after",
       `
-The export is a Search Console export with a page column (CSV with page, query, clicks, impressions, position, and date if
-there is one). Pages that have not changed are not analysed again; a command that was interrupted goes on when it is
-started again.
+The export is a table of Search Console with pages and queries: CSV, or a ZIP of it, with page, query, clicks, impressions,
+position, and date if there is one. What it holds is kept: --sitemap, --list and --property go by the queries of this and
+earlier exports (also ./pageperfect gsc-import), and pages without any have no edits. Pages that have not changed are not
+analysed again; a command that was interrupted goes on when it is started again.
 
+stdout holds the plan and nothing else; with --json it is JSON, or empty when there is no plan.
 Exit codes: 0 plan made, 1 the job failed or did not end in time (a plan is shown and written even when its drafts failed),
-2 wrong options or input.`,
+2 wrong options or input, 130 interrupted.`,
     )
     .exitOverride((error) => {
       const code = error.exitCode === 0 ? 0 : exitCodes.input;
@@ -175,8 +188,14 @@ async function site(file: string | undefined, options: SiteOptions) {
   if (options.drafts !== undefined && ending) {
     stop(exitCodes.input, "--drafts is for a new job: a job keeps what it was started with");
   }
-  await checkPaths(file, options);
+  const given = { ...options, file };
+  const refuse = (error: unknown): never => {
+    if (error instanceof InputError) stop(exitCodes.input, ...error.lines);
+    throw error;
+  };
+  await checkPaths(given).catch(refuse);
   await ensureBuilt(say);
+  const input = await readInput(given).catch(refuse);
   const interruption = new AbortController();
   const onInterrupt = () => {
     if (interruption.signal.aborted) Deno.exit(exitCodes.interrupted);
@@ -194,7 +213,9 @@ async function site(file: string | undefined, options: SiteOptions) {
       const answer: { status: string } = await call(supabase, "cancel_site_job", {
         p_job_id: options.cancel,
       });
-      return say(`job ${options.cancel}: ${answer.status}`);
+      say(`job ${options.cancel}: ${answer.status}`);
+      if (options.json) console.log(JSON.stringify(answer, null, 2));
+      return;
     }
     if (options.outcomes !== undefined) {
       return await showOutcomes(supabase, options.outcomes, options);
@@ -206,12 +227,17 @@ async function site(file: string | undefined, options: SiteOptions) {
         await call(supabase, "retry_site_job", { p_job_id: jobId });
       say(
         `job ${jobId}: ${
-          draft_count > 0 ? plural(draft_count, "draft") : plural(retried_count, "page")
-        } once more`,
+          draft_count > 0
+            ? `${plural(draft_count, "draft")} once more`
+            : retried_count > 0
+            ? `${plural(retried_count, "page")} once more`
+            : "no page of it failed"
+        }`,
       );
     } else {
-      const source = await readSource(stack, file, options);
+      const source = await sourceOf(stack, input, options);
       shown = source.shown;
+      if (interruption.signal.aborted) stop(exitCodes.interrupted, "interrupted, no job was made");
       jobId = await findOrCreate(stack, supabase, source.request, options);
       if (options.every !== undefined) await schedule(supabase, jobId, options.every);
     }
@@ -221,7 +247,7 @@ async function site(file: string | undefined, options: SiteOptions) {
     // The plan is made before its drafts, and worth reading without them.
     const isPlanned = progress.status === "completed" || progress.stage === "site_drafts";
     if (!isPlanned || interruption.signal.aborted) {
-      explain(jobId, progress, interruption.signal.aborted);
+      explain(jobId, progress, interruption.signal.aborted, attached !== undefined);
     }
     const found: SitePlan = await call(supabase, "get_site_report", { p_job_id: jobId });
     const plan = rename(found, shown);
@@ -231,29 +257,11 @@ async function site(file: string | undefined, options: SiteOptions) {
     if (options.json) console.log(JSON.stringify(plan, null, 2));
     else console.log(renderTerminal(plan));
     if (options.out !== undefined) await write(plan, options.out);
-    if (progress.status !== "completed") explain(jobId, progress, false);
+    if (progress.status !== "completed") explain(jobId, progress, false, attached !== undefined);
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
     await stack.stop();
   }
-}
-
-/** What is wrong with files is told before anything is built, begun or paid for. */
-async function checkPaths(file: string | undefined, { list, folder, out }: SiteOptions) {
-  for (const path of [file, list, folder].filter((path) => path !== undefined)) {
-    const { isDirectory } = await Deno.stat(path).catch((error) =>
-      stop(exitCodes.input, `${path} cannot be read: ${(error as Error).message}`)
-    );
-    if (isDirectory !== (path === folder)) {
-      stop(exitCodes.input, `${path} is ${isDirectory ? "a folder" : "no folder"}`);
-    }
-  }
-  if (out === undefined) return;
-  const isPossible = await Deno.stat(out).then(
-    ({ isDirectory }) => isDirectory,
-    (error) => error instanceof Deno.errors.NotFound,
-  );
-  if (!isPossible) stop(exitCodes.input, `--out ${out} is no folder and cannot become one`);
 }
 
 /** Under which address the pages of a folder stand here, and what they are called. */
@@ -267,50 +275,49 @@ interface Source {
   shown: Shown;
 }
 
-async function readSource(
+/** What the request says of the pages; an export's rows are stored by then. */
+async function sourceOf(
   stack: RunningStack,
-  file: string | undefined,
-  options: SiteOptions,
+  { rows, file, folder, files, urls }: Input,
+  { sitemap, property }: SiteOptions,
 ): Promise<Source> {
-  if (options.sample) {
-    return await readFolder(stack, `${root}/cli/sample-site/export.csv`, `${root}/cli/sample-site`);
-  }
-  if (file !== undefined && options.folder !== undefined) {
-    return await readFolder(stack, file, await Deno.realPath(options.folder));
-  }
-  if (file !== undefined) {
-    const pages = await importRows(stack, await readExport(file), file);
-    if (options.sitemap === undefined && options.list === undefined && !options.property) {
-      return { request: { site: { urls: pages } }, shown: {} };
-    }
-  }
-  if (options.sitemap !== undefined) {
-    return { request: { site: { sitemap: options.sitemap } }, shown: {} };
-  }
-  if (options.list !== undefined) {
-    const text = await Deno.readTextFile(options.list).catch((error) =>
-      stop(exitCodes.input, `${options.list} cannot be read: ${(error as Error).message}`)
-    );
-    const urls = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "");
-    return { request: { site: { urls } }, shown: {} };
-  }
-  return { request: { site: { property: options.property } }, shown: {} };
+  if (folder !== undefined) return await folderOf(stack, rows!, folder, files!);
+  const pages = rows && await importRows(stack, rows);
+  const site = urls !== undefined
+    ? { urls }
+    : sitemap !== undefined
+    ? { sitemap }
+    : property !== undefined
+    ? { property }
+    : { urls: mostSeen(pages!, file!) };
+  return { request: { site }, shown: {} };
 }
 
-const readExport = (file: string) =>
-  Deno.readFile(file).catch((error) =>
-    stop(exitCodes.input, `${file} cannot be read: ${(error as Error).message}`)
+/** The pages of an export, as many as one request names. */
+function mostSeen(impressions: Map<string, number>, file: string): string[] {
+  const pages = [...impressions];
+  if (pages.length <= maxUrls) return pages.map(([page]) => page);
+  say(
+    `${file}: of ${pages.length.toLocaleString("en")} pages the ${
+      maxUrls.toLocaleString("en")
+    } with the most impressions are looked at`,
   );
+  return pages.sort(([, a], [, b]) => b - a).slice(0, maxUrls).map(([page]) => page);
+}
 
 /** Pages served from the stack under the addresses of an export; their contents' digests stand for modification times. */
-async function readFolder(stack: RunningStack, file: string, folder: string): Promise<Source> {
-  const csv = new TextDecoder().decode(await readExport(file));
-  const base = /https?:\/\/[^/\s,;"]+\//.exec(csv)?.[0];
-  if (base === undefined) stop(exitCodes.input, `${file} names no page`);
-  const files = (await filesUnder(folder, "index.html")).sort();
-  if (files.length === 0) stop(exitCodes.input, `${folder} has no page: an index.html each`);
+async function folderOf(
+  stack: RunningStack,
+  rows: Rows,
+  folder: string,
+  files: string[],
+): Promise<Source> {
   const served = await stack.serveFile(folder);
-  await importRows(stack, new TextEncoder().encode(csv.replaceAll(base, served)), file);
+  let base: string | undefined;
+  await importRows(stack, rows, (page) => {
+    base ??= new URL(page).origin + "/";
+    return page.startsWith(base) ? served + page.slice(base.length) : page;
+  });
   const urls = await Promise.all(files.map(async (path) => ({
     url: served + path.slice(folder.length + 1).replace(/index\.html$/, ""),
     last_modified: sha256(await Deno.readFile(path)).slice(0, 16),
@@ -318,21 +325,18 @@ async function readFolder(stack: RunningStack, file: string, folder: string): Pr
   return { request: { site: { urls } }, shown: { served, base } };
 }
 
-/** Stores the rows of an export and answers with the pages that it names. */
-async function importRows(stack: RunningStack, csv: Uint8Array, name: string): Promise<string[]> {
-  // A generated module: it need not exist when this one is loaded.
-  const module = new URL("../../functions/_shared/wasm/gsc.ts", import.meta.url).href;
-  const { SearchConsoleRows } = await import(module);
-  let rows;
-  try {
-    rows = new SearchConsoleRows(csv);
-  } catch (error) {
-    stop(exitCodes.input, `${name}, ${plain((error as Error).message)}`);
-  }
-  for (const warning of rows.warnings) say(`${name}: ${plain(warning)}`);
-  const pages = new Set<string>();
+/** Stores the rows of an export under the addresses that `place` gives their pages; answers with each page's impressions. */
+async function importRows(
+  stack: RunningStack,
+  rows: Rows,
+  place = (page: string) => page,
+): Promise<Map<string, number>> {
+  const impressions = new Map<string, number>();
   for (let part = rows.next(5_000); part !== undefined; part = rows.next(5_000)) {
-    for (const { page } of part) pages.add(page);
+    for (const row of part) {
+      row.page = place(row.page);
+      impressions.set(row.page, (impressions.get(row.page) ?? 0) + row.impressions);
+    }
     const response = await fetch(`${stack.apiUrl}/rest/v1/rpc/upsert_gsc_rows`, {
       method: "POST",
       headers: {
@@ -350,8 +354,15 @@ async function importRows(stack: RunningStack, csv: Uint8Array, name: string): P
     }
     await response.body?.cancel();
   }
-  return [...pages];
+  return impressions;
 }
+
+/** Fields of the intake's answer, as the user gave them here. */
+const optionNames: Record<string, string> = {
+  "site.sitemap": "--sitemap",
+  "site.property": "--property",
+  max_usd: "--max-usd",
+};
 
 /** An open job of the very same request is gone on with: the command was interrupted. */
 async function findOrCreate(
@@ -372,12 +383,13 @@ async function findOrCreate(
     priority: options.priority,
   };
   const fingerprint = sha256(JSON.stringify(request)).slice(0, 32);
-  const open = await supabase.from("site_jobs").select("id").in("status", ["queued", "processing"])
-    .eq("payload->>fingerprint", fingerprint).limit(1);
-  if (open.error) throw new Error(`the jobs cannot be read: ${open.error.message}`);
-  if (open.data.length > 0) {
-    say(`going on with job ${open.data[0].id}`);
-    return open.data[0].id;
+  const { data, error } = await supabase.from("site_jobs").select("id,status")
+    .eq("payload->>fingerprint", fingerprint).order("created_at", { ascending: false }).limit(1);
+  if (error) throw new Error(`the jobs cannot be read: ${error.message}`);
+  const [last] = data;
+  if (last && ["queued", "processing"].includes(last.status)) {
+    say(`going on with job ${last.id}`);
+    return last.id;
   }
   const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
     method: "POST",
@@ -385,7 +397,12 @@ async function findOrCreate(
       "authorization": `Bearer ${stack.serviceRoleKey}`,
       "content-type": "application/json",
     },
-    body: JSON.stringify({ ...request, fingerprint }),
+    // Commands that begin at the same time get one job.
+    body: JSON.stringify({
+      ...request,
+      fingerprint,
+      idempotency_key: `site ${fingerprint} after ${last?.id ?? "none"}`,
+    }),
   });
   const text = await response.text();
   if (response.status === 202) {
@@ -395,7 +412,10 @@ async function findOrCreate(
   }
   if (response.status === 400) {
     const { errors } = JSON.parse(text) as { errors: { field: string; message: string }[] };
-    stop(exitCodes.input, ...errors.map(({ field, message }) => `${field}: ${plain(message)}`));
+    stop(
+      exitCodes.input,
+      ...errors.map(({ field, message }) => `${optionNames[field] ?? field}: ${plain(message)}`),
+    );
   }
   return stop(
     exitCodes.job,
@@ -440,27 +460,56 @@ async function schedule(supabase: SupabaseClient, jobId: string, everyDays: numb
   }
 }
 
-function explain(jobId: string, progress: Progress, isInterrupted: boolean): never {
+function explain(
+  jobId: string,
+  progress: Progress,
+  isInterrupted: boolean,
+  isAttached: boolean,
+): never {
   if (isInterrupted) {
-    stop(exitCodes.interrupted, "interrupted; start the same command again and it goes on");
-  }
-  if (progress.status === "failed") {
     stop(
-      exitCodes.job,
-      `the job failed while ${stageNames[progress.stage] ?? progress.stage}: ${
-        plain(progress.error?.message ?? "no reason was given")
-      }`,
-      `try again: ./pageperfect site --retry ${jobId}`,
+      exitCodes.interrupted,
+      isAttached
+        ? `interrupted; the job goes on: start the same command again to follow it, or end it with ./pageperfect site --cancel ${jobId}`
+        : "interrupted; start the same command again and it goes on",
     );
   }
+  const what = stageNames[progress.stage] ?? progress.stage;
+  if (progress.status === "failed") {
+    const { message = "no reason was given", code, retryable } = progress.error ?? {};
+    stop(
+      exitCodes.job,
+      `the job failed while ${what}: ${plain(message)}`,
+      ...advice(code, message),
+      // What cannot serve as it is will not serve the next time.
+      ...progress.stage === "select_pages" && retryable === false
+        ? []
+        : [`try again: ./pageperfect site --retry ${jobId}`],
+    );
+  }
+  const trouble = troubleOf(progress);
   stop(
     exitCodes.job,
     progress.status === "cancelled"
       ? "the job was cancelled; its pages are kept"
-      : `the job is still ${
-        stageNames[progress.stage] ?? `at ${progress.stage}`
-      }: start the same command again and it goes on`,
+      : `the job is still ${what}: start the same command again and it goes on (--timeout waits longer)`,
+    ...trouble === undefined ? [] : [`what holds it up: ${trouble}`],
   );
+}
+
+/** What a user can do about a site whose pages could not be chosen. */
+function advice(code: string | undefined, message: string): string[] {
+  if (/no search queries/.test(message)) {
+    return [
+      "with an export: ./pageperfect site export.csv --sitemap URL; or store it first: ./pageperfect gsc-import export.csv",
+    ];
+  }
+  if (/^(http_4|invalid_sitemap|not_html|no_pages)/.test(code ?? "")) {
+    return [
+      "the site's robots.txt may name its sitemap (Sitemap: …); --list takes a file of addresses",
+    ];
+  }
+  return [];
 }
 
 /** A folder's pages under the addresses that their export has. */
@@ -471,28 +520,40 @@ function rename(plan: SitePlan, { served, base }: Shown): SitePlan {
 
 async function write(plan: SitePlan, out: string) {
   const dir = out.replace(/\/+$/, "") || "/";
+  const briefs = briefsOf(plan);
   try {
-    await Deno.mkdir(`${dir}/briefs`, { recursive: true });
-    const files: Record<string, string> = {
-      "edits.csv": renderCsv(plan),
-      "plan.md": renderMarkdown(plan),
-      "plan.html": renderHtml(plan),
-      "plan.json": JSON.stringify(plan, null, 2) + "\n",
-    };
-    for (const { page_id, url } of plan.pages) {
-      const brief = renderBrief(plan, page_id);
-      if (brief !== undefined) files[`briefs/${briefName(plan, url)}`] = brief;
-    }
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${dir}/${name}`, text);
-    }
-    say(
-      `wrote edits.csv, plan.md, plan.html, plan.json and ${
-        Object.keys(files).length - 4
-      } briefs into ${dir}`,
+    // Of an earlier plan, what this one has no brief for.
+    const before = await Deno.readTextFile(`${dir}/plan.json`).then(
+      (text) => [...briefsOf(JSON.parse(text)).keys()],
+      () => [],
     );
+    await Deno.mkdir(`${dir}/briefs`, { recursive: true });
+    for (const name of before.filter((name) => !briefs.has(name))) {
+      await Deno.remove(`${dir}/briefs/${name}`).catch(() => {});
+    }
+    const files: [name: string, text: string][] = [
+      ["edits.csv", renderCsv(plan)],
+      ["plan.md", renderMarkdown(plan)],
+      ["plan.html", renderHtml(plan)],
+      ...[...briefs].map(([name, text]): [string, string] => [`briefs/${name}`, text]),
+      ["plan.json", JSON.stringify(plan, null, 2) + "\n"],
+    ];
+    for (const [name, text] of files) await replaceFile(`${dir}/${name}`, text);
   } catch (error) {
-    stop(exitCodes.input, `the plan cannot be written into ${dir}: ${(error as Error).message}`);
+    stop(exitCodes.job, `the plan cannot be written into ${dir}: ${(error as Error).message}`);
+  }
+  say(`wrote edits.csv, plan.md, plan.html, plan.json and ${briefs.size} briefs into ${dir}`);
+}
+
+/** Writes a file whole or not at all. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const part = `${path}.${Deno.pid}.part`;
+  try {
+    await Deno.writeTextFile(part, text);
+    await Deno.rename(part, path);
+  } catch (error) {
+    await Deno.remove(part).catch(() => {});
+    throw error;
   }
 }
 
@@ -514,6 +575,7 @@ interface Outcome {
 async function showOutcomes(supabase: SupabaseClient, jobId: string, options: SiteOptions) {
   const outcomes: Outcome[] = await call(supabase, "site_outcomes", { p_job_id: jobId });
   if (outcomes.length === 0) {
+    if (options.json) console.log("[]");
     return say("no edit of this plan was made yet: run the site again when pages have changed");
   }
   // A generated module: it need not exist when this one is loaded.
@@ -552,6 +614,6 @@ async function showOutcomes(supabase: SupabaseClient, jobId: string, options: Si
     ...["Factor", "Factor low", "Factor high", "Extra clicks", "Untouched pages"],
   ];
   await Deno.mkdir(options.out, { recursive: true });
-  await Deno.writeTextFile(`${options.out}/outcomes.csv`, renderRows([header, ...rows]));
+  await replaceFile(`${options.out}/outcomes.csv`, renderRows([header, ...rows]));
   say(`wrote ${options.out}/outcomes.csv`);
 }

@@ -41,10 +41,17 @@ export function reasonOf({ reason }: SiteEdit, plan: SitePlan): string {
   return origin === "" ? reason : reason.replaceAll(`${origin}/`, "/");
 }
 
-/** The brief of a page: the name of its file. */
-export function briefName(plan: SitePlan, url: string): string {
-  const name = shortUrl(url, plan).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
-  return `${name.slice(0, 80) || "home"}.md`;
+/** The files of the pages' briefs by their pages; no two differ by their case alone. */
+export function briefNames(plan: SitePlan): Map<string, string> {
+  const taken = new Set<string>();
+  return new Map(plan.pages.map(({ page_id, url }) => {
+    const path = shortUrl(url, plan).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+    const name = path.slice(0, 80) || "home";
+    let free = name;
+    for (let count = 2; taken.has(free.toLowerCase()); count++) free = `${name}-${count}`;
+    taken.add(free.toLowerCase());
+    return [page_id, `${free}.md`];
+  }));
 }
 
 /** The edits that are to be made, and those that need not be: a model that read their pages found the answers. By rank. */

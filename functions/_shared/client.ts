@@ -57,7 +57,8 @@ export const rpc: Rpc = async (
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** tries));
       continue;
     }
-    throw new Failure(`${name}: ${error.message}`, {
+    // What a function refuses by 22023 is written for people.
+    throw new Failure(error.code === "22023" ? error.message : `${name}: ${error.message}`, {
       code: error.code || "database_unreachable",
       httpStatus: status || undefined,
     });

@@ -3,8 +3,9 @@ import * as v from "npm:valibot@1.5.0";
 import { fetchSitemap } from "../_shared/crawl/crawl.ts";
 import { Failure } from "../_shared/engine/failure.ts";
 import { serveStage, type StageContext } from "../_shared/engine/serve_stage.ts";
+import { type LeftOut, readSitemaps } from "../_shared/site/sitemaps.ts";
 import * as policy from "../_shared/wasm/policy.ts";
-import { parse_sitemap, type SitemapEntry } from "../_shared/wasm/site.ts";
+import { parse_sitemap, type Sitemap, type SitemapEntry } from "../_shared/wasm/site.ts";
 
 /** One of these; `property` alone is answered by the database. */
 const Source = v.object({
@@ -16,9 +17,6 @@ const Source = v.object({
   property: v.nullish(v.string()),
 });
 
-/** Files that one sitemap index may lead to: 20 × 50,000 pages. */
-const maxSitemaps = 20;
-
 serveStage({
   pipeline: "site",
   stage: "select_pages",
@@ -27,28 +25,39 @@ serveStage({
     const { env } = context;
     const source = await context.input(Source);
     let entries: SitemapEntry[] | undefined;
+    let leftOut: LeftOut[] = [];
     if (source.urls) {
       entries = source.urls.map((entry) =>
         typeof entry === "string"
           ? { url: entry, last_modified: null }
           : { url: entry.url, last_modified: entry.last_modified ?? null }
       );
-    } else if (source.sitemap) entries = await readSitemap(source.sitemap, context);
+    } else if (source.sitemap) {
+      ({ entries, leftOut } = await readSitemaps(source.sitemap, (url) => {
+        context.signal.throwIfAborted();
+        return read(url, env);
+      }));
+      if (leftOut.length > 0) context.log.warn("sitemaps_left_out", { left_out: leftOut });
+    }
 
     // Addresses that nobody may crawl are counted, not fatal: sitemaps are written by machines.
     const own = [new URL(env.supabaseUrl).host];
-    let refusedCount = 0;
+    let refusedCount = 0, refusal: string | undefined;
     const pages = entries?.flatMap(({ url, last_modified }) => {
       const check = policy.check_url(url, env.allowedHosts, own);
       if (check.ok) return [{ url: check.href, last_modified }];
       refusedCount++;
+      refusal ??= `${url.slice(0, 200)}: ${check.message}`;
       return [];
     });
     if (pages?.length === 0) {
-      throw new Failure("the source names no page that may be crawled", {
-        code: "no_pages",
-        kind: "permanent",
-      });
+      const name = source.sitemap ?? "the list";
+      throw new Failure(
+        refusal === undefined
+          ? `${name} names no page`
+          : `${name} names no page that may be crawled: ${refusal}`,
+        { code: "no_pages", kind: "permanent" },
+      );
     }
     return {
       output: {
@@ -59,36 +68,13 @@ serveStage({
           : null,
         pages: pages ?? null,
         refused_count: refusedCount,
+        left_out: leftOut,
       },
     };
   },
 });
 
-async function readSitemap(
-  address: string,
-  { env, signal, log }: StageContext,
-): Promise<SitemapEntry[]> {
-  const pages: SitemapEntry[] = [];
-  const waiting = [address];
-  const seen = new Set(waiting);
-  for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
-    signal.throwIfAborted();
-    const sitemap = await read(url, env);
-    pages.push(...sitemap.pages);
-    for (const { url } of sitemap.sitemaps) {
-      if (seen.has(url)) continue;
-      if (seen.size > maxSitemaps) {
-        log.warn("sitemaps_left_out", { url: address, limit: maxSitemaps });
-        break;
-      }
-      seen.add(url);
-      waiting.push(url);
-    }
-  }
-  return pages;
-}
-
-async function read(url: string, env: StageContext["env"]) {
+async function read(url: string, env: StageContext["env"]): Promise<Sitemap> {
   const bytes = await fetchSitemap(url, env);
   try {
     return parse_sitemap(bytes);

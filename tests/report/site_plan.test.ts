@@ -203,6 +203,7 @@ Deno.test("what drafts cost is told before the run begins, and how far they are 
   assert.match(estimate(facts({ ...known, usd: null })), /\(no price is known\)/);
 
   const progress = (more: Partial<Progress>): Progress => ({
+    stages: [],
     ...{ status: "processing", stage: "site_drafts", error: null, facts: {}, minutes_left: 4 },
     counts: { total: 32, waiting: 0, open: 0, done: 30, reused: 1, failed: 1, skipped: 0 },
     drafts: { wanted: 10, written: 1, answered: 1, skipped: 0, failed: 1, reused: 1 },
@@ -241,5 +242,8 @@ Deno.test("--drafts takes a whole number from 0 to 100, and no job that is there
       count,
     );
   }
-  assert.match(await run("--retry", "x", "--drafts", "5"), /--drafts is for a new job/);
+  assert.match(
+    await run("--retry", crypto.randomUUID(), "--drafts", "5"),
+    /--drafts is for a new job/,
+  );
 });

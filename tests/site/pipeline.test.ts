@@ -33,6 +33,13 @@ class Site {
     );
   }
 
+  /** Rows of the project's page that users analyse theirs with. */
+  async shared(page: number) {
+    await this
+      .sql`update pipeline.owner_policies set shares_search_console = true where role = 'user'`;
+    await this.rows([page]);
+  }
+
   async create(request: Record<string, unknown> = {}): Promise<string> {
     const site = { property: "https://site.example/" };
     const { job_id } = await this.call("create_site_job", { site, ...request });
@@ -267,9 +274,20 @@ Deno.test("the ceiling holds, before the first page and while pages are analysed
 Deno.test("a job without a page, or with none that could be analysed, says so", () =>
   onStack(async (site) => {
     const empty = await site.create();
-    await rejects(site.commit("select_pages", { model, pages: null }), /no page to analyse/);
+    await rejects(
+      site.commit("select_pages", { model, pages: null }),
+      /no page to analyse: there are no Search Console rows of pages of https:\/\/site.example\//,
+    );
     await site.call("cancel_site_job", empty);
     await site.rows([1]);
+    // Before anything is paid for.
+    const unseen = await site.create();
+    const pages = [{ url: "https://site.example/a" }, { url: "https://site.example/b" }];
+    await rejects(
+      site.commit("select_pages", { model, pages }),
+      /no search queries of the 2 pages are known/,
+    );
+    await site.call("cancel_site_job", unseen);
     const job = await site.create();
     await site.commit("select_pages", { model, pages: null });
     await site.analyse(job);
@@ -281,10 +299,49 @@ Deno.test("a job without a page, or with none that could be analysed, says so", 
     );
   }));
 
+Deno.test("a sitemap of any length is looked up page by page, and what is missing of it is told", () =>
+  onStack(async (site) => {
+    const count = 3_000;
+    const pages = Array.from({ length: count }, (_, i) => ({ url: `https://site.example/${i}` }));
+    await site.rows([7]);
+    const left_out = [{ url: "https://site.example/2.xml", message: "HTTP 404" }];
+    for (const user_id of [null, crypto.randomUUID()]) {
+      await site.sql.begin(async (sql) => {
+        const inside = new Site(sql as unknown as Sql);
+        await inside.call("create_site_job", {
+          site: { sitemap: "https://site.example/s" },
+          max_pages: 5,
+        }, user_id);
+        const claim = await inside.claim("select_pages");
+        ok(claim);
+        const commit = inside.call("commit_select_pages", claim.msg_id, claim.read_ct, {
+          model,
+          pages,
+          left_out,
+        });
+        // A user's pages have queries of their own, or none.
+        if (user_id !== null) {
+          return await rejects(commit, /no search queries of the 5 pages are known/);
+        }
+        await commit;
+        const [{ read }] = await sql`
+          select seq_tup_read as read from pg_stat_xact_user_tables where relname = 'pages'`;
+        ok(Number(read) <= 5 * count, `${read} pages read for ${count}`);
+      }).catch((error) => {
+        // The refusal ended the transaction.
+        if (user_id === null) throw error;
+      });
+    }
+    const [{ facts }] = await site.sql`
+      select public.site_progress(id) -> 'facts' -> 'select_pages' as facts from pipeline.jobs where pipeline = 'site'`;
+    deepEqual([facts.page_count, facts.unseen_count, facts.left_out], [5, 4, left_out]);
+  }));
+
 Deno.test("a user reads the plan of their own site, and nobody else's", () =>
   onStack(async (site) => {
     const [owner, other] = [crypto.randomUUID(), crypto.randomUUID()];
     await site.sql`insert into auth.users (id) values (${owner}), (${other})`;
+    await site.shared(1);
     const request = { site: { urls: ["https://site.example/1"] } };
     const { job_id } = await site.call("create_site_job", request, owner);
     await site.commit("select_pages", { model, pages: [{ url: "https://site.example/1" }] });
@@ -334,6 +391,7 @@ Deno.test({
     onStack(async (site, stack) => {
       const user = crypto.randomUUID();
       await site.sql`insert into auth.users (id) values (${user})`;
+      await site.shared(1);
       await site.sql`update pipeline.owner_policies set max_open_jobs = 1 where role = 'user'`;
       const busy = await site.call(
         "create_pageperfect_job",

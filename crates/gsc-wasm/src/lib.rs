@@ -21,6 +21,13 @@ export interface ParsedCsv {
   warnings: string[];
 }
 
+export interface PageList {
+  /** Normalised addresses, each once, in the file's order. */
+  pages: string[];
+  /** What was left out, one sentence each. */
+  warnings: string[];
+}
+
 /** Search Console's figures of one query on one page. */
 export interface SearchConsoleRow {
   /** Normalised address. */
@@ -40,6 +47,13 @@ export interface SearchConsoleRow {
 pub fn parse_csv(bytes: &[u8], page: Option<String>) -> Result<JsValue, JsError> {
     let parsed = pageperfect_gsc::parse_csv(bytes, page.as_deref(), address)?;
     parse_json(&serde_json::to_string(&parsed)?)
+}
+
+/// Reads a list of pages: an address a line, or a table with a header and a column of addresses. Throws `line N: …` when there is none.
+#[wasm_bindgen(unchecked_return_type = "PageList")]
+pub fn parse_pages(bytes: &[u8]) -> Result<JsValue, JsError> {
+    let list = pageperfect_gsc::parse_pages(bytes, address)?;
+    parse_json(&serde_json::to_string(&list)?)
 }
 
 /// The rows of many pages, one for each page, query and date. All is read and checked at once;

@@ -11,9 +11,11 @@
 
 mod keyword;
 mod number;
+mod pages;
 mod rows;
 mod table;
 
 pub use keyword::{Keyword, KeywordMerger, MAX_COUNT, MAX_PAGE_BYTES, MAX_QUERY_CHARS};
+pub use pages::{PageList, parse_pages};
 pub use rows::{AnswerError, Defaults, Row, SearchConsoleRows};
 pub use table::{CsvError, ParsedCsv, parse_csv};

@@ -217,9 +217,8 @@ pub(crate) fn read_table(
     bytes: &[u8],
     mut each: impl FnMut(&Header, &ByteRecord, u64) -> Result<(), CsvError>,
 ) -> Result<Header, CsvError> {
-    let text = decode(bytes)?;
-    let (text, first_line, declared) = strip_separator_line(&text);
-    let delimiter = declared.unwrap_or_else(|| find_delimiter(text));
+    let (text, first_line, delimiter) = prepare(bytes)?;
+    let text = &text[..];
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
@@ -233,10 +232,7 @@ pub(crate) fn read_table(
         line: first_line,
         message: e.to_string(),
     })? {
-        let start = record
-            .position()
-            .expect("a record that was read has a position");
-        let line = first_line + start.line() - 1 + blank_lines(&text[start.byte() as usize..]);
+        let line = first_line + line_of(&record, text) - 1;
         // Rows that a spreadsheet left over.
         if record.iter().all(|field| field.trim_ascii().is_empty()) {
             continue;
@@ -261,6 +257,19 @@ pub(crate) fn read_table(
         Some(header) => Ok(header),
         None => Header::find(names, None, delimiter, *header_line),
     }
+}
+
+/// A table's text, its first line's number and its delimiter.
+pub(crate) fn prepare(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, u64, u8), CsvError> {
+    let text = decode(bytes)?;
+    let (rest, first_line, declared) = strip_separator_line(&text);
+    let delimiter = declared.unwrap_or_else(|| find_delimiter(rest));
+    let start = text.len() - rest.len();
+    let rest = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[start..]),
+        Cow::Owned(mut text) => Cow::Owned(text.split_off(start)),
+    };
+    Ok((rest, first_line, delimiter))
 }
 
 /// Only UTF-16, which spreadsheets write as "Unicode text", is converted. Whether the rest is UTF-8
@@ -334,10 +343,16 @@ fn find_delimiter(text: &[u8]) -> u8 {
         .map_or(b',', |(delimiter, _)| delimiter)
 }
 
-/// The reader's position is where it began to look for the record: before any blank lines.
-fn blank_lines(text: &[u8]) -> u64 {
-    let blank = text.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-    blank.filter(|&&b| b == b'\n').count() as u64
+/// The line of a record that was read from `text`.
+pub(crate) fn line_of(record: &ByteRecord, text: &[u8]) -> u64 {
+    // The reader's position is where it began to look for the record: before any blank lines.
+    let start = record
+        .position()
+        .expect("a record that was read has a position");
+    let blank = text[start.byte() as usize..]
+        .iter()
+        .take_while(|b| matches!(b, b'\r' | b'\n'));
+    start.line() + blank.filter(|&&b| b == b'\n').count() as u64
 }
 
 /// The names in the header, trimmed.

@@ -43,7 +43,7 @@ impl std::fmt::Display for SitemapError {
             Self::Compression(why) => write!(f, "the sitemap cannot be unpacked: {why}"),
             Self::TooLarge => write!(
                 f,
-                "the sitemap is larger than the protocol allows: 50 MB and {MAX_ENTRIES} addresses"
+                "the sitemap is larger than the protocol allows, 50 MB and {MAX_ENTRIES} addresses: split it, with an index of its parts"
             ),
             Self::NotASitemap(why) => write!(f, "this is not a sitemap: {why}"),
         }
@@ -71,6 +71,13 @@ pub fn parse(bytes: &[u8]) -> Result<Sitemap, SitemapError> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with("http://") || text.starts_with("https://") {
         return plain(text);
+    }
+    // Most pages are no XML: what is wrong with theirs would tell nobody that it is a page.
+    let head: String = text.chars().take(1000).collect::<String>().to_lowercase();
+    if head.contains("<!doctype html") || head.contains("<html") {
+        return Err(SitemapError::NotASitemap(
+            "it is a web page; the site's robots.txt may name the sitemap".into(),
+        ));
     }
     xml(text)
 }
@@ -158,6 +165,9 @@ fn xml(text: &str) -> Result<Sitemap, SitemapError> {
                     let modified = (!modified.is_empty()).then(|| modified.to_owned());
                     push(entries, url.trim().to_owned(), modified)?;
                 }
+            }
+            Event::Eof if is_known && !path.is_empty() => {
+                return Err(not(&"it is cut off"));
             }
             Event::Eof => break,
             _ => {}

@@ -86,3 +86,25 @@ fn bombs_and_giants_are_refused() {
     let lines = "https://example.com/a\n".repeat(MAX_ENTRIES + 1);
     assert_eq!(parse(lines.as_bytes()), Err(SitemapError::TooLarge));
 }
+
+#[test]
+fn what_is_no_sitemap_says_what_it_is() {
+    let message = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
+    for page in [
+        "<!DOCTYPE html><html><body><p>Not here<br></body></html>",
+        "<HTML><head></head></HTML>",
+        "<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"><body/></html>",
+    ] {
+        assert!(message(page).contains("it is a web page"), "{page}");
+    }
+    // Cut off between any two tags, no page of it is used.
+    let whole = "<urlset><url><loc>https://example.com/a</loc></url><url><loc>https://example.com/b</loc></url></urlset>";
+    for (end, _) in whole.match_indices('<').skip(1) {
+        assert!(
+            message(&whole[..end]).contains("it is cut off"),
+            "{}",
+            &whole[..end]
+        );
+    }
+    assert_eq!(parse(whole.as_bytes()).unwrap().pages.len(), 2);
+}

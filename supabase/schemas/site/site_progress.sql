@@ -24,7 +24,8 @@ begin
   return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
     'drafts', v_drafts,
     'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
-    'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
+    'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'attempt_count', s.attempt_count,
+        'max_attempts', s.max_attempts, 'next_retry_at', s.next_retry_at, 'started_at', s.started_at,
         'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)
       from pipeline.job_stages as s where s.pipeline = 'site' and s.job_id = p_job_id),
     'minutes_left', round(((
