@@ -5804,7 +5804,8 @@ $$;
 
 revoke execute on function public.commit_analyse_pages(bigint, integer, jsonb) from public, anon, authenticated;
 $file$),
-('object', 'site/commit_select_pages.sql', '7c24c333172a5c7c36de7916db16f761d2180f73d66b8104d124b6cb758482c2', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, refused_count, drafter: {provider, model} | null}; without pages those of
+('object', 'site/commit_select_pages.sql', 'b28a729c9f8d119e613c98c17e14d62ed4e2c6f17aeaefdce02d56d2f97c7263', array['function public.commit_select_pages(bigint, integer, jsonb)'], $file$-- Chooses the pages of a site's job: p_output {model, pages: [{url, last_modified}] | null, refused_count, left_out: [{url, message}] (parts of a
+-- sitemap index), drafter: {provider, model} | null}; without pages those of
 -- the property that have Search Console rows. A page whose queries, parameters, model and modification time are those of an earlier
 -- analysis keeps its result; without a modification time for as long as max_age_hours says. What the ceiling (max_usd) does not
 -- pay for is left out, the pages with the fewest impressions first.
@@ -5836,20 +5837,28 @@ begin
   v_select := coalesce(v_job.payload ->> 'select', 'impressions');
   v_max_pages := coalesce((v_job.payload ->> 'max_pages')::integer, 300);
 
-  create temporary table site_candidates (page_id uuid, url text, last_modified text, keyword_page_id uuid) on commit drop;
+  create temporary table site_candidates (page_id uuid, url text, last_modified text, keyword_page_id uuid, has_rows boolean) on commit drop;
   if jsonb_typeof(p_output -> 'pages') = 'array' then
     insert into public.pages (owner_id, url)
     select v_job.user_id, g.url from jsonb_to_recordset(p_output -> 'pages') as g (url text)
     group by g.url order by g.url
     on conflict (owner_id, url) do nothing;
     insert into pg_temp.site_candidates
-    select distinct on (p.id) p.id, p.url, g.last_modified, pipeline.keyword_page_id(p.id)
-    from jsonb_to_recordset(p_output -> 'pages') as g (url text, last_modified text)
-    join public.pages as p on p.url = g.url and p.owner_id is not distinct from v_job.user_id
-    order by p.id;
+    select c.id, c.url, c.last_modified, c.keyword_page_id,
+      exists (select from public.gsc_page_query as g where g.page_id = c.keyword_page_id)
+    from (
+      select distinct on (p.id) p.id, p.url, g.last_modified,
+        case when v_job.user_id is null then p.id else pipeline.keyword_page_id(p.id) end as keyword_page_id
+      from jsonb_to_recordset(p_output -> 'pages') as g (url text, last_modified text)
+      -- Two look-ups in the index, which "is not distinct from" does not use.
+      cross join lateral (
+        select o.id, o.url from public.pages as o where o.owner_id = v_job.user_id and o.url = g.url
+        union all
+        select o.id, o.url from public.pages as o where v_job.user_id is null and o.owner_id is null and o.url = g.url) as p
+      order by p.id) as c;
   else
     insert into pg_temp.site_candidates
-    select p.id, p.url, null, p.id from public.pages as p
+    select p.id, p.url, null, p.id, true from public.pages as p
     where p.owner_id is not distinct from v_job.user_id
       and pipeline.is_of_property(p.url, v_property)
       and exists (select from public.gsc_page_query as g where g.page_id = p.id);
@@ -5863,15 +5872,21 @@ begin
   select v_job.id, f.page_id, row_number() over (order by f.weight desc, f.url), f.url, f.last_modified, f.impressions, f.digest,
     case when f.page_job_id is null then 'waiting' else 'reused' end, f.page_job_id
   from (
-    select c.page_id, c.url, c.last_modified, k.impressions, d.digest, r.page_job_id,
-      case v_select when 'potential' then k.potential else k.impressions end as weight
-    from pg_temp.site_candidates as c
-    cross join lateral (
-      select coalesce(sum(k.impressions), 0)::bigint as impressions,
-        coalesce(sum(k.impressions) filter (where k.position > 4 and k.position <= 20), 0)::bigint as potential,
-        md5(coalesce(string_agg(concat_ws('|', k.query, k.impressions, k.clicks, round(k.position::numeric, 2)), E'\n' order by k.query), '')) as keywords
-      from pipeline.site_keywords(c.page_id, v_until, v_days) as k) as k
-    cross join lateral (select md5(concat_ws(E'\n', k.keywords, v_job.payload -> 'parameters', p_output ->> 'model')) as digest) as d
+    select c.page_id, c.url, c.last_modified, c.impressions, d.digest, r.page_job_id, c.weight
+    -- All are ranked before anything else is asked of the first: a sitemap may name 50,000.
+    from (
+      select c.page_id, c.url, c.last_modified, k.impressions, k.keywords,
+        case v_select when 'potential' then k.potential else k.impressions end as weight
+      from pg_temp.site_candidates as c
+      cross join lateral (
+        select coalesce(sum(k.impressions), 0)::bigint as impressions,
+          coalesce(sum(k.impressions) filter (where k.position > 4 and k.position <= 20), 0)::bigint as potential,
+          md5(coalesce(string_agg(concat_ws('|', k.query, k.impressions, k.clicks, round(k.position::numeric, 2)), E'\n' order by k.query), '')) as keywords
+        from pipeline.site_keywords(c.page_id, v_until, v_days) as k
+        where c.has_rows) as k
+      where k.impressions > 0 or v_select = 'all' or jsonb_typeof(p_output -> 'pages') = 'array'
+      order by weight desc, c.url) as c
+    cross join lateral (select md5(concat_ws(E'\n', c.keywords, v_job.payload -> 'parameters', p_output ->> 'model')) as digest) as d
     left join lateral (
       select s.page_job_id
       from public.site_pages as s
@@ -5884,7 +5899,6 @@ begin
           else j.completed_at > pipeline.now() - make_interval(hours => coalesce((v_job.payload ->> 'max_age_hours')::integer, 24)) end
       order by s.created_at desc
       limit 1) as r on true
-    where k.impressions > 0 or v_select = 'all' or jsonb_typeof(p_output -> 'pages') = 'array'
   ) as f
   where v_select <> 'changed' or f.page_job_id is null
   order by f.weight desc, f.url
@@ -5910,6 +5924,8 @@ begin
   select jsonb_build_object(
     'page_count', count(*), 'reused_count', count(*) filter (where s.status = 'reused'),
     'to_analyse_count', count(*) filter (where s.status = 'waiting'), 'ceiling_count', count(*) filter (where s.status = 'skipped'),
+    'unseen_count', count(*) filter (where s.impressions = 0),
+    'left_out', coalesce(p_output -> 'left_out', '[]'::jsonb),
     'period_days', v_days, 'period_end', v_until, 'refused_count', coalesce((p_output ->> 'refused_count')::integer, 0),
     'estimate', jsonb_build_object(
       'crawls', count(*) filter (where s.status = 'waiting'),
@@ -5921,7 +5937,16 @@ begin
         'usd', round(v_draft.usd * v_draft_count, 4))))
   into v_facts from public.site_pages as s where s.job_id = v_job.id;
   if (v_facts ->> 'page_count')::integer = 0 then
-    raise exception 'no page to analyse: the source names none, or none has Search Console rows' using errcode = '22023';
+    raise exception 'no page to analyse: %', case
+      when not exists (select from pg_temp.site_candidates) then
+        format('there are no Search Console rows of pages of %s', coalesce(v_property, 'the source'))
+      when v_select = 'changed' then 'none has changed since it was analysed'
+      else 'none was seen in the search results of the period' end using errcode = '22023';
+  end if;
+  -- Told before anything is paid for: what nobody searches for has no gaps.
+  if (v_facts ->> 'unseen_count')::integer = (v_facts ->> 'page_count')::integer then
+    raise exception 'no search queries of the % pages are known, and a plan is made of those: import their Search Console rows first',
+      v_facts ->> 'page_count' using errcode = '22023';
   end if;
   return pipeline.finish_stage(v_lease, v_facts);
 end;
@@ -6823,7 +6848,7 @@ $$;
 
 revoke execute on function public.site_page_parts(uuid, text, integer, integer) from public, anon, authenticated;
 $file$),
-('object', 'site/site_progress.sql', 'bd67f8c82902d5d92ef13948a6be3718109b6b2f29d4aec4bc29c324b9705681', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, drafts, estimate, error, facts, minutes_left}. For its owner as well.
+('object', 'site/site_progress.sql', 'b987f282e80348c0a6fae71aa5154e349226588909f951f65a9d6a025b0c589c', array['function public.site_progress(uuid)'], $file$-- Where a site's job stands: {job_id, status, stage, counts, drafts, estimate, error, facts, minutes_left}. For its owner as well.
 create or replace function public.site_progress(p_job_id uuid)
 returns jsonb
 language plpgsql
@@ -6849,7 +6874,8 @@ begin
   return jsonb_build_object('job_id', v_job.id, 'status', v_job.status, 'stage', v_job.stage, 'error', v_job.error, 'counts', v_counts,
     'drafts', v_drafts,
     'facts', (select coalesce(jsonb_object_agg(p.stage, p.data), '{}'::jsonb) from pipeline.payloads as p where p.pipeline = 'site' and p.job_id = p_job_id),
-    'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'started_at', s.started_at,
+    'stages', (select coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'status', s.status, 'attempt_count', s.attempt_count,
+        'max_attempts', s.max_attempts, 'next_retry_at', s.next_retry_at, 'started_at', s.started_at,
         'finished_at', s.finished_at, 'last_error', s.last_error)), '[]'::jsonb)
       from pipeline.job_stages as s where s.pipeline = 'site' and s.job_id = p_job_id),
     'minutes_left', round(((

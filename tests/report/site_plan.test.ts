@@ -211,7 +211,7 @@ Deno.test("what drafts cost is told before the run begins, and how far they are 
   });
   assert.equal(
     describe(progress({})),
-    "drafting 2/10, 1 failed, 1 answered already, about 4 min left",
+    "drafting 2/10, 1 failed, 1 answered already, about 4 minutes left",
   );
   assert.equal(
     describe(progress({ status: "completed" })),
