@@ -8,6 +8,7 @@
 
 mod answers;
 mod edits;
+mod joined;
 mod ownership;
 mod phases;
 mod places;

@@ -124,6 +124,44 @@ fn what_is_asked_in_the_same_way_of_two_things_does_not_compete() {
 }
 
 #[test]
+fn pages_compete_by_meaning_alone_when_one_of_them_is_about_little_else() {
+    let is_contest = |others: [&str; 2], shared: &str| {
+        let mut site = Site::new();
+        let passages = [("Water", "Water lavender in pots once a week, or twice.")];
+        let asked = |first: &str, other: &str| {
+            let many = TopicQuery {
+                impressions: 2_000.0,
+                ..query(other, 0.9)
+            };
+            vec![query(first, 0.9), many]
+        };
+        let first = site.add(
+            "Lavender",
+            &passages,
+            "answered",
+            asked("water lavender", others[0]),
+        );
+        let second = site.add(
+            "Lavender in pots",
+            &passages,
+            "answered",
+            asked(shared, others[1]),
+        );
+        let topic = |page| TopicRef { page, topic: 0 };
+        let edits = site.edits(&[(topic(first), topic(second), 0.95)]);
+        (edits.iter()).any(|edit| matches!(edit.kind, Kind::Merge | Kind::Link))
+    };
+    assert!(!is_contest(
+        ["twice lavender", "pots week"],
+        "lavender water pots"
+    ));
+    assert!(is_contest(
+        ["twice lavender", "pots week"],
+        "water lavender"
+    ));
+}
+
+#[test]
 fn most_of_the_words_in_one_passage_and_a_near_answer_are_an_answer() {
     let kinds = |kind: &str, coverage: f64, position: f64| -> Vec<Kind> {
         let mut site = Site::new();

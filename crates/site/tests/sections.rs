@@ -100,12 +100,61 @@ fn topics_that_share_what_they_are_about_are_written_as_one() {
             ],
         ),
         ("gap", &[("bialetti with induction", 0.01, 1)]),
-        ("gap", &[("rubber ring size", 0.01, 1)]),
+        (
+            "gap",
+            &[
+                ("rubber ring size", 0.01, 1),
+                ("rubber ring leaks", 0.01, 1),
+            ],
+        ),
     ]);
     let written = edits.iter().filter(|edit| edit.kind == Kind::Write);
     let mut written: Vec<usize> = written.map(|edit| edit.queries.len()).collect();
     written.sort();
-    assert_eq!(written, [1, 3]);
+    assert_eq!(written, [2, 3]);
+}
+
+#[test]
+fn what_a_single_query_asks_for_is_written_with_the_largest_subject_of_its_place() {
+    let edits = plan(&[
+        (
+            "gap",
+            &[
+                ("rubber ring size", 0.01, 1),
+                ("rubber ring leaks", 0.01, 1),
+            ],
+        ),
+        (
+            "gap",
+            &[
+                ("induction adapter", 0.01, 1),
+                ("hob for induction", 0.01, 1),
+                ("induction heat", 0.01, 1),
+            ],
+        ),
+        ("gap", &[("bialetti story", 0.01, 1)]),
+    ]);
+    assert_eq!(kinds(&edits), [(Kind::Write, 2), (Kind::Write, 4)]);
+    assert_eq!(
+        (edits[0].rank, edits[0].impressions, edits[0].clicks),
+        (1, 4_000.0, 36.0)
+    );
+    assert!(
+        edits[0]
+            .reason
+            .ends_with("; with “bialetti story” at the same place, 4,000 impressions in all"),
+        "{}",
+        edits[0].reason
+    );
+}
+
+#[test]
+fn what_makes_one_section_longer_is_one_edit() {
+    let edits = plan(&[
+        ("gap", &[("vinegar smell stays", 0.6, 2)]),
+        ("gap", &[("descale lime stains", 0.6, 2)]),
+    ]);
+    assert_eq!(kinds(&edits), [(Kind::Extend, 2)]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::topics::TopicRef;
 use pageperfect_advice::grouped;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Share of a page's impressions in contested queries from which the page is about what the other one is about.
@@ -30,10 +31,10 @@ const LEAST_CLICKS: f64 = 1.0;
 const NEW_PAGE_POSITION: f64 = 8.0;
 
 /// How many of a topic's queries a plan names.
-const NAMED: usize = 20;
+pub(super) const NAMED: usize = 20;
 
-/// How many other pages the reason of an edit names.
-const NAMED_PAGES: usize = 5;
+/// How many other pages, or other topics, the reason of an edit names.
+pub(super) const NAMED_OTHERS: usize = 5;
 
 /// Most pages that one page is to link to for what they own.
 const MOST_LINKS: usize = 5;
@@ -49,6 +50,12 @@ pub(super) struct Contest {
     impressions: f64,
     /// Their share of the impressions of the other page.
     share: f64,
+}
+
+/// Those that promise most first.
+pub(super) fn by_gain(a: &Edit, b: &Edit) -> Ordering {
+    (b.expected_clicks.total_cmp(&a.expected_clicks))
+        .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
 }
 
 /// The pages of two topics, the lesser number first.
@@ -111,14 +118,14 @@ impl Planner {
         edits.retain(|edit| {
             edit.expected_clicks >= LEAST_CLICKS || matches!(edit.kind, Kind::Merge | Kind::Link)
         });
-        edits.sort_by(|a, b| {
-            (b.expected_clicks.total_cmp(&a.expected_clicks))
-                .then((a.page, a.kind, &a.label).cmp(&(b.page, b.kind, &b.label)))
-        });
+        edits.sort_by(by_gain);
         let mut expected = vec![0.0; self.groups().len()];
+        for edit in &edits {
+            expected[edit.topic] += edit.expected_clicks;
+        }
+        let mut edits = self.joined(edits);
         for (index, edit) in edits.iter_mut().enumerate() {
             edit.rank = index + 1;
-            expected[edit.topic] += edit.expected_clicks;
         }
         edits.truncate(self.input.top.unwrap_or(usize::MAX));
         let impressions: Vec<f64> = (self.groups().iter())
@@ -189,7 +196,12 @@ impl Planner {
         };
         let share = |page: usize| self.contested_on(page, &places) / shown(page).max(1.0);
         let [left, right] = [a, b].map(|page| class(&self.input.pages[page].page_type));
-        let is_same = share(a).max(share(b)) >= SAME_PAGE && left == right;
+        let is_half = share(a).max(share(b)) >= SAME_PAGE;
+        // What is asked alike of several pages without a query in common is a contest when one of them is about little else.
+        if !is_half && !self.progress.contested.contains_key(&(a, b)) {
+            return None;
+        }
+        let is_same = is_half && left == right;
         let lesser = if owner == a { b } else { a };
         Some(Contest {
             owner,
@@ -424,7 +436,7 @@ impl Planner {
             let others = pages.iter().filter(|&&page| page != owner.page);
             let mut urls: Vec<_> = others
                 .map(|&page| &self.input.pages[page].url[..])
-                .take(NAMED_PAGES)
+                .take(NAMED_OTHERS)
                 .collect();
             let more = format!("{} more", grouped((pages.len() - 1 - urls.len()) as f64));
             if pages.len() - 1 > urls.len() {

@@ -268,6 +268,9 @@ impl Planner {
             Phase::Contests => {
                 let pages = work.pairs[index];
                 if let Some(contest) = self.contest(pages) {
+                    for place in self.contested(pages) {
+                        self.progress.states.insert(place, State::Contested);
+                    }
                     self.progress.contests.push((pages, contest));
                 }
             }

@@ -16,6 +16,9 @@ pub(super) const THEME: f64 = 0.6;
 /// and not the page.
 const OF_SECTION: f64 = 0.5;
 
+/// Share of a query's telling words that one passage must have to be thought to speak of it, however near it was measured to come.
+const A_WORD: f64 = 0.2;
+
 impl Planner {
     /// The headings of the passage of a page that speaks of these queries without answering them, if one does: it has nearly all that
     /// most of them name, or it is one of the few that have what they are all about, or it was measured to come near, or the page
@@ -43,14 +46,16 @@ impl Planner {
         for query in own().map(|place| self.query(place)) {
             let found = self.lexicon.best_passage(&query.stems, profile);
             let near = (query.segment_id)
-                .filter(|_| query.coverage >= LIKELY && found.is_some())
+                .filter(|_| {
+                    query.coverage >= LIKELY && found.is_some_and(|found| found.0 >= A_WORD)
+                })
                 .and_then(|id| profile.passage(id));
             let passage_from = |least| {
                 let found = found.filter(|found| found.0 >= least)?;
                 Some(found.1).filter(can_grow)
             };
             let near = near.filter(can_grow);
-            let likely = || passage_from(0.0).filter(|_| is_likely);
+            let likely = || passage_from(A_WORD).filter(|_| is_likely);
             if let Some(passage) = passage_from(SPOKEN_OF).or(near).or_else(likely) {
                 *by_passage.entry(profile.headings(passage)).or_default() += query.impressions;
             }

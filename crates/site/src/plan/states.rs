@@ -204,9 +204,6 @@ impl Planner {
         if !self.speaks_of(a.page, &right) || !self.speaks_of(b.page, &left) {
             return;
         }
-        for &place in left.iter().chain(&right) {
-            self.progress.states.insert(place, State::Contested);
-        }
         self.progress.rivals.push(index as u32);
     }
 
