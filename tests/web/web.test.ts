@@ -593,7 +593,7 @@ journey(
           ...{ error: null, counts: plan.counts, facts: {}, minutes_left: 0 },
           drafts: ended < 5
             ? { wanted: 5, written: ended, answered: 0, skipped: 0, failed: 0, reused: 0 }
-            : { wanted: 5, written: 2, answered: 1, skipped: 1, failed: 1, reused: 1 },
+            : { wanted: 4, written: 2, answered: 1, skipped: 1, failed: 1, reused: 1 },
         },
       }));
     const sent = Promise.withResolvers<{ drafts?: number }>();
@@ -617,7 +617,8 @@ journey(
     await page.getByText(/Drafts: 1 written.*, 1 as an outline/).waitFor();
     assert.ok(plansRead >= 2, String(plansRead));
 
-    const row = (rank: number) => page.locator(".draft-row").nth(rank);
+    const rows = page.locator(".draft-row");
+    const row = (rank: number) => rows.nth(rank);
     await row(0).getByText("Coverage 10 % → 92 %").click();
     await row(0).getByRole("heading", { name: "Does green tea have caffeine?" }).waitFor();
     await row(0).getByText("The amount of caffeine in a cup.").waitFor();
@@ -627,9 +628,9 @@ journey(
       await clipboard(visitor),
       /^## Does green tea have caffeine\?\n\nYes, green tea has \*\*caffeine\*\*/,
     );
-    await row(1).getByText("Keep the leaves in a tin").waitFor();
-    await row(2).getByText("the model's draft links to a foreign site").waitFor();
-    await row(4).getByText("beyond the dollars that the job may spend").waitFor();
+    await rows.getByText("Keep the leaves in a tin").waitFor();
+    await rows.getByText("the model's draft links to a foreign site").waitFor();
+    await rows.getByText("beyond the dollars that the job may spend").waitFor();
     assert.notEqual(await page.title(), "owned");
     assert.equal(
       await page.locator("main img, main script, main a[href^='javascript']").count(),
