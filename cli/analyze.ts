@@ -8,7 +8,7 @@ import {
   keysUnknownTo,
   type RealApi,
   type RunningStack,
-  startStack,
+  startOrAttach,
 } from "../local/stack.ts";
 import { ensureBuilt } from "./build.ts";
 import { mayColor, reportWidth, watchJob } from "./progress.ts";
@@ -161,7 +161,7 @@ export async function analyze(target: string, options: AnalyzeOptions): Promise<
       `the running stack embeds with ${attached.embedding.model}; --fast is for ./pageperfect up`,
     );
   }
-  const stack = attached ?? await startStack({
+  const stack = attached ?? await startOrAttach({
     instance: "default",
     offlineModel: options.fast ? "static" : "encoder",
     report: say,

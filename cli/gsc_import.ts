@@ -122,10 +122,10 @@ interface Target extends AsyncDisposable {
 async function openTarget(projectUrl: string | undefined): Promise<Target> {
   if (projectUrl === undefined) {
     // Not needed for a project elsewhere.
-    const { attachStack, startStack } = await import("../local/stack.ts");
+    const { attachStack, startOrAttach } = await import("../local/stack.ts");
     const attached = await attachStack();
     if (!attached) say("starting the stack (./pageperfect up keeps one running)");
-    return attached ?? await startStack({ instance: "default", report: say });
+    return attached ?? await startOrAttach({ instance: "default", report: say });
   }
   if (!URL.canParse(projectUrl)) {
     stop(exitCodes.input, `${projectUrl} is not like https://<project ref>.supabase.co`);

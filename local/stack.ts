@@ -126,9 +126,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const logsDir = `${home}/logs`;
   await Deno.mkdir(logsDir, { recursive: true });
 
+  // One process at a time begins an instance; the next one finds it running.
+  using starting = lasting
+    ? await Deno.open(`${home}/starting.lock`, { create: true, write: true })
+    : undefined;
+  await starting?.lock(true);
   const running = lasting ? await readInfo(home) : undefined;
   if (running && isAlive(running.supervisor)) {
-    throw new Error(
+    throw new AlreadyRunning(
       `the stack is already running (process ${running.supervisor.pid}, ${running.apiUrl}): ` +
         "stop it with ./pageperfect down",
     );
@@ -272,6 +277,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+class AlreadyRunning extends Error {}
+
+/** Starts an instance; when another process was first, its stack. */
+export async function startOrAttach(
+  options: StackOptions & { instance: string },
+): Promise<RunningStack> {
+  try {
+    return await startStack(options);
+  } catch (error) {
+    const attached = error instanceof AlreadyRunning && await attachStack(options.instance);
+    if (!attached) throw error;
+    return attached;
   }
 }
 

@@ -5,7 +5,7 @@ import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.1
 import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
 import { type Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
 import { sha256 } from "../../local/paths.ts";
-import { attachStack, type RunningStack, startStack } from "../../local/stack.ts";
+import { attachStack, type RunningStack, startOrAttach } from "../../local/stack.ts";
 import { ensureBuilt } from "../build.ts";
 import { say } from "../say.ts";
 import { plain, plural } from "../report/text.ts";
@@ -204,7 +204,7 @@ async function site(file: string | undefined, options: SiteOptions) {
   Deno.addSignalListener("SIGINT", onInterrupt);
   const attached = await attachStack();
   if (!attached) say("starting the stack (./pageperfect up keeps one running)");
-  const stack = attached ?? await startStack({ instance: "default", report: say });
+  const stack = attached ?? await startOrAttach({ instance: "default", report: say });
   try {
     const supabase = createClient(stack.apiUrl, stack.serviceRoleKey, {
       auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
@@ -258,11 +258,21 @@ async function site(file: string | undefined, options: SiteOptions) {
     else console.log(renderTerminal(plan));
     if (options.out !== undefined) await write(plan, options.out);
     if (progress.status !== "completed") explain(jobId, progress, false, attached !== undefined);
+  } catch (error) {
+    if (error instanceof CommanderError || await isReachable(stack.apiUrl)) throw error;
+    stop(
+      exitCodes.job,
+      "the stack was stopped meanwhile: start the same command again and it goes on",
+    );
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
     await stack.stop();
   }
 }
+
+/** Whether a stack is there; one that another command started ends with it. */
+const isReachable = (apiUrl: string) =>
+  fetch(apiUrl).then((response) => response.body?.cancel().then(() => true) ?? true, () => false);
 
 /** Under which address the pages of a folder stand here, and what they are called. */
 interface Shown {
@@ -480,7 +490,7 @@ function explain(
     stop(
       exitCodes.job,
       `the job failed while ${what}: ${plain(message)}`,
-      ...advice(code, message),
+      ...progress.stage === "select_pages" ? advice(code, message) : [],
       // What cannot serve as it is will not serve the next time.
       ...progress.stage === "select_pages" && retryable === false
         ? []
@@ -504,7 +514,7 @@ function advice(code: string | undefined, message: string): string[] {
       "with an export: ./pageperfect site export.csv --sitemap URL; or store it first: ./pageperfect gsc-import export.csv",
     ];
   }
-  if (/^(http_4|invalid_sitemap|not_html|no_pages)/.test(code ?? "")) {
+  if (/^(http_4|invalid_sitemap|no_pages)/.test(code ?? "") && !message.startsWith("the list")) {
     return [
       "the site's robots.txt may name its sitemap (Sitemap: …); --list takes a file of addresses",
     ];

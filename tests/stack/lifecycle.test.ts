@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { exists, filesUnder, isRoot, root, stateDir } from "../../local/paths.ts";
 import { processStart } from "../../local/processes.ts";
-import { attachStack, removeInstance, startStack, stopRunning } from "../../local/stack.ts";
+import {
+  attachStack,
+  removeInstance,
+  startOrAttach,
+  startStack,
+  stopRunning,
+} from "../../local/stack.ts";
 
 const projectDir = `${root}/tests/stack/project`;
 
@@ -51,6 +57,18 @@ async function supervise(instance: string, ports = {}) {
 async function pids(instance: string): Promise<{ pid: number; name: string }[]> {
   return JSON.parse(await Deno.readTextFile(`${stateDir}/${instance}/pids.json`));
 }
+
+test("commands that start a stack at the same moment share one", async (instance) => {
+  const stacks = await Promise.all(
+    [1, 2, 3].map(() => startOrAttach({ instance, projectDir, ticker: false })),
+  );
+  try {
+    assert.equal(new Set(stacks.map(({ apiUrl }) => apiUrl)).size, 1);
+    for (const { sql } of stacks) assert.deepEqual([...await sql`select 1 as one`], [{ one: 1 }]);
+  } finally {
+    for (const stack of stacks) await stack.stop();
+  }
+});
 
 test("a_temporary_stack_is_a_copy_and_leaves_nothing_behind", async () => {
   const first = await startStack({ projectDir, ticker: false }); // makes the snapshot
