@@ -9,11 +9,13 @@ import {
   draftsOf,
   editsOf,
   failures,
+  gainOf,
   originOfDraft,
   overview,
   reasonOf,
   shortUrl,
   taskOf,
+  titleOf,
 } from "./text.ts";
 
 const html = escapeHtml;
@@ -42,11 +44,9 @@ ${renderDraft(draft)}</details>
     return `<li class="edit" data-kind="${edit.kind}">
 <div class="head"><span class="rank">${edit.rank}</span><span class="kind ${edit.kind}">${
       kindNames[edit.kind]
-    }</span><span class="page">${link(edit.url)}${
+    }</span><span class="page">${edit.kind === "new_page" ? "so far " : ""}${link(edit.url)}${
       edit.target_url ? ` → ${link(edit.target_url)}` : ""
-    }</span><span class="gain">+${
-      number(edit.expected_clicks)
-    }<small> clicks a month</small></span></div>
+    }</span><span class="gain">${gainOf(edit)}<small> clicks a month</small></span></div>
 <div class="bar"><i style="width:${
       Math.max(1, Math.round(100 * edit.expected_clicks / max))
     }%"></i></div>
@@ -67,14 +67,14 @@ ${found ? draft(edit, found) : ""}</li>`;
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <meta name="robots" content="noindex">
-<title>The plan of the site</title>
+<title>${html(titleOf(plan))}</title>
 <style>
 ${style}
 </style>
 </head>
 <body>
 <main>
-<h1>The plan of the site</h1>
+<h1>${html(titleOf(plan))}</h1>
 ${overview(plan).map((line) => `<p>${html(line)}</p>`).join("\n")}
 <h2>Edits, the most worth first</h2>
 <ol>

@@ -10,11 +10,14 @@ import {
   draftsOf,
   editsOf,
   failures,
+  gainOf,
   originOfDraft,
   overview,
+  pageOf,
   reasonOf,
   shortUrl,
   taskOf,
+  titleOf,
 } from "./text.ts";
 
 const md = escapeMarkdown;
@@ -24,7 +27,7 @@ export function renderMarkdown(plan: SitePlan): string {
   const { open, answered } = editsOf(plan);
   const hasDrafts = drafts.size > 0;
   const lines = [
-    "# The plan of the site",
+    `# ${md(titleOf(plan))}`,
     "",
     ...overview(plan).map((line) => `${md(line)}\n`),
     "## Edits",
@@ -35,9 +38,9 @@ export function renderMarkdown(plan: SitePlan): string {
     `|--:|---|---|---|--:|---|--:|${hasDrafts ? "---|" : ""}`,
     ...open.map((edit) => {
       const draft = drafts.get(edit.id);
-      return `| ${edit.rank} | ${kindNames[edit.kind]} | ${md(shortUrl(edit.url, plan))} | ${
+      return `| ${edit.rank} | ${kindNames[edit.kind]} | ${md(pageOf(edit, plan))} | ${
         md(taskOf(edit, plan))
-      } | +${number(edit.expected_clicks)} | ${edit.effort} | ${percent(edit.confidence)} |${
+      } | ${gainOf(edit)} | ${edit.effort} | ${percent(edit.confidence)} |${
         hasDrafts ? ` ${draft?.status ?? ""} |` : ""
       }`;
     }),
@@ -125,7 +128,7 @@ export function renderBrief(plan: SitePlan, pageId: string): string | undefined 
     lines.push(
       `## ${edit.rank}. ${md(taskOf(edit, plan))}`,
       "",
-      `- Worth: ${number(edit.expected_clicks)} more clicks a month; ${
+      `- Worth: ${gainOf(edit)} clicks a month; ${
         number(edit.impressions)
       } impressions at position ${position(edit.avg_position)}`,
       `- Effort: ${edit.effort}; confidence ${percent(edit.confidence)}`,

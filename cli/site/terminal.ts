@@ -8,9 +8,10 @@ import {
   draftsOf,
   editsOf,
   failures,
+  gainOf,
   originOfDraft,
   overview,
-  shortUrl,
+  pageOf,
   taskOf,
 } from "./text.ts";
 
@@ -22,9 +23,9 @@ export function renderTerminal(plan: SitePlan): string {
   const { open } = editsOf(plan);
   for (const edit of open.slice(0, mostEdits)) {
     lines.push(
-      `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} +${
-        String(Math.round(edit.expected_clicks)).padEnd(5)
-      } ${plain(shortUrl(edit.url, plan))}`,
+      `${String(edit.rank).padStart(3)}  ${kindNames[edit.kind].padEnd(9)} ${
+        gainOf(edit).padEnd(7)
+      } ${plain(pageOf(edit, plan))}`,
       `     ${plain(taskOf(edit, plan))}`,
     );
   }

@@ -31,6 +31,18 @@ export function shortUrl(url: string, plan: SitePlan): string {
   return origin !== "" && url.startsWith(`${origin}/`) ? url.slice(origin.length) : url;
 }
 
+/** What the plan is of: the site's host, where there is one. */
+export const titleOf = (plan: SitePlan): string =>
+  `The plan of ${originOf(plan).replace(/^https?:\/\//, "") || "the site"}`;
+
+/** Where an edit is made; a new page has no address yet, only one that is shown in its place. */
+export const pageOf = (edit: SiteEdit, plan: SitePlan): string =>
+  edit.kind === "new_page" ? `so far ${shortUrl(edit.url, plan)}` : shortUrl(edit.url, plan);
+
+/** Clicks a month that an edit is expected to bring; what rounds to none is not nothing. */
+export const gainOf = ({ expected_clicks }: SiteEdit): string =>
+  expected_clicks < 1 ? "under 1" : `+${number(expected_clicks)}`;
+
 /** What is to be done, with addresses as they are shown. */
 export const taskOf = (edit: SiteEdit, plan: SitePlan): string =>
   task(edit, (url) => shortUrl(url, plan));

@@ -247,3 +247,17 @@ Deno.test("--drafts takes a whole number from 0 to 100, and no job that is there
     /--drafts is for a new job/,
   );
 });
+
+Deno.test("a plan names its site; a new page has no address yet, and a small gain is not none", () => {
+  const plan = sitePlan();
+  plan.edits[0].expected_clicks = 0.3;
+  const { terminal, markdown, brief, html } = forms(plan);
+  const host = new URL(site).host;
+  assert.ok(html.includes(`<title>The plan of ${host}</title>`));
+  assert.ok(markdown.startsWith("# The plan of "));
+  for (const text of [terminal, markdown, brief, html]) assert.ok(text.includes("under 1"), text);
+  const newPage = plan.edits.find(({ kind }) => kind === "new_page")!;
+  const path = newPage.url.slice(site.length);
+  for (const text of [terminal, markdown]) assert.ok(text.includes(`so far ${path}`), text);
+  assert.match(html, /class="page">so far <a/);
+});
