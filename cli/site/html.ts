@@ -123,7 +123,7 @@ ${failures(plan).map((line) => `<p class="why">${html(line)}</p>`).join("\n")}
 const style = `
 :root{color-scheme:light dark;--back:light-dark(#fff,#14161a);--text:light-dark(#1b1e24,#e8eaee);--dim:light-dark(#5b6270,#9aa1ae);--line:light-dark(#e3e6eb,#2b2f37);--soft:light-dark(#f4f6f8,#1d2026);--accent:light-dark(#0a6c50,#4cc79f)}
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--text);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.6rem;margin:.5rem 0 1rem}h2{margin:2.5rem 0 .75rem;font-size:1.2rem}
+main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.6rem;margin:.5rem 0 1rem;overflow-wrap:anywhere}h2{margin:2.5rem 0 .75rem;font-size:1.2rem}
 a{color:var(--accent);overflow-wrap:anywhere}ol,ul{list-style:none;margin:0;padding:0}
 .edit{border:1px solid var(--line);border-radius:.6rem;padding:.8rem 1rem;margin:.7rem 0}
 .head{display:flex;flex-wrap:wrap;gap:.3rem .7rem;align-items:baseline}.rank{color:var(--dim);font-variant-numeric:tabular-nums;min-width:1.6rem}
