@@ -6,8 +6,10 @@
 //!                            "words"}]} a page), schema.json (the features' names), and
 //!                            hashes.u32, hash-counts.u32: the words of each block, group by group, and
 //!                            how many each group has; the words' scores in the rows are left 0
-//!     training keep DIR      reads scores.f32 (one a block), writes kept.jsonl ({"id", "paragraphs"}),
-//!                            page.f32 (a row a page) and page-schema.json (its names and the types')
+//!     training keep DIR      reads scores.f32 (one a block) and chances.f32 (of a page's types, a row a
+//!                            page; none where there is nothing to tell them from yet), writes kept.jsonl
+//!                            ({"id", "paragraphs"}), page.f32 (a row a page, by what is kept whatever its
+//!                            type) and page-schema.json (its names and the types')
 //!     training score DIR     writes scores.f32: those of the fitted forest
 //!     training spell DIR     reads wanted-0.u32 and wanted-1.u32 (the hashes in each table of words),
 //!                            writes spelled.jsonl ({"table", "hash", "word"})
@@ -74,6 +76,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (mut hashes, mut hash_counts) = (words_of("hashes.u32")?, words_of("hash-counts.u32")?);
     let (mut at, mut schema, mut page_schema) = (0, None, None);
+    let chances = match &**command {
+        "keep" => read_all(&dir.join("chances.f32"))?,
+        _ => Vec::new(),
+    };
+    let mut chances = chances.chunks_exact(TYPES.len());
     let mut wanted = match &**command {
         "spell" => [
             read_hashes(&dir.join("wanted-0.u32"))?,
@@ -118,7 +125,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 });
             }
             "keep" => {
-                let kept = model::keep(&found, &meta, field("url"), mine, false);
+                let mut kept = model::keep(&found, &meta, field("url"), mine, false);
                 let mut row = Vec::new();
                 if count > 0 {
                     page_type::features(&found, &meta, field("url"), &kept, &mut row);
@@ -132,6 +139,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if count > 0 && page_schema.is_none() {
                     page_schema =
                         Some(json!({ "features": names(), "types": TYPES.map(|(_, name)| name) }));
+                }
+                if count > 0 {
+                    model::keep_once(&found, chances.next().unwrap_or_default(), &mut kept);
                 }
                 let kept = found.blocks.iter().zip(kept).filter(|(_, kept)| *kept);
                 let paragraphs: Vec<&str> = kept.map(|(block, _)| &*block.text).collect();

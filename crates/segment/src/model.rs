@@ -8,10 +8,10 @@ use crate::blocks::{Block, Blocks, Name};
 use crate::features::{Rows, features};
 use crate::labels;
 use crate::meta::{Meta, PageKind};
-use crate::page_type;
+use crate::page_type::{self, TypeName};
 use crate::vocabulary;
 use crate::words;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::LazyLock;
 
 /// A page of which no block is this likely content has none.
@@ -22,6 +22,10 @@ const DOUBTFUL: f32 = 0.08;
 const LIKELY_TITLE: f32 = 0.25;
 /// What is marked up as a pair keeps both parts when its words are this likely content.
 const LIKELY_PAIR: f32 = 0.2;
+/// A text with as many words is a sentence; shorter ones are labels, and stand where they belong.
+const MIN_WORDS_SAID: u32 = 8;
+/// A page is treated as one of a type that it is this likely of.
+const LIKELY_TYPE: f32 = 0.5;
 
 /// Whether each block is content, and how likely the page is of each of [`page_type::TYPES`].
 ///
@@ -37,7 +41,9 @@ pub fn content(page: &Blocks, meta: &Meta, url: &str, comments: bool) -> (Vec<bo
     let kept = keep(page, meta, url, &scores, false);
     let chances = page_type::chances(page, meta, url, &kept);
     calibrate(&mut scores, &chances);
-    (keep(page, meta, url, &scores, comments), chances)
+    let mut kept = keep(page, meta, url, &scores, comments);
+    keep_once(page, &chances, &mut kept);
+    (kept, chances)
 }
 
 /// Whether each block is content, by the score of each.
@@ -224,6 +230,51 @@ fn keep_headings(page: &Blocks, scores: &[f32], kept: &mut [bool]) {
         kept[index] |= heads && scores[index] >= least;
         below = Some((block.level, kept[index]));
         (kept_words, words) = (0, 0);
+    }
+}
+
+/// What is said twice is content once: twins for narrow and wide screens, slides that come round
+/// again, and what a post quotes of those before it.
+///
+/// Under another heading the same words may speak of something else, as of what two plans have in
+/// common. Code is typed again, a table has its rows, and manuals say the same of each function.
+pub fn keep_once(page: &Blocks, chances: &[f32], kept: &mut [bool]) {
+    let is_likely = |name| page_type::chance_of(chances, name) >= LIKELY_TYPE;
+    if is_likely(TypeName::Documentation) {
+        return;
+    }
+    let is_forum = is_likely(TypeName::Forum);
+    let (mut said, mut said_here) = (FxHashSet::default(), FxHashSet::default());
+    let (mut heading, mut headings) = ("", FxHashSet::default());
+    let mut repeated_headings = Vec::new();
+    for (index, block) in page.blocks.iter().enumerate() {
+        if !kept[index] {
+            continue;
+        }
+        let text = &*block.text;
+        match block.kind {
+            Kind::Heading => {
+                heading = text;
+                if !headings.insert(text) {
+                    repeated_headings.push(index);
+                }
+            }
+            Kind::Code | Kind::TableRow => {}
+            _ if block.words < MIN_WORDS_SAID => {}
+            _ => {
+                let element = &page.elements[block.element as usize];
+                let may_quote = is_forum || element.is_in(Name::Quote.bit());
+                let is_new = (said.insert(text), said_here.insert((heading, text)));
+                kept[index] = if may_quote { is_new.0 } else { is_new.1 };
+            }
+        }
+    }
+    // What they headed may be gone; from the last, since a heading may head another.
+    for index in repeated_headings.into_iter().rev() {
+        let level = page.blocks[index].level;
+        let mut behind = page.blocks.iter().zip(&*kept).skip(index + 1);
+        let next = behind.find(|(_, kept)| **kept).map(|(block, _)| block);
+        kept[index] = next.is_some_and(|next| next.kind != Kind::Heading || next.level > level);
     }
 }
 

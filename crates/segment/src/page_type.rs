@@ -259,6 +259,13 @@ pub fn features(page: &Blocks, meta: &Meta, url: &str, kept: &[bool], row: &mut 
     row.put("hinted.sign_up", hinted(vocabulary::SIGN_UP));
 }
 
+/// That of one type among [`chances`]; 0 of a page that has none.
+pub fn chance_of(chances: &[f32], name: TypeName) -> f32 {
+    let all = TYPES.iter().zip(chances);
+    let mut found = all.filter(|((known, _), _)| *known == name);
+    found.next().map_or(0.0, |(_, chance)| *chance)
+}
+
 /// How likely the page is of each of [`TYPES`], by what is kept of it; nothing of a page without
 /// blocks.
 pub fn chances(page: &Blocks, meta: &Meta, url: &str, kept: &[bool]) -> Vec<f32> {

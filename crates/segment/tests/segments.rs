@@ -1,6 +1,12 @@
 //! What comes out of whole pages.
 
-use pageperfect_segment::{Kind, Options, Page, Segment, embedding_texts, segment, segment_with};
+use pageperfect_segment::blocks::Blocks;
+use pageperfect_segment::model::keep_once;
+use pageperfect_segment::page_type::TYPES;
+use pageperfect_segment::source::Source;
+use pageperfect_segment::{
+    Kind, Options, Page, Segment, TypeName, embedding_texts, segment, segment_with,
+};
 
 /// A page with the furniture of a usual site around `main`.
 fn site(main: &str) -> String {
@@ -396,4 +402,98 @@ fn a_title_that_is_not_closed_is_no_content() {
             .iter()
             .all(|segment| !segment.text.contains("div"))
     );
+}
+
+/// How often a page's segments say what is asked for.
+fn count(page: &Page, text: &str) -> usize {
+    text_of(page).matches(text).count()
+}
+
+const SAID: &str = "Our kettles come with a spare seal and a brush for the spout.";
+
+#[test]
+fn twins_for_narrow_and_wide_screens_are_kept_once() {
+    let page = segment(
+        &site(&format!(
+            "<h1>Kettles</h1><div class=\"wide\"><h2>In the box</h2><p>{SAID}</p></div>{PROSE}\
+            <div class=\"narrow\"><h2>In the box</h2><p>{SAID}</p></div>"
+        )),
+        "https://example.com/kettles",
+    );
+    assert_eq!(count(&page, SAID), 1, "{}", text_of(&page));
+    assert_eq!(count(&page, "In the box"), 1, "{}", text_of(&page));
+}
+
+#[test]
+fn what_two_sections_say_is_kept_in_both() {
+    let page = segment(
+        &site(&format!(
+            "<h1>Kettles</h1>{PROSE}<h2>The small one</h2><p>It holds eight tenths of a litre and suits one or two people.</p>\
+            <p>{SAID}</p><h2>The large one</h2><p>It holds two litres and suits a family, or an office with guests.</p><p>{SAID}</p>"
+        )),
+        "https://example.com/kettles",
+    );
+    assert_eq!(count(&page, SAID), 2, "{}", text_of(&page));
+}
+
+#[test]
+fn a_quote_of_what_was_said_is_left_out() {
+    let post = |name: &str, text: &str| {
+        format!("<div class=\"post\"><h3>{name}</h3><div class=\"post-body\">{text}</div></div>")
+    };
+    let answer =
+        "Vinegar takes the scale off, and boiling it twice in clear water takes off the vinegar.";
+    let thread = [
+        post(
+            "ann",
+            "<p>How do I take the scale off the bottom of an old kettle?</p>",
+        ),
+        post("bob", &format!("<p>{answer}</p>")),
+        post(
+            "ann",
+            &format!(
+                "<blockquote><p>{answer}</p></blockquote><p>Thank you, that did it in a single evening.</p>"
+            ),
+        ),
+    ];
+    let page = segment(
+        &site(&format!("<h1>Scale in a kettle</h1>{}", thread.concat())),
+        "https://forum.example.com/threads/scale-in-a-kettle.12/",
+    );
+    assert_eq!(count(&page, answer), 1, "{}", text_of(&page));
+    assert_eq!(count(&page, "in a single evening"), 1, "{}", text_of(&page));
+}
+
+/// Rows, code and manuals say the same again with reason.
+#[test]
+fn what_is_said_again_with_reason_stays() {
+    let row = "<tr><td>Boils two litres of water in less than four minutes</td><td>yes</td></tr>";
+    let code = "<pre>kettle --litres 2 --degrees 75 --keep-warm --beep off --scale metric</pre>";
+    let page = segment(
+        &site(&format!(
+            "<h1>Kettles</h1>{PROSE}<table>{row}{row}</table>{code}<p>Then it is filled anew, and the same goes for the second pot.</p>{code}"
+        )),
+        "https://example.com/kettles",
+    );
+    assert_eq!(
+        count(&page, "in less than four minutes"),
+        2,
+        "{}",
+        text_of(&page)
+    );
+    assert_eq!(count(&page, "--degrees 75"), 2, "{}", text_of(&page));
+
+    let html = site(&format!(
+        "<h1>Kettles</h1><p>{SAID}</p>{PROSE}<p>{SAID}</p>"
+    ));
+    let arena = typed_arena::Arena::new();
+    let source = Source::parse(&html, &arena);
+    let blocks = Blocks::new(&source);
+    for (name, is_kept) in [(TypeName::Documentation, true), (TypeName::Article, false)] {
+        let chances = TYPES.map(|(known, _)| if known == name { 0.9 } else { 0.1 / 6.0 });
+        let mut kept = vec![true; blocks.blocks.len()];
+        keep_once(&blocks, &chances, &mut kept);
+        let last = blocks.blocks.iter().rposition(|block| block.text == SAID);
+        assert_eq!(kept[last.unwrap()], is_kept, "{name:?}");
+    }
 }

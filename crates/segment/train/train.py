@@ -506,7 +506,7 @@ def main():
         drawn = numpy.where(is_disbelieved, DISBELIEVED_WEIGHT * drawn, drawn)
         print(f"{is_disbelieved.mean():.3f} of the blocks are disbelieved", flush=True)
         scores = out_of_fold(rows, truth, drawn, folds)
-        extractor.run("keep", scores=scores)
+        extractor.run("keep", scores=scores, chances=numpy.zeros(0))
         page_schema = json.loads((Path(work) / "page-schema.json").read_text())
         page_rows = extractor.rows("page", len(page_schema["features"])).astype(float)
         classes = numpy.array([page_schema["types"].index(name) for name in page_types])
@@ -518,7 +518,7 @@ def main():
             seen, mine = folds != fold, folds == fold
             fitted = fit_calibration(scores[seen], chances[seen], truth[seen], weights[seen])
             of_content[mine] = calibrated(scores[mine], chances[mine], fitted)
-        extractor.run("keep", scores=of_content)
+        extractor.run("keep", scores=of_content, chances=page_chances)
         report(pages, extractor.lines("kept"), truth, of_content, weights, types)
         report_types(page_chances, classes)
         if options.only_evaluate:
