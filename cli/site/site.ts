@@ -1,50 +1,22 @@
 // `site`: a whole site in, its plan out. It uses the stack as an outside user would: the intake function, site_progress and
 // get_site_report over REST.
 
-import { createClient, type SupabaseClient } from "npm:@supabase/supabase-js@2.119.1";
-import type { Answer, Args, FunctionName } from "../../functions/_shared/platform/database.ts";
+import { createClient } from "npm:@supabase/supabase-js@2.119.1";
 import { type Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
-import { sha256 } from "../../local/paths.ts";
-import { attachStack, type RunningStack, startOrAttach } from "../../local/stack.ts";
-import { ensureBuilt } from "../build.ts";
-import { say } from "../say.ts";
-import { plain, plural } from "../report/text.ts";
-import { rpc, RpcError } from "../rpc.ts";
+import { attachStack, startOrAttach } from "../../local/stack.ts";
 import { madeByStandins } from "../analyze.ts";
-import { renderCsv, renderRows } from "./csv.ts";
-import { renderHtml } from "./html.ts";
-import { checkPaths, type Input, InputError, maxUrls, readInput, type Rows } from "./input.ts";
-import { briefsOf, renderMarkdown } from "./markdown.ts";
+import { ensureBuilt } from "../build.ts";
+import { plain, plural } from "../report/text.ts";
+import { say } from "../say.ts";
+import { exitCodes, stop } from "./exit.ts";
+import { write } from "./files.ts";
+import { checkPaths, InputError, readInput } from "./input.ts";
+import { call, findOrCreate, schedule, type Shown, type SiteOptions, sourceOf } from "./job.ts";
+import { showOutcomes } from "./outcomes.ts";
 import type { Progress, SitePlan } from "./plan.ts";
 import { troubleOf, watch } from "./progress.ts";
 import { renderTerminal } from "./terminal.ts";
 import { stageNames } from "./text.ts";
-
-/** Exit codes: the job did not succeed; the command or its input is wrong; Ctrl-C. */
-const exitCodes = { job: 1, input: 2, interrupted: 130 };
-
-interface SiteOptions {
-  sample?: boolean;
-  property?: string;
-  sitemap?: string;
-  list?: string;
-  folder?: string;
-  select: string;
-  maxPages?: number;
-  maxUsd?: number;
-  maxAgeHours?: number;
-  periodDays?: number;
-  top?: number;
-  drafts?: number;
-  priority?: number;
-  out?: string;
-  json?: boolean;
-  retry?: string;
-  cancel?: string;
-  outcomes?: string;
-  every?: number;
-  timeout: number;
-}
 
 export function registerSite(program: Command) {
   const whole = (least: number, most: number) => (value: string) => {
@@ -155,11 +127,6 @@ Exit codes: 0 plan made, 1 the job failed or did not end in time (a plan is show
     .action(async (file: string | undefined, options: SiteOptions) => {
       await site(file, options);
     });
-}
-
-function stop(exitCode: number, ...lines: string[]): never {
-  for (const line of lines) say(line);
-  throw new CommanderError(exitCode, "pageperfect.site", lines[0]);
 }
 
 async function site(file: string | undefined, options: SiteOptions) {
@@ -274,202 +241,6 @@ async function site(file: string | undefined, options: SiteOptions) {
 const isReachable = (apiUrl: string) =>
   fetch(apiUrl).then((response) => response.body?.cancel().then(() => true) ?? true, () => false);
 
-/** Under which address the pages of a folder stand here, and what they are called. */
-interface Shown {
-  served?: string;
-  base?: string;
-}
-
-interface Source {
-  request: { site: Record<string, unknown> };
-  shown: Shown;
-}
-
-/** What the request says of the pages; an export's rows are stored by then. */
-async function sourceOf(
-  stack: RunningStack,
-  { rows, file, folder, files, urls }: Input,
-  { sitemap, property }: SiteOptions,
-): Promise<Source> {
-  if (folder !== undefined) return await folderOf(stack, rows!, folder, files!);
-  const pages = rows && await importRows(stack, rows);
-  const site = urls !== undefined
-    ? { urls }
-    : sitemap !== undefined
-    ? { sitemap }
-    : property !== undefined
-    ? { property }
-    : { urls: mostSeen(pages!, file!) };
-  return { request: { site }, shown: {} };
-}
-
-/** The pages of an export, as many as one request names. */
-function mostSeen(impressions: Map<string, number>, file: string): string[] {
-  const pages = [...impressions];
-  if (pages.length <= maxUrls) return pages.map(([page]) => page);
-  say(
-    `${file}: of ${pages.length.toLocaleString("en")} pages the ${
-      maxUrls.toLocaleString("en")
-    } with the most impressions are looked at`,
-  );
-  return pages.sort(([, a], [, b]) => b - a).slice(0, maxUrls).map(([page]) => page);
-}
-
-/** Pages served from the stack under the addresses of an export; their contents' digests stand for modification times. */
-async function folderOf(
-  stack: RunningStack,
-  rows: Rows,
-  folder: string,
-  files: string[],
-): Promise<Source> {
-  const served = await stack.serveFile(folder);
-  let base: string | undefined;
-  await importRows(stack, rows, (page) => {
-    base ??= new URL(page).origin + "/";
-    return page.startsWith(base) ? served + page.slice(base.length) : page;
-  });
-  const urls = await Promise.all(files.map(async (path) => ({
-    url: served + path.slice(folder.length + 1).replace(/index\.html$/, ""),
-    last_modified: sha256(await Deno.readFile(path)).slice(0, 16),
-  })));
-  return { request: { site: { urls } }, shown: { served, base } };
-}
-
-/** Stores the rows of an export under the addresses that `place` gives their pages; answers with each page's impressions. */
-async function importRows(
-  stack: RunningStack,
-  rows: Rows,
-  place = (page: string) => page,
-): Promise<Map<string, number>> {
-  const impressions = new Map<string, number>();
-  for (let part = rows.next(5_000); part !== undefined; part = rows.next(5_000)) {
-    for (const row of part) {
-      row.page = place(row.page);
-      impressions.set(row.page, (impressions.get(row.page) ?? 0) + row.impressions);
-    }
-    const response = await fetch(`${stack.apiUrl}/rest/v1/rpc/upsert_gsc_rows`, {
-      method: "POST",
-      headers: {
-        "apikey": stack.secretKey,
-        "authorization": `Bearer ${stack.serviceRoleKey}`,
-        "content-type": "application/json",
-      },
-      body: JSON.stringify({ p_rows: part }),
-    });
-    if (!response.ok) {
-      stop(
-        exitCodes.job,
-        `the rows were not stored: ${plain(await response.text()).slice(0, 300)}`,
-      );
-    }
-    await response.body?.cancel();
-  }
-  return impressions;
-}
-
-/** Fields of the intake's answer, as the user gave them here. */
-const optionNames: Record<string, string> = {
-  "site.sitemap": "--sitemap",
-  "site.property": "--property",
-  max_usd: "--max-usd",
-};
-
-/** An open job of the very same request is gone on with: the command was interrupted. */
-async function findOrCreate(
-  stack: RunningStack,
-  supabase: SupabaseClient,
-  source: { site: Record<string, unknown> },
-  options: SiteOptions,
-): Promise<string> {
-  const request = {
-    ...source,
-    select: options.select,
-    max_pages: options.maxPages,
-    max_usd: options.maxUsd,
-    max_age_hours: options.maxAgeHours,
-    period_days: options.periodDays,
-    top: options.top,
-    drafts: options.drafts || undefined,
-    priority: options.priority,
-  };
-  const fingerprint = sha256(JSON.stringify(request)).slice(0, 32);
-  const { data, error } = await supabase.from("site_jobs").select("id,status")
-    .eq("payload->>fingerprint", fingerprint).order("created_at", { ascending: false }).limit(1);
-  if (error) throw new Error(`the jobs cannot be read: ${error.message}`);
-  const [last] = data;
-  if (last && ["queued", "processing"].includes(last.status)) {
-    say(`going on with job ${last.id}`);
-    return last.id;
-  }
-  const response = await fetch(`${stack.apiUrl}/functions/v1/pageperfect-workflow`, {
-    method: "POST",
-    headers: {
-      "authorization": `Bearer ${stack.serviceRoleKey}`,
-      "content-type": "application/json",
-    },
-    // Commands that begin at the same time get one job.
-    body: JSON.stringify({
-      ...request,
-      fingerprint,
-      idempotency_key: `site ${fingerprint} after ${last?.id ?? "none"}`,
-    }),
-  });
-  const text = await response.text();
-  if (response.status === 202) {
-    const { job_id } = JSON.parse(text);
-    say(`job ${job_id}`);
-    return job_id;
-  }
-  if (response.status === 400) {
-    const { errors } = JSON.parse(text) as { errors: { field: string; message: string }[] };
-    stop(
-      exitCodes.input,
-      ...errors.map(({ field, message }) => `${optionNames[field] ?? field}: ${plain(message)}`),
-    );
-  }
-  return stop(
-    exitCodes.job,
-    `the job was not accepted: HTTP ${response.status} ${plain(text).slice(0, 300)}`,
-    `the functions' logs are in ${stack.logsDir}`,
-  );
-}
-
-async function call<Name extends FunctionName, InJson>(
-  supabase: SupabaseClient,
-  name: Name,
-  args: Args<Name>,
-): Promise<Answer<Name, InJson>> {
-  try {
-    return await rpc(supabase, name, args);
-  } catch (error) {
-    if (error instanceof RpcError && ["P0002", "22P02"].includes(error.code)) {
-      stop(exitCodes.input, plain(error.message));
-    }
-    throw error;
-  }
-}
-
-async function schedule(supabase: SupabaseClient, jobId: string, everyDays: number) {
-  try {
-    const answer: { status: string; every_days: number; next_at: string } = await rpc(
-      supabase,
-      "schedule_site",
-      // The generated types know no null; null ends a schedule.
-      { p_job_id: jobId, p_every_days: everyDays === 0 ? null as unknown as number : everyDays },
-    );
-    say(
-      answer.status === "scheduled"
-        ? `again every ${answer.every_days} days, next on ${answer.next_at.slice(0, 10)}`
-        : "not made again by itself",
-    );
-  } catch (error) {
-    if (error instanceof RpcError && error.code === "22023") {
-      stop(exitCodes.input, plain(error.message.replace("schedule_site", "--every")));
-    }
-    throw error;
-  }
-}
-
 function explain(
   jobId: string,
   progress: Progress,
@@ -526,104 +297,4 @@ function advice(code: string | undefined, message: string): string[] {
 function rename(plan: SitePlan, { served, base }: Shown): SitePlan {
   if (!served || !base) return plan;
   return JSON.parse(JSON.stringify(plan).replaceAll(served, base));
-}
-
-async function write(plan: SitePlan, out: string) {
-  const dir = out.replace(/\/+$/, "") || "/";
-  const briefs = briefsOf(plan);
-  try {
-    // Of an earlier plan, what this one has no brief for.
-    const before = await Deno.readTextFile(`${dir}/plan.json`).then(
-      (text) => [...briefsOf(JSON.parse(text)).keys()],
-      () => [],
-    );
-    await Deno.mkdir(`${dir}/briefs`, { recursive: true });
-    for (const name of before.filter((name) => !briefs.has(name))) {
-      await Deno.remove(`${dir}/briefs/${name}`).catch(() => {});
-    }
-    const files: [name: string, text: string][] = [
-      ["edits.csv", renderCsv(plan)],
-      ["plan.md", renderMarkdown(plan)],
-      ["plan.html", renderHtml(plan)],
-      ...[...briefs].map(([name, text]): [string, string] => [`briefs/${name}`, text]),
-      ["plan.json", JSON.stringify(plan, null, 2) + "\n"],
-    ];
-    for (const [name, text] of files) await replaceFile(`${dir}/${name}`, text);
-  } catch (error) {
-    stop(exitCodes.job, `the plan cannot be written into ${dir}: ${(error as Error).message}`);
-  }
-  say(`wrote edits.csv, plan.md, plan.html, plan.json and ${briefs.size} briefs into ${dir}`);
-}
-
-/** Writes a file whole or not at all. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const part = `${path}.${Deno.pid}.part`;
-  try {
-    await Deno.writeTextFile(part, text);
-    await Deno.rename(part, path);
-  } catch (error) {
-    await Deno.remove(part).catch(() => {});
-    throw error;
-  }
-}
-
-interface Outcome {
-  kind: string;
-  url: string;
-  label: string;
-  made_at: string;
-  window_days: number;
-  is_over: boolean;
-  clicks?: { before: number; after: number };
-  impressions?: { before: number; after: number };
-  position_before?: number | null;
-  position_after?: number | null;
-  controls?: { before: number; after: number }[];
-}
-
-/** Clicks of the edits that were made, against the pages that nobody edited. */
-async function showOutcomes(supabase: SupabaseClient, jobId: string, options: SiteOptions) {
-  const outcomes: Outcome[] = await call(supabase, "site_outcomes", { p_job_id: jobId });
-  if (outcomes.length === 0) {
-    if (options.json) console.log("[]");
-    return say("no edit of this plan was made yet: run the site again when pages have changed");
-  }
-  // A generated module: it need not exist when this one is loaded.
-  const module = new URL("../../functions/_shared/wasm/site.ts", import.meta.url).href;
-  const { measure_effect } = await import(module);
-  const lines: string[] = [];
-  const rows = outcomes.map((outcome) => {
-    const effect = outcome.is_over ? measure_effect(outcome.clicks, outcome.controls) : null;
-    const change = !outcome.is_over
-      ? "not measured yet"
-      : effect === null
-      ? "too few clicks or untouched pages to tell"
-      : `${effect.extra >= 0 ? "+" : ""}${Math.round(effect.extra)} clicks (95 % between ${
-        Math.round(effect.extra_low)
-      } and ${Math.round(effect.extra_high)})`;
-    lines.push(
-      `${outcome.kind.padEnd(9)} ${String(outcome.window_days).padStart(2)} days  ${
-        plain(outcome.url)
-      }  ${plain(outcome.label)}: ${change}`,
-    );
-    return [
-      ...[outcome.kind, outcome.url, outcome.label, outcome.made_at, outcome.window_days],
-      ...[outcome.clicks?.before ?? "", outcome.clicks?.after ?? ""],
-      ...[outcome.impressions?.before ?? "", outcome.impressions?.after ?? ""],
-      ...[outcome.position_before ?? "", outcome.position_after ?? ""],
-      ...[effect?.factor ?? "", effect?.low ?? "", effect?.high ?? "", effect?.extra ?? ""],
-      effect?.control_count ?? "",
-    ];
-  });
-  if (options.json) console.log(JSON.stringify(outcomes, null, 2));
-  else console.log(lines.join("\n"));
-  if (options.out === undefined) return;
-  const header = [
-    ...["Kind", "Page", "Topic", "Made", "Days", "Clicks before", "Clicks after"],
-    ...["Impressions before", "Impressions after", "Position before", "Position after"],
-    ...["Factor", "Factor low", "Factor high", "Extra clicks", "Untouched pages"],
-  ];
-  await Deno.mkdir(options.out, { recursive: true });
-  await replaceFile(`${options.out}/outcomes.csv`, renderRows([header, ...rows]));
-  say(`wrote ${options.out}/outcomes.csv`);
 }

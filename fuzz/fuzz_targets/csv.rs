@@ -1,8 +1,8 @@
-//! Any file: no panic, keywords that keep the rules of a keyword, errors that name a line.
+//! Any file: no panic, keywords that keep the rules of a keyword, pages that come once, errors that name a line.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pageperfect_gsc::{MAX_QUERY_CHARS, parse_csv};
+use pageperfect_gsc::{MAX_QUERY_CHARS, parse_csv, parse_pages};
 use std::collections::HashSet;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -21,6 +21,13 @@ fuzz_target!(|bytes: &[u8]| {
                     "{keyword:?}"
                 );
             }
+        }
+        Err(error) => assert!(error.line >= 1 && !error.message.is_empty()),
+    }
+    match parse_pages(bytes, |text| text.starts_with("http").then(|| text.into())) {
+        Ok(list) => {
+            let mut seen = HashSet::new();
+            assert!(!list.pages.is_empty() && list.pages.iter().all(|page| seen.insert(page)));
         }
         Err(error) => assert!(error.line >= 1 && !error.message.is_empty()),
     }
