@@ -6,20 +6,7 @@ import { say } from "../say.ts";
 import { renderRows } from "./csv.ts";
 import { replaceFile } from "./files.ts";
 import { call, type SiteOptions } from "./job.ts";
-
-interface Outcome {
-  kind: string;
-  url: string;
-  label: string;
-  made_at: string;
-  window_days: number;
-  is_over: boolean;
-  clicks?: { before: number; after: number };
-  impressions?: { before: number; after: number };
-  position_before?: number | null;
-  position_after?: number | null;
-  controls?: { before: number; after: number }[];
-}
+import type { Outcome } from "./plan.ts";
 
 /** Clicks of the edits that were made, against the pages that nobody edited. */
 export async function showOutcomes(supabase: SupabaseClient, jobId: string, options: SiteOptions) {

@@ -218,6 +218,29 @@ export interface Estimate {
   drafts?: { count: number; tokens: number | null; usd: number | null } | null;
 }
 
+/** Of a window before an edit was made, and of the same days after it. */
+interface BeforeAfter {
+  before: number;
+  after: number;
+}
+
+/** As `site_outcomes` answers. */
+export interface Outcome {
+  id: string;
+  kind: string;
+  url: string;
+  label: string;
+  made_at: string;
+  window_days: number;
+  /** Whether the window is over: it has figures only then. */
+  is_over: boolean;
+  clicks?: BeforeAfter;
+  impressions?: BeforeAfter;
+  position_before?: number | null;
+  position_after?: number | null;
+  controls?: BeforeAfter[];
+}
+
 export const kindNames: Record<EditKind, string> = {
   write: "Write",
   extend: "Extend",

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { Outcome } from "../../../cli/site/plan.ts";
 import type { Effect } from "../../../functions/_shared/wasm/site.ts";
 import { rpc } from "../api.ts";
 import { count, csv, date, percent, position, shortUrl } from "../format.ts";
@@ -9,28 +10,6 @@ import { refresh, useLive } from "../live.ts";
 import { param } from "../router.ts";
 import { Badge, Button, download, Empty, ErrorNote, Loading, Table } from "../ui.tsx";
 import { Choice } from "../report/edits.tsx";
-
-interface BeforeAfter {
-  before: number;
-  after: number;
-}
-
-/** As `site_outcomes` answers. */
-interface Outcome {
-  id: string;
-  kind: string;
-  url: string;
-  label: string;
-  made_at: string;
-  window_days: number;
-  /** Whether the window is over: it has figures only then. */
-  is_over: boolean;
-  clicks?: BeforeAfter;
-  impressions?: BeforeAfter;
-  position_before?: number | null;
-  position_after?: number | null;
-  controls?: BeforeAfter[];
-}
 
 type Told = Outcome & { effect: Effect | null };
 
